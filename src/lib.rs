@@ -1,0 +1,24 @@
+//! rawchat, the lecture you can run: one chat in four techniques, down to the bytes.
+//!
+//! ```text
+//!           who brings the news?                what the server does
+//! 1 refresh       the reader, with F5           answers at once
+//! 2 short polling the page, every 3 s           answers at once (the very same server)
+//! 3 long polling  the page, always asking       the thread sleeps on the room's Condvar
+//! 4 WebSocket     the server                    one thread sleeps there, and writes to everybody
+//! ```
+//!
+//! Read in this order:
+//!
+//! 1. [`server`] takes connections and carries bytes; [`wire::http`] makes requests of them.
+//! 2. [`techniques::t1_refresh`] answers them. Part 2 is the same server.
+//! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
+//! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`], then [`techniques::t4_websocket`].
+//!
+//! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
+
+pub mod log;
+pub mod room;
+pub mod server;
+pub mod techniques;
+pub mod wire;

@@ -1,0 +1,339 @@
+//! §3.1 The room: what was said, who is here, and waiting for what comes next.
+//!
+//! One Mutex, one Condvar, for all four techniques. Leaves out: a disk, other rooms, accounts.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Older messages are forgotten.
+pub const MESSAGES_MAX: usize = 5_000;
+/// The messages that are kept are no more than this, as JSON.
+pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Comings and goings that are kept: more than there can be connections.
+pub const CHANGES_MAX: usize = 16_384;
+/// Who speaks or comes waits when the broadcaster is so many events behind.
+pub const BEHIND_EVENTS_MAX: u64 = 1_000;
+/// What the broadcaster takes at once, as JSON: less than a socket's buffer holds.
+pub const NEWS_BYTES_MAX: usize = 128 * 1024;
+const _: () = assert!(BEHIND_EVENTS_MAX < MESSAGES_MAX as u64 / 2, "nothing untaken is forgotten");
+
+/// Something that was said.
+#[derive(Debug)]
+pub struct Message {
+    /// 1, 2, 3, …
+    pub id: u64,
+    /// Who said it.
+    pub user: String,
+    /// What was said.
+    pub text: String,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub timestamp: u64,
+    /// All of it as it travels: written once here, copied by everyone who sends it.
+    pub json: String,
+}
+
+/// Somebody came (the first connection of that name) or went (the last).
+#[derive(Debug)]
+pub struct Change {
+    /// The newest message when it happened.
+    after: u64,
+    /// Who.
+    pub user: String,
+    /// Came, or went.
+    pub joined: bool,
+    /// Connections in the room after it.
+    pub connections: usize,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub timestamp: u64,
+}
+
+/// What happened in the room, in the order it happened.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Event {
+    Said(Arc<Message>),
+    Changed(Arc<Change>),
+}
+
+/// How far somebody has followed: messages and changes, both counted from 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The last message seen.
+    pub id: u64,
+    /// The last change seen.
+    pub changes: u64,
+}
+
+impl Position {
+    /// Events up to here. Events have one order, so this alone says who is ahead.
+    pub fn events(self) -> u64 {
+        self.id + self.changes
+    }
+}
+
+/// What a newcomer finds.
+#[derive(Debug)]
+pub struct Welcome {
+    /// Where its stream begins.
+    pub from: Position,
+    /// The newest message.
+    pub newest: u64,
+    /// The names, each once, in order.
+    pub users: Vec<Arc<str>>,
+    /// Connections, this one included.
+    pub connections: usize,
+}
+
+/// A picture of the room, for `GET /stats`.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Stats {
+    pub newest: u64,
+    pub kept: usize,
+    pub waiting: usize,
+    pub oldest_wait: Duration,
+    pub connections: usize,
+    pub here: BTreeMap<Arc<str>, usize>,
+}
+
+/// Ids are 1, 2, 3, … without gaps, so "everything after 7" is a slice, not a search.
+/// `log` holds the ids up to `newest`, `changes` the changes up to `changed`.
+#[derive(Default)]
+struct State {
+    log: VecDeque<Arc<Message>>,
+    log_bytes: usize,
+    newest: u64,
+    here: BTreeMap<Arc<str>, usize>,
+    connections: usize,
+    changes: VecDeque<Arc<Change>>,
+    changed: u64,
+    /// Who waits in [`Room::wait_since`]: since when, and a ticket to tell two apart.
+    waiting: BTreeSet<(Instant, u64)>,
+    tickets: u64,
+    /// How far the broadcaster is, once there is one.
+    taken: Option<Position>,
+}
+
+/// The one chat of the server.
+pub struct Room {
+    state: Mutex<State>,
+    /// Rung after every change of `state` that somebody may be waiting for.
+    news: Condvar,
+    render: fn(&Message) -> String,
+}
+
+impl Room {
+    /// An empty room. `render` gives a message the form in which it travels.
+    pub fn new(render: fn(&Message) -> String) -> Room {
+        Room { state: Mutex::default(), news: Condvar::new(), render }
+    }
+
+    /// A thread that panicked with the lock held does not end the chat: no step below leaves the
+    /// state half changed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// §3.2 Says something: give it the next id, push it, ring.
+    pub fn say(&self, user: String, text: String) -> Arc<Message> {
+        let mut state = self.lock_when_followed();
+        let (id, json) = (state.newest + 1, String::new());
+        let mut message = Message { id, user, text, timestamp: now_ms(), json };
+        message.json = (self.render)(&message);
+        let message = Arc::new(message);
+        state.newest = id;
+        state.log_bytes += message.json.len();
+        state.log.push_back(message.clone());
+        while state.log.len() > MESSAGES_MAX || state.log_bytes > LOG_BYTES_MAX {
+            let Some(oldest) = state.log.pop_front() else { break };
+            state.log_bytes -= oldest.json.len();
+        }
+        drop(state);
+        // Everybody: `notify_one` would wake one reader, and the others would sleep through it.
+        self.news.notify_all();
+        message
+    }
+
+    /// §2.1 Everything that is kept after `id`: a poll, and a page, and the end of each wait.
+    pub fn since(&self, id: u64) -> Vec<Arc<Message>> {
+        self.lock().since(id)
+    }
+
+    /// §3.3 The wait that part 3 is about: everything after `id` as soon as there is something,
+    /// or nothing when `patience` has run out. `began` is when this reader began to wait.
+    pub fn wait_since(&self, id: u64, began: Instant, patience: Duration) -> Vec<Arc<Message>> {
+        let mut state = self.lock();
+        let id = state.known(id);
+        if state.newest == id && !patience.is_zero() {
+            state.tickets += 1;
+            let ticket = (began, state.tickets);
+            state.waiting.insert(ticket);
+            state = self.wait(state, patience, |state| state.newest == id);
+            state.waiting.remove(&ticket);
+        }
+        state.since(id)
+    }
+
+    /// §3.4 Sleeps while `nothing_yet`. The check and the falling asleep are one step: the lock is
+    /// ours from the check on, and the Condvar gives it back only when this thread is in its
+    /// queue. Looked at before the lock was taken, a message could come between and ring for nobody.
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        patience: Duration,
+        nothing_yet: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let deadline = Instant::now() + patience;
+        // `while`, not `if`: a Condvar may wake us for nothing, or for another's news.
+        while nothing_yet(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.news.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+
+    /// The same wait, for the broadcaster of part 4: what happened after `from`, at most
+    /// [`NEWS_BYTES_MAX`] of it, or nothing when `patience` has run out. Coming here also says that
+    /// everything up to `from` is delivered, and lets those go on who were too fast.
+    pub fn wait_news(&self, from: Position, patience: Duration) -> Vec<Event> {
+        let mut state = self.lock();
+        let behind = state.taken.is_some_and(|taken| state.behind(taken) >= BEHIND_EVENTS_MAX);
+        state.taken = Some(from);
+        if behind {
+            self.news.notify_all();
+        }
+        let state = self.wait(state, patience, |state| state.behind(from) == 0);
+        // Nothing untaken is forgotten: see BEHIND_EVENTS_MAX.
+        state.news(from).unwrap_or_default()
+    }
+
+    /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is
+    /// forgotten already.
+    pub fn news(&self, from: Position) -> Option<Vec<Event>> {
+        self.lock().news(from)
+    }
+
+    /// §4.6 A connection comes in. Its stream begins after `last_id`, or now; taken under the
+    /// same lock as the list of names, so nothing falls between the list and the stream.
+    pub fn join(&self, user: &str, last_id: Option<u64>) -> Welcome {
+        let mut state = self.lock_when_followed();
+        *state.here.entry(user.into()).or_default() += 1;
+        state.connections += 1;
+        if state.here[user] == 1 {
+            state.change(user, true);
+        }
+        let forgotten = state.newest - state.log.len() as u64;
+        let id = last_id.map_or(state.newest, |id| state.known(id).max(forgotten));
+        let welcome = Welcome {
+            from: Position { id, changes: state.changed },
+            newest: state.newest,
+            users: state.here.keys().cloned().collect(),
+            connections: state.connections,
+        };
+        drop(state);
+        self.news.notify_all();
+        welcome
+    }
+
+    /// A connection goes; the name goes with its last one.
+    pub fn leave(&self, user: &str) {
+        let mut state = self.lock();
+        state.connections -= 1;
+        match state.here.get_mut(user) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                state.here.remove(user);
+                state.change(user, false);
+            }
+        }
+        drop(state);
+        self.news.notify_all();
+    }
+
+    /// How things stand.
+    pub fn stats(&self) -> Stats {
+        let state = self.lock();
+        Stats {
+            newest: state.newest,
+            kept: state.log.len(),
+            waiting: state.waiting.len(),
+            oldest_wait: state.waiting.first().map_or(Duration::ZERO, |(began, _)| began.elapsed()),
+            connections: state.connections,
+            here: state.here.clone(),
+        }
+    }
+
+    /// The lock, when the broadcaster is near enough. This is flow control: who speaks faster than
+    /// all can be told is made to wait, its socket fills, and TCP slows it down.
+    fn lock_when_followed(&self) -> MutexGuard<'_, State> {
+        let too_far = |state: &State| {
+            state.taken.is_some_and(|taken| state.behind(taken) >= BEHIND_EVENTS_MAX)
+        };
+        let mut state = self.lock();
+        while too_far(&state) {
+            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+}
+
+impl State {
+    /// A `lastId` from before the server was restarted counts as 0.
+    fn known(&self, id: u64) -> u64 {
+        if id > self.newest { 0 } else { id }
+    }
+
+    fn since(&self, id: u64) -> Vec<Arc<Message>> {
+        let forgotten = self.newest - self.log.len() as u64;
+        let skip = self.known(id).saturating_sub(forgotten) as usize;
+        self.log.range(skip..).cloned().collect()
+    }
+
+    fn behind(&self, from: Position) -> u64 {
+        self.newest + self.changed - from.events()
+    }
+
+    fn change(&mut self, user: &str, joined: bool) {
+        let (after, connections, timestamp) = (self.newest, self.connections, now_ms());
+        let change = Change { after, user: user.to_string(), joined, connections, timestamp };
+        self.changes.push_back(Arc::new(change));
+        self.changed += 1;
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.pop_front();
+        }
+    }
+
+    /// Merges the two logs by `Change::after`.
+    fn news(&self, from: Position) -> Option<Vec<Event>> {
+        let forgotten = self.newest - self.log.len() as u64;
+        let forgotten_changes = self.changed - self.changes.len() as u64;
+        let said = from.id.checked_sub(forgotten)? as usize;
+        let changed = from.changes.checked_sub(forgotten_changes)? as usize;
+        let mut said = self.log.range(said..).peekable();
+        let mut changed = self.changes.range(changed..).peekable();
+        let (mut news, mut bytes) = (Vec::new(), 0);
+        while bytes < NEWS_BYTES_MAX {
+            let next = said.peek().map_or(u64::MAX, |message| message.id);
+            if let Some(change) = changed.next_if(|change| change.after < next) {
+                bytes += change.user.len() + 128;
+                news.push(Event::Changed(change.clone()));
+            } else if let Some(message) = said.next() {
+                bytes += message.json.len();
+                news.push(Event::Said(message.clone()));
+            } else {
+                break;
+            }
+        }
+        Some(news)
+    }
+}
+
+fn now_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since_1970.map_or(0, |duration| duration.as_millis() as u64)
+}

@@ -1,0 +1,290 @@
+//! §1.1 The server: accepts, gives each connection a thread, reads requests, writes replies.
+//!
+//! Knows no technique: it is handed a handler. A thread a connection costs some 12 KiB of memory
+//! and reads from top to bottom; servers for millions put the connections in a table and ask the
+//! system which of them is ready (epoll), which is faster and reads from inside to outside.
+
+use crate::event;
+use crate::wire::buffer::Buffer;
+use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What one server and one connection may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at one time; the next is answered 503.
+    pub connections_max: usize,
+    /// A connection without a request, or a reader that takes nothing, is closed after this.
+    pub idle: Duration,
+    /// From the first byte of a head to its last: a person types it by hand in telnet.
+    pub head: Duration,
+    /// The body, after the head.
+    pub body: Duration,
+    /// What a client that was refused may go on sending, unheard, so that it can read why.
+    pub linger: Duration,
+}
+
+/// Every connection has a thread, and Linux gives a process some 16,000 of them.
+pub const CONNECTIONS_MAX: usize = 12_000;
+/// Beyond the limit so many at a time are told so; the rest are just closed.
+pub const TURNED_AWAY_MAX: usize = 256;
+/// Room for deep calls; what is never touched is never paid for.
+pub const STACK_BYTES: usize = 128 * 1024;
+/// Read and thrown away after a refusal.
+pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections_max: CONNECTIONS_MAX,
+            idle: Duration::from_secs(60),
+            head: Duration::from_secs(60),
+            body: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Serves until the listener fails for good. `connections` counts those that are open.
+pub fn serve(
+    listener: TcpListener,
+    limits: Limits,
+    connections: Arc<AtomicUsize>,
+    handler: Arc<Handler<Arc<TcpStream>>>,
+) {
+    let mut number = 0;
+    // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
+    for socket in listener.incoming() {
+        let Ok(socket) = socket else {
+            event!("§1.1", "-", "accept failed: {:?}", socket.err());
+            std::thread::sleep(ACCEPT_PAUSE);
+            continue;
+        };
+        number += 1;
+        let place = Place::take(&connections);
+        if place.0 > limits.connections_max + TURNED_AWAY_MAX {
+            continue;
+        }
+        let handler = handler.clone();
+        let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            crate::log::connection(number);
+            let Place(taken, _) = &place;
+            let full = *taken > limits.connections_max;
+            let connection =
+                Connection { socket: Arc::new(socket), limits, buf: Buffer::default() };
+            let ended = connection.run(full, &*handler);
+            event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
+        });
+        if let Err(error) = spawned {
+            event!("§1.1", "-", "no thread for connection {number}: {error}");
+        }
+    }
+}
+
+/// One of the places there are, with its number; given back however the thread ends, a panic too.
+struct Place(usize, Arc<AtomicUsize>);
+
+impl Place {
+    fn take(connections: &Arc<AtomicUsize>) -> Place {
+        Place(connections.fetch_add(1, Ordering::Relaxed) + 1, connections.clone())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::Relaxed);
+        if std::thread::panicking() {
+            event!("§1.1", "-", "a panic ended this connection, and no other");
+        }
+    }
+}
+
+struct Connection {
+    socket: Arc<TcpStream>,
+    limits: Limits,
+    buf: Buffer,
+}
+
+/// Why there is no request.
+enum Stop {
+    /// The client has gone, or has been silent for too long with nothing begun.
+    Silence(io::Error),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+impl Connection {
+    /// §1.7 One request after another, in the order they came (RFC 9112 §9.3), until somebody has
+    /// had enough.
+    fn run(mut self, full: bool, handler: &Handler<Arc<TcpStream>>) -> io::Result<()> {
+        // Nagle's algorithm would hold a small write back until the last one is acknowledged.
+        self.socket.set_nodelay(true)?;
+        self.socket.set_read_timeout(Some(self.limits.idle))?;
+        self.socket.set_write_timeout(Some(self.limits.idle))?;
+        if full {
+            let problem = format!("all {} places are taken", self.limits.connections_max);
+            let full = Refusal { status: 503, problem, advice: "the same again, in a while" };
+            self.write(&full.text().with("Retry-After", "5"), None, false)?;
+            return self.hang_up();
+        }
+        loop {
+            let request = match self.read_request() {
+                Ok(request) => request,
+                Err(Stop::Silence(error)) => return Err(error),
+                Err(Stop::Refused(refusal)) => {
+                    event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
+                    self.write(&refusal.text(), None, false)?;
+                    return self.hang_up();
+                }
+            };
+            let keep_alive = request.keeps_alive();
+            match handler(&request, &self.socket) {
+                Reply::Gone => return Ok(()),
+                Reply::Http(response) => {
+                    self.write(&response, Some(&request), keep_alive)?;
+                    if !keep_alive {
+                        return self.hang_up();
+                    }
+                }
+                Reply::Upgrade(response, take_over) => {
+                    self.write(&response, Some(&request), true)?;
+                    drop(request);
+                    let mut early = std::mem::take(&mut self.buf);
+                    early.shrink();
+                    // Here HTTP lets go of the connection.
+                    take_over(self.socket.clone(), early);
+                    return self.hang_up();
+                }
+            }
+        }
+    }
+
+    fn read_request(&mut self) -> Result<Request, Stop> {
+        if self.buf.data().is_empty() {
+            self.buf.shrink();
+        }
+        let head = |buf: &mut Buffer| {
+            let decoded = http::decode_head(buf.data())?;
+            Ok(decoded.map(|(request, used)| {
+                buf.consume(used);
+                request
+            }))
+        };
+        let begun = !self.buf.data().is_empty();
+        let mut request = self.read_until(head, self.limits.head, begun)?;
+        let mut body = Body::of(&request)?;
+        // RFC 9110 §10.1.1: not when some of the body has come anyway.
+        if request.expects_continue() && self.buf.data().is_empty() {
+            let go_on = (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+            go_on.map_err(Stop::Silence)?;
+        }
+        request.body = self.read_until(|buf| body.take(buf), self.limits.body, true)?;
+        Ok(request)
+    }
+
+    /// Reads until `parse` has what it wants; all of it must have come `patience` after it has
+    /// `begun`, however it drips.
+    fn read_until<T>(
+        &mut self,
+        mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
+        patience: Duration,
+        begun: bool,
+    ) -> Result<T, Stop> {
+        let mut deadline = begun.then(|| Instant::now() + patience);
+        let mut changed = false;
+        loop {
+            if let Some(found) = parse(&mut self.buf)? {
+                if changed {
+                    self.patience(self.limits.idle)?;
+                }
+                return Ok(found);
+            }
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(too_slow(patience).into());
+                }
+                self.patience(left)?;
+                changed = true;
+            }
+            match self.buf.fill(&mut &*self.socket) {
+                Ok(0) if deadline.is_some() => return Err(cut_short().into()),
+                Ok(0) => return Err(Stop::Silence(ErrorKind::UnexpectedEof.into())),
+                Ok(_) => deadline = deadline.or_else(|| Some(Instant::now() + patience)),
+                Err(error) if timed_out(&error) && deadline.is_some() => {}
+                Err(error) => return Err(Stop::Silence(error)),
+            }
+        }
+    }
+
+    fn patience(&self, patience: Duration) -> Result<(), Stop> {
+        self.socket.set_read_timeout(Some(patience)).map_err(Stop::Silence)
+    }
+
+    fn write(
+        &self,
+        response: &Response,
+        request: Option<&Request>,
+        keep_alive: bool,
+    ) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let bytes = response.encode(request, keep_alive, now.as_secs());
+        if let Some(Request { method, path, query, .. }) = request {
+            let mark = if query.is_empty() { "" } else { "?" };
+            let (status, size) = (response.status, bytes.len());
+            event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out");
+        }
+        (&*self.socket).write_all(&bytes)
+    }
+
+    /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,
+    /// and an RST may overtake the answer and wipe it out on the other side. So: say that nothing
+    /// more will come, read on for a while, then close. RFC 9112 §9.6
+    fn hang_up(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)?;
+        let deadline = Instant::now() + self.limits.linger;
+        let (mut bytes, mut scrap) = (0, [0; 4096]);
+        while bytes < LINGER_BYTES_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.socket.set_read_timeout(Some(left))?;
+            match (&*self.socket).read(&mut scrap) {
+                Ok(0) => break,
+                Ok(count) => bytes += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        // Others may hold the socket still; this ends it for them too.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        Ok(())
+    }
+}
+
+fn too_slow(patience: Duration) -> Refusal {
+    let problem = format!("the request did not come whole within {patience:?}");
+    Refusal { status: 408, problem, advice: "the same again, without the pause" }
+}
+
+fn cut_short() -> Refusal {
+    let problem = "the request ended in the middle".to_string();
+    Refusal { status: 400, problem, advice: "an empty line after the last field" }
+}
+
+/// What a socket's timeout looks like: the first on Unix, the second on Windows.
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

@@ -1,0 +1,120 @@
+//! The four techniques, each in a file of its own. They share the room; they differ in who brings
+//! the news.
+
+pub mod t1_refresh;
+pub mod t2_short_polling;
+pub mod t3_long_polling;
+pub mod t4_websocket;
+
+use crate::room::Room;
+use crate::wire::{date, http, json};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+/// What the server is handed.
+pub type Handler = http::Handler<Arc<TcpStream>>;
+/// What a technique answers.
+pub type Reply = http::Reply<Arc<TcpStream>>;
+
+/// A part of the lecture.
+pub struct Technique {
+    /// The number to run it by.
+    pub number: usize,
+    /// The name to run it by.
+    pub name: &'static str,
+    /// Its page.
+    pub page: &'static str,
+    /// What there is to see, in a line of the menu.
+    pub watch: &'static str,
+    /// Makes its handler.
+    pub handler: fn(Arc<Chat>) -> Arc<Handler>,
+}
+
+/// The one table of techniques; nothing else counts to four.
+pub static TECHNIQUES: [Technique; 4] = [
+    Technique {
+        number: 1,
+        name: "refresh",
+        page: include_str!("../../public/1.html"),
+        watch: "nothing new until you press F5",
+        handler: t1_refresh::handler,
+    },
+    Technique {
+        number: 2,
+        name: "polling",
+        page: include_str!("../../public/2.html"),
+        watch: "a request every 3 s, news or not",
+        handler: t2_short_polling::handler,
+    },
+    Technique {
+        number: 3,
+        name: "long-polling",
+        page: include_str!("../../public/3.html"),
+        watch: "a request that waits for its answer",
+        handler: t3_long_polling::handler,
+    },
+    Technique {
+        number: 4,
+        name: "websocket",
+        page: include_str!("../../public/4.html"),
+        watch: "one connection, both ways",
+        handler: t4_websocket::handler,
+    },
+];
+
+/// How long the techniques wait; tests wait less.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Part 3: a question is answered 204 after this.
+    pub hold: Duration,
+    /// Part 3: a parked client that has gone is noticed within this.
+    pub glance: Duration,
+    /// Part 4: a heartbeat and a ping every so often; two without an answer end a connection.
+    pub heartbeat: Duration,
+    /// Part 4: a reader that takes nothing for so long is cut off.
+    pub stall: Duration,
+}
+
+/// Proxies close what is silent for a minute, so the server must speak first. RFC 6202 §5.5
+const PROXY_IDLE: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_secs(30);
+const HEARTBEAT: Duration = Duration::from_secs(30);
+const _: () = assert!(HOLD.as_secs() < PROXY_IDLE.as_secs(), "the server must give up first");
+const _: () = assert!(HEARTBEAT.as_secs() < PROXY_IDLE.as_secs(), "the server must speak first");
+
+impl Default for Timing {
+    fn default() -> Timing {
+        let (glance, stall) = (Duration::from_secs(1), Duration::from_secs(10));
+        Timing { hold: HOLD, glance, heartbeat: HEARTBEAT, stall }
+    }
+}
+
+/// What a technique works on.
+pub struct Chat {
+    /// The messages and who is here.
+    pub room: Room,
+    /// The part that is running.
+    pub technique: &'static Technique,
+    /// How long it waits.
+    pub timing: Timing,
+    /// Open connections; the server counts them.
+    pub connections: Arc<AtomicUsize>,
+    started: Instant,
+}
+
+impl Chat {
+    /// An empty chat.
+    pub fn new(technique: &'static Technique, timing: Timing) -> Arc<Chat> {
+        let room = Room::new(|message| {
+            let mut out = format!("{{\"id\":{},\"user\":", message.id);
+            json::quote(&mut out, &message.user);
+            out.push_str(",\"text\":");
+            json::quote(&mut out, &message.text);
+            out + &format!(",\"timestamp\":\"{}\"}}", date::iso8601(message.timestamp))
+        });
+        let (connections, started) = (Arc::default(), Instant::now());
+        Arc::new(Chat { room, technique, timing, connections, started })
+    }
+}

@@ -1,0 +1,241 @@
+//! §1 Refresh: the reader asks, with F5; the server answers at once and forgets.
+//!
+//! Works with scripts turned off. The other parts are this server and a little more.
+
+use super::{Chat, Handler, Reply};
+use crate::event;
+use crate::room::Message;
+use crate::wire::http::{Refusal, Request, Response, refuse};
+use crate::wire::{date, form, html, json};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Characters of a name.
+pub const USER_CHARS_MAX: usize = 64;
+/// Characters of a message.
+pub const TEXT_CHARS_MAX: usize = 2_000;
+const NOBODY: &str = "Анонім";
+const YEAR_S: u32 = 365 * 24 * 60 * 60;
+
+const CSS: &str = include_str!("../../public/chat.css");
+const JS: &str = include_str!("../../public/chat.js");
+const ICON: &str = include_str!("../../public/icon.svg");
+
+/// Parts 1 and 2 have no need of the socket.
+pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
+    Arc::new(move |request, _socket| Reply::Http(answer(&chat, request)))
+}
+
+/// The API that all four parts share.
+pub fn answer(chat: &Chat, request: &Request) -> Response {
+    let read = |respond: &dyn Fn() -> Response| only("GET, HEAD, OPTIONS", request, respond);
+    let file = |kind, text: &str| read(&|| Response::new(200).body(kind, text));
+    match request.path.as_str() {
+        "/" => read(&|| page(chat, request).unwrap_or_else(|refusal| refusal.json())),
+        "/messages" => only("GET, HEAD, POST, OPTIONS", request, &|| {
+            let posted = request.method == "POST";
+            let answer = if posted { post(chat, request) } else { list(chat, request) };
+            answer.unwrap_or_else(|refusal| refusal.json())
+        }),
+        "/stats" => read(&|| stats(chat)),
+        "/chat.css" => file("text/css; charset=utf-8", CSS),
+        "/chat.js" => file("text/javascript; charset=utf-8", JS),
+        "/icon.svg" => file("image/svg+xml", ICON),
+        "*" => only("OPTIONS", request, &|| Response::new(204)),
+        other => {
+            let problem = format!("there is no {other:?} in part {}", chat.technique.number);
+            Refusal { status: 404, problem, advice: "/messages" }.json()
+        }
+    }
+}
+
+/// Answers if the method is one of `allow`; tells which are, if not. RFC 9110 §9.3.7, §15.5.6
+pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Response) -> Response {
+    let method = request.method.as_str();
+    match method {
+        "OPTIONS" => Response::new(204).with("Allow", allow),
+        _ if allow.split(", ").any(|allowed| allowed == method) => respond(),
+        _ => {
+            let problem = format!("{method} is not for {}", request.path);
+            Refusal { status: 405, problem, advice: allow }.json().with("Allow", allow)
+        }
+    }
+}
+
+/// `[…]`, each message as the room keeps it.
+pub fn array(messages: &[Arc<Message>]) -> Response {
+    let items: Vec<&str> = messages.iter().map(|message| message.json.as_str()).collect();
+    Response::json(200, format!("[{}]", items.join(",")))
+}
+
+fn list(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
+    Ok(array(&chat.room.since(last_id(request)?.unwrap_or(0))))
+}
+
+/// `lastId`: what the reader has already. A number, and nothing but a number.
+pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
+    match request.query("lastId") {
+        None => Ok(None),
+        Some(id) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => {
+            Ok(Some(id.parse().unwrap_or(u64::MAX)))
+        }
+        Some(id) => refuse(400, format!("lastId is {id:?}, expected a number"), "?lastId=7"),
+    }
+}
+
+/// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for
+/// the page again and does not send the message again. RFC 9110 §15.4.4
+fn post(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
+    request.check_origin()?;
+    let (user, text) = posted(request)?;
+    let (user, text) = (name(user)?, text_of(&text)?);
+    let message = chat.room.say(user, text);
+    event!("§1.12", &message.user, "says message {}, {} B", message.id, message.text.len());
+    if request.list("Accept").any(|kind| kind.starts_with("text/html")) {
+        let page = format!("/?user={}", form::encode(&message.user));
+        return Ok(Response::new(303).with("Location", page));
+    }
+    Ok(Response::json(201, format!("{{\"success\":true,\"message\":{}}}", message.json)))
+}
+
+/// The user, if one is given, and the text: from JSON or from a form, as Content-Type says.
+fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
+    const TRY: &str = r#"Content-Type: application/json, and {"user":"Alice","text":"hello"}"#;
+    if request.field("Content-Length").or(request.field("Transfer-Encoding")).is_none() {
+        return refuse(411, "a POST without a length", "Content-Length: 5");
+    }
+    let Ok(body) = std::str::from_utf8(&request.body) else {
+        return refuse(400, "the body is not UTF-8", TRY);
+    };
+    let kind = request.field("Content-Type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        _ if request.field("Content-Encoding").is_some() => {
+            refuse(415, "Content-Encoding is not understood", "the body as it is")
+        }
+        "application/json" => {
+            let value = json::parse(body).or_else(|error| refuse(400, error.to_string(), TRY))?;
+            let field = |name| match value.get(name) {
+                None | Some(json::Value::Null) => Ok(None),
+                Some(json::Value::String(text)) => Ok(Some(text.clone())),
+                Some(_) => refuse(400, format!("{name:?} is not a string"), TRY),
+            };
+            Ok((field("user")?, field("text")?.unwrap_or_default()))
+        }
+        "application/x-www-form-urlencoded" => {
+            Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()))
+        }
+        other => refuse(415, format!("Content-Type {other:?} is neither JSON nor a form"), TRY),
+    }
+}
+
+/// A name, or `Анонім` for none.
+pub fn name(user: Option<String>) -> Result<String, Refusal> {
+    let user = within(user.unwrap_or_default().trim(), "a name", USER_CHARS_MAX)?;
+    Ok(if user.is_empty() { NOBODY.to_string() } else { user })
+}
+
+/// A text, trimmed: something, and not too much of it.
+pub fn text_of(text: &str) -> Result<String, Refusal> {
+    match within(text.trim(), "a text", TEXT_CHARS_MAX)? {
+        text if text.is_empty() => refuse(400, "the text is empty", "a word or two"),
+        text => Ok(text),
+    }
+}
+
+fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
+    match text.chars().count() {
+        count if count > chars_max => {
+            refuse(413, format!("{what} of {count} characters, {chars_max} are allowed"), "fewer")
+        }
+        _ => Ok(text.to_string()),
+    }
+}
+
+/// The technique's page, with the name and the language of who asks for it. The messages are
+/// written into it where the page has a place for them: that is part 1.
+fn page(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
+    let user = name(request.query("user"))?;
+    let ukrainian = speaks_ukrainian(request);
+    let nonce = nonce();
+    let messages: String = match chat.technique.page.contains("{{messages}}") {
+        true => chat.room.since(0).iter().map(|message| item(message)).collect(),
+        false => String::new(),
+    };
+    let values = [
+        ("lang", if ukrainian { "uk" } else { "en" }),
+        ("user", &html::escape(&user)),
+        ("user_url", &form::encode(&user)),
+        ("nonce", &nonce),
+        ("messages", &messages),
+    ];
+    let page = html::fill(chat.technique.page, ukrainian, &values);
+    // Only this page's own scripts run, whatever markup should ever slip through. CSP Level 3
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let response = Response::new(200)
+        .body("text/html; charset=utf-8", page)
+        .with("Content-Security-Policy", policy);
+    Ok(match request.query("lang").filter(|lang| lang == "uk" || lang == "en") {
+        Some(lang) => {
+            let cookie = format!("lang={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
+            response.with("Set-Cookie", cookie)
+        }
+        None => response,
+    })
+}
+
+fn item(message: &Message) -> String {
+    let time = date::iso8601(message.timestamp);
+    let (user, text) = (html::escape(&message.user), html::escape(&message.text));
+    format!(
+        "<li data-id=\"{}\"><b>{user}</b> <time datetime=\"{time}\">{}</time><p>{text}</p></li>\n",
+        message.id,
+        &time[11..19]
+    )
+}
+
+/// `?lang=`, then the choice of last time, then the browser's languages in the order it names
+/// them, then Ukrainian.
+fn speaks_ukrainian(request: &Request) -> bool {
+    let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
+    let saved = cookies.filter_map(|pair| pair.trim().strip_prefix("lang=").map(str::to_string));
+    let browser = request.list("Accept-Language").filter_map(|tag| tag.get(..2));
+    let browser = browser.map(str::to_ascii_lowercase);
+    let mut wishes = request.query("lang").into_iter().chain(saved).chain(browser);
+    wishes.find(|lang| lang == "uk" || lang == "en").is_none_or(|lang| lang == "uk")
+}
+
+/// A number nobody can guess. std has no random numbers, but the keys of its hash maps are.
+fn nonce() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+fn stats(chat: &Chat) -> Response {
+    let stats = chat.room.stats();
+    let mut clients: Vec<String> = Vec::new();
+    for (user, connections) in &stats.here {
+        let mut client = String::from("{\"username\":");
+        json::quote(&mut client, user);
+        clients.push(client + &format!(",\"connections\":{connections}}}"));
+    }
+    Response::json(
+        200,
+        format!(
+            "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
+             \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"serverUptime\":{}}}",
+            stats.newest,
+            stats.kept,
+            chat.connections.load(Ordering::Relaxed),
+            stats.waiting,
+            stats.oldest_wait.as_millis(),
+            stats.connections,
+            clients.join(","),
+            chat.started.elapsed().as_secs(),
+        ),
+    )
+}

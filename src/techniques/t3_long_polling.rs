@@ -1,0 +1,55 @@
+//! §3 Long polling: the client asks, and the server holds its breath until somebody writes.
+//!
+//! Costs one parked thread a reader. Leaves out: fairness between readers.
+
+use super::{Chat, Handler, Reply, t1_refresh};
+use crate::event;
+use crate::wire::http::{Request, Response};
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Part 1's server, and `/subscribe`.
+pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
+    Arc::new(move |request, socket| match (request.path.as_str(), request.method.as_str()) {
+        ("/subscribe", "GET" | "HEAD") => subscribe(&chat, request, socket),
+        ("/subscribe", _) => {
+            Reply::Http(t1_refresh::only("GET, HEAD, OPTIONS", request, &|| Response::new(204)))
+        }
+        _ => Reply::Http(t1_refresh::answer(&chat, request)),
+    })
+}
+
+/// §3.5 Answers when there is something to answer with, and with 204 when there was nothing for
+/// so long that a proxy on the way might hang up. The client asks again at once. RFC 6202 §2
+fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Reply {
+    let last_id = match t1_refresh::last_id(request) {
+        Ok(last_id) => last_id.unwrap_or(0),
+        Err(refusal) => return Reply::Http(refusal.json()),
+    };
+    let began = Instant::now();
+    loop {
+        let left = chat.timing.hold.saturating_sub(began.elapsed());
+        let news = chat.room.wait_since(last_id, began, left.min(chat.timing.glance));
+        if !news.is_empty() {
+            return Reply::Http(t1_refresh::array(&news));
+        }
+        if left.is_zero() {
+            return Reply::Http(Response::new(204));
+        }
+        if gone(socket) {
+            event!("§3.6", "-", "gone while it waited for what comes after {last_id}");
+            return Reply::Gone;
+        }
+    }
+}
+
+/// §3.6 Looks whether the client is still there. A thread asleep on a Condvar does not hear its
+/// socket close, so it wakes now and then to look: `peek` reads without taking.
+fn gone(socket: &TcpStream) -> bool {
+    let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
+    let waits = |error: &std::io::Error| error.kind() == ErrorKind::WouldBlock;
+    let gone = peeked.map_or_else(|error| !waits(&error), |bytes| bytes == 0);
+    socket.set_nonblocking(false).is_err() || gone
+}

@@ -1,0 +1,57 @@
+//! Bytes that have arrived and are not understood yet.
+
+use std::io::{self, Read};
+
+/// What an idle connection keeps: thousands of them are mostly silent.
+const BUFFER_BYTES_MIN: usize = 1024;
+/// What one read may take at the most.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// A queue of bytes: filled at the back by a reader, consumed at the front by a parser.
+#[derive(Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// The bytes nobody has consumed yet.
+    pub fn data(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Forgets the first `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start += count;
+    }
+
+    /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is
+    /// given is given twice as much next time.
+    pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.bytes.len() {
+            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX.max(self.end + 1));
+            self.bytes.resize(size, 0);
+        }
+        loop {
+            match reader.read(&mut self.bytes[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(count);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives memory back when there is nothing in it.
+    pub fn shrink(&mut self) {
+        if self.start == self.end {
+            *self = Buffer::default();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! §4.1 The opening handshake: an HTTP request that asks to stop being HTTP (RFC 6455 §4.2).
+
+use super::http::{Refusal, Request, Response};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha1_smol::Sha1;
+
+/// RFC 6455 §1.3. A number nobody else uses: a server that knows it has read the RFC, and is not
+/// a cache or a mail server that happened to answer.
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The only version there ever was. RFC 6455 §4.1
+const VERSION: &str = "13";
+
+/// Whether a request asks for a WebSocket at all.
+pub fn wanted(request: &Request) -> bool {
+    request.lists("Upgrade", "websocket")
+}
+
+/// The `101` for this request, or the answer that says what is missing.
+/// Subprotocols and extensions are declined by not being mentioned. RFC 6455 §4.2.2
+pub fn answer(request: &Request) -> Result<Response, Response> {
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    request.check_origin().map_err(|refusal| refusal.text())?;
+    let fail = |status, problem: &str, advice| {
+        let response = Refusal { status, problem: problem.into(), advice }.text();
+        // RFC 6455 §4.4, RFC 9110 §15.5.22
+        Err(response.with("Sec-WebSocket-Version", VERSION).with("Upgrade", "websocket"))
+    };
+    if request.method != "GET" || request.minor == 0 {
+        return fail(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");
+    }
+    if !wanted(request) || !request.lists("Connection", "upgrade") {
+        return fail(426, "this is a WebSocket", "Upgrade: websocket and Connection: Upgrade");
+    }
+    if request.values("Sec-WebSocket-Version").ne([VERSION]) {
+        return fail(426, "version 13 of WebSocket is spoken here", "Sec-WebSocket-Version: 13");
+    }
+    let keys: Vec<&str> = request.values("Sec-WebSocket-Key").collect();
+    match keys[..] {
+        [key] if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => {
+            Ok(Response::new(101)
+                .with("Upgrade", "websocket")
+                .with("Sec-WebSocket-Accept", accept_key(key)))
+        }
+        _ => fail(400, &format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), KEY),
+    }
+}
+
+/// `dGhlIHNhbXBsZSBub25jZQ==` becomes `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. It proves nothing about the
+/// client and hides nothing: it shows that the server meant to answer a WebSocket. RFC 6455 §4.2.2
+pub fn accept_key(key: &str) -> String {
+    let mut sha1 = Sha1::new();
+    sha1.update(key.as_bytes());
+    sha1.update(GUID.as_bytes());
+    STANDARD.encode(sha1.digest().bytes())
+}

@@ -1,0 +1,560 @@
+//! HTTP/1.1 from bytes to a request, and from a response to bytes (RFC 9110, RFC 9112).
+//!
+//! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
+
+use super::{buffer::Buffer, date, form, json};
+use std::borrow::Cow;
+
+/// A longer request line is 414.
+pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
+/// A longer head (request line and fields) is 431.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// More fields than this are 431.
+pub const FIELDS_MAX: usize = 100;
+/// A longer body is 413.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// A longer line before a chunk (its size and extensions) is 400.
+pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// Empty lines before a request line: a person at a terminal likes to press Enter.
+const EMPTY_LINES_MAX: usize = 8;
+const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able to come first");
+
+/// What this server implements; another method known to HTTP is 405, an unknown one 501.
+pub const ALLOW: &str = "GET, HEAD, POST, OPTIONS";
+const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
+
+/// A request that will not be served: the status it costs, and what its author can learn from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The status code of the answer; the connection is closed after it.
+    pub status: u16,
+    /// What came, and what was expected.
+    pub problem: String,
+    /// A line that would have worked.
+    pub advice: &'static str,
+}
+
+impl Refusal {
+    /// Plain text, for a person at a terminal: the request was no good HTTP.
+    pub fn text(&self) -> Response {
+        let Refusal { status, problem, advice } = self;
+        let body = format!("{status}: {problem}\n     try: {advice}\n");
+        Response::new(*status).body("text/plain; charset=utf-8", body)
+    }
+
+    /// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
+    /// that cannot be.
+    pub fn json(&self) -> Response {
+        let mut body = String::from("{\"error\":");
+        json::quote(&mut body, &self.problem);
+        body.push_str(",\"try\":");
+        json::quote(&mut body, self.advice);
+        Response::json(self.status, body + "}")
+    }
+}
+
+/// For [`Refusal`] as an error: `refuse(400, "what came", "what would work")`.
+pub fn refuse<T>(
+    status: u16,
+    problem: impl Into<String>,
+    advice: &'static str,
+) -> Result<T, Refusal> {
+    Err(Refusal { status, problem: problem.into(), advice })
+}
+
+/// A request; its body is empty until [`Body`] has taken it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Request {
+    /// `GET`, `POST`, … (case-sensitive).
+    pub method: String,
+    /// The path, percent-decoded: `/messages`. `*` for `OPTIONS *`.
+    pub path: String,
+    /// What follows `?`, not decoded (see [`form::get`]).
+    pub query: String,
+    /// The x of HTTP/1.x.
+    pub minor: u8,
+    /// Names as they came, values without the white space around them.
+    pub fields: Vec<(String, String)>,
+    /// The content.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of the first field called `name`, in any case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.values(name).next()
+    }
+
+    /// Every value of `name`, in order.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let same = move |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
+        self.fields.iter().filter(same).map(|(_, value)| value.as_str())
+    }
+
+    /// The members of a comma-separated list, over all fields of that name. RFC 9110 §5.6.1
+    pub fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        let items = self.values(name).flat_map(|value| value.split(','));
+        items.map(|item| item.trim_matches([' ', '\t'])).filter(|item| !item.is_empty())
+    }
+
+    /// Whether `token` is in the list `name`, in any case.
+    pub fn lists(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|item| item.eq_ignore_ascii_case(token))
+    }
+
+    /// One value of the query.
+    pub fn query(&self, name: &str) -> Option<String> {
+        form::get(&self.query, name)
+    }
+
+    /// Whether the connection goes on after the answer. RFC 9112 §9.3
+    pub fn keeps_alive(&self) -> bool {
+        let asked = self.minor > 0 || self.lists("Connection", "keep-alive");
+        asked && !self.lists("Connection", "close")
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the body. RFC 9110 §10.1.1
+    pub fn expects_continue(&self) -> bool {
+        self.minor > 0 && self.lists("Expect", "100-continue")
+    }
+
+    /// §1.11 A browser tells on whose behalf it asks (RFC 6454 §7). A page of another site may
+    /// make it open our WebSocket or post our form, and no same-origin policy forbids that: the
+    /// server has to look. The scheme may differ, because TLS may end at a proxy.
+    pub fn check_origin(&self) -> Result<(), Refusal> {
+        let host = self.field("Host").unwrap_or_default();
+        let same = |origin: &str| {
+            let authority = ["http://", "https://"].iter().find_map(|s| origin.strip_prefix(s));
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        };
+        match self.values("Origin").find(|origin| !same(origin)) {
+            None => Ok(()),
+            Some(origin) => refuse(
+                403,
+                format!("the page asking is of {origin:?}, this server is {host:?}"),
+                "the same request from this server's own page, or from curl without Origin",
+            ),
+        }
+    }
+}
+
+/// §1.2 Reads a request's head: the request line, the fields, an empty line.
+///
+/// `Ok(Some((request, used)))`: drop `used` bytes; the body follows. `Ok(None)`: more bytes,
+/// please. `Err`: answer and close. RFC 9112 §2 to §5.
+pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
+    // 1. Empty lines before a request are forgiven. RFC 9112 §2.2
+    let pairs = buf.chunks_exact(2).take(EMPTY_LINES_MAX);
+    let mut used = 2 * pairs.take_while(|pair| pair == b"\r\n").count();
+    // 2. The request line, judged before it is complete.
+    let Some(line) = next_line(buf, &mut used, REQUEST_LINE_BYTES_MAX, 414)? else {
+        return Ok(None);
+    };
+    let mut request = request_line(line)?;
+    // 3. One field a line, up to the empty line.
+    loop {
+        let left = HEAD_BYTES_MAX.saturating_sub(used);
+        match next_line(buf, &mut used, left, 431)? {
+            None => return Ok(None),
+            Some(b"") => break,
+            Some(line) => request.fields.push(field_line(line)?),
+        }
+        if request.fields.len() > FIELDS_MAX {
+            return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
+        }
+    }
+    // 4. What only the whole head can tell.
+    check_host(&request)?;
+    if let Some(other) = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue")) {
+        return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
+    }
+    Ok(Some((request, used)))
+}
+
+/// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
+/// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
+fn next_line<'a>(
+    buf: &'a [u8],
+    used: &mut usize,
+    bytes_max: usize,
+    status: u16,
+) -> Result<Option<&'a [u8]>, Refusal> {
+    let rest = &buf[*used..];
+    let odd = rest.iter().position(|&b| b == 0x7f || (b < b' ' && b != b'\t'));
+    if odd.unwrap_or(rest.len()) > bytes_max {
+        let problem = format!("a line or a head longer than {bytes_max} bytes");
+        return refuse(status, problem, "GET /messages HTTP/1.1");
+    }
+    let Some(end) = odd else { return Ok(None) };
+    match &rest[end..] {
+        [b'\r', b'\n', ..] => {
+            *used += end + 2;
+            Ok(Some(&rest[..end]))
+        }
+        [b'\r'] => Ok(None),
+        [b'\r' | b'\n', ..] => refuse(
+            400,
+            "a line ends in a bare CR or a bare LF, expected CR LF",
+            "nc -C, telnet, or curl telnet://: they send CR LF when you press Enter",
+        ),
+        // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
+        [0x16, ..] if *used + end == 0 => {
+            refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
+        }
+        [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
+        [] => Ok(None),
+    }
+}
+
+/// `GET /messages?lastId=3 HTTP/1.1` (RFC 9112 §3): three words, one space between two.
+fn request_line(line: &[u8]) -> Result<Request, Refusal> {
+    const TRY: &str = "GET /messages HTTP/1.1";
+    let Ok(text) = std::str::from_utf8(line).map_err(|_| ()).and_then(|text| {
+        text.bytes().all(|b| b.is_ascii() && b != b'\t').then_some(text).ok_or(())
+    }) else {
+        return refuse(
+            400,
+            "the request line is not printable ASCII, expected %XX for other bytes",
+            TRY,
+        );
+    };
+    let words: Vec<&str> = text.split(' ').collect();
+    let [method, target, version] = words[..] else {
+        let count = words.len();
+        let problem = format!(
+            "the request line has {count} word(s), expected 3 with one space between: METHOD path HTTP/1.1\n     you sent: {text:?}"
+        );
+        return refuse(400, problem, TRY);
+    };
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return refuse(400, format!("{method:?} is no method"), TRY);
+    }
+    let minor = match version.as_bytes() {
+        // RFC 9110 §6.2: a higher minor version is answered as the highest we know.
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => (minor - b'0').min(1),
+        [b'H', b'T', b'T', b'P', b'/', b'0', b'.', b'0'..=b'9'] => {
+            return refuse(400, format!("{version} is too old"), TRY);
+        }
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
+            return refuse(505, format!("{version} is not spoken here, HTTP/1.1 is"), TRY);
+        }
+        _ => return refuse(400, format!("{version:?} is no version of HTTP"), TRY),
+    };
+    if !KNOWN_METHODS.contains(&method) {
+        return refuse(501, format!("method {method} is not implemented, {ALLOW} are"), TRY);
+    }
+    let (path, query) = target_of(method, target)?;
+    Ok(Request { method: method.into(), path, query, minor, ..Request::default() })
+}
+
+/// The target in its three forms: `/path?query`, `http://host/path?query`, `*`. RFC 9112 §3.2
+fn target_of(method: &str, target: &str) -> Result<(String, String), Refusal> {
+    if target == "*" && method == "OPTIONS" {
+        return Ok(("*".into(), String::new()));
+    }
+    let absolute = target.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    let origin = match absolute {
+        true => {
+            let end = target[7..].find(['/', '?', '#']).map_or(target.len(), |at| at + 7);
+            if !is_host(&target[7..end]) {
+                return refuse(400, format!("no host in {target:?}"), "http://127.0.0.1:3000/");
+            }
+            &target[end..]
+        }
+        false if target.starts_with('/') => target,
+        false => return refuse(400, format!("{target:?} is no path: it must begin with /"), "/"),
+    };
+    let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
+    if origin.contains('#') {
+        return refuse(400, "a fragment (#…) stays in the browser, it is never sent", "/messages");
+    }
+    let escaped = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !path.split('%').skip(1).all(escaped) {
+        return refuse(400, format!("a % without two hexadecimal digits in {path:?}"), "%25");
+    }
+    Ok((if path.is_empty() { "/".into() } else { form::decode(path) }, query.into()))
+}
+
+/// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
+fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
+    const TRY: &str = "Host: 127.0.0.1";
+    let Some(colon) = line.iter().position(|&b| b == b':') else {
+        let problem = format!("no colon in the field {:?}", String::from_utf8_lossy(line));
+        return refuse(400, problem, TRY);
+    };
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    if name.is_empty() || !name.iter().copied().all(is_token) {
+        let problem = format!(
+            "{:?} is no field name: letters, digits and -, no space before the colon or the name",
+            String::from_utf8_lossy(name)
+        );
+        return refuse(400, problem, TRY);
+    }
+    let value = String::from_utf8_lossy(value);
+    let name = String::from_utf8_lossy(name).into_owned();
+    Ok((name, value.trim_matches([' ', '\t']).to_string()))
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
+fn check_host(request: &Request) -> Result<(), Refusal> {
+    let hosts: Vec<&str> = request.values("Host").collect();
+    match hosts[..] {
+        [] if request.minor == 0 => Ok(()),
+        [host] if is_host(host) => Ok(()),
+        _ => refuse(400, format!("Host: {hosts:?}, expected one host"), "Host: 127.0.0.1:3000"),
+    }
+}
+
+/// `host[:port]` by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rfind(':').filter(|&at| !text[at..].contains(']')) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
+    };
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let name = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b);
+    let named = !host.is_empty() && host.bytes().all(name);
+    let numbered = address.is_some_and(|text| {
+        text.contains(':') && text.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
+    });
+    (named || numbered) && port.bytes().all(|b| b.is_ascii_digit()) && port.len() <= 5
+}
+
+/// §1.4 How long is the body? Only the head can say (RFC 9112 §6), and two answers are an attack.
+/// Takes the body from the bytes that follow the head.
+#[derive(Debug, PartialEq)]
+pub struct Body {
+    next: Part,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    Content(usize),
+    ChunkSize,
+    ChunkData(usize),
+    ChunkEnd,
+    Trailers(usize),
+    Nothing,
+}
+
+impl Body {
+    /// A size is judged here, when it is announced, before a byte of it is stored.
+    pub fn of(request: &Request) -> Result<Body, Refusal> {
+        let lengths: Vec<&str> = request.values("Content-Length").collect();
+        let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
+        let coded = request.field("Transfer-Encoding").is_some();
+        let next = match lengths[..] {
+            [] if !coded => Part::Nothing,
+            // RFC 9112 §6.1
+            [] if request.minor == 0 => {
+                return refuse(400, "Transfer-Encoding in HTTP/1.0", "Content-Length: 5");
+            }
+            [] => match codings[..] {
+                [one] if one.eq_ignore_ascii_case("chunked") => Part::ChunkSize,
+                _ if codings.iter().all(|c| c.eq_ignore_ascii_case("chunked")) => {
+                    return refuse(400, "chunked must stand there once", "chunked");
+                }
+                _ => return refuse(501, format!("transfer codings {codings:?}"), "chunked"),
+            },
+            // RFC 9112 §6.3: this is how requests are smuggled past a proxy.
+            _ if coded => {
+                return refuse(400, "Content-Length and Transfer-Encoding together", "one of them");
+            }
+            [one] if !one.is_empty() && one.bytes().all(|b| b.is_ascii_digit()) => {
+                Part::Content(within_limit(0, one.parse().unwrap_or(usize::MAX))?)
+            }
+            _ => {
+                let problem = format!("Content-Length: {lengths:?}, expected one number");
+                return refuse(400, problem, "Content-Length: 5");
+            }
+        };
+        Ok(Body { next, bytes: Vec::new() })
+    }
+
+    /// Consumes what has arrived. `Some(body)` when it is whole, `None`: more bytes, please.
+    pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Vec<u8>>, Refusal> {
+        while self.next != Part::Nothing {
+            let (used, next) = match self.next {
+                Part::Content(size) => self.content(size, buf.data(), Part::Nothing),
+                Part::ChunkData(size) => self.content(size, buf.data(), Part::ChunkEnd),
+                _ => match self.chunk_line(buf.data())? {
+                    Some(step) => step,
+                    None => return Ok(None),
+                },
+            };
+            buf.consume(used);
+            if used == 0 && next == self.next {
+                return Ok(None);
+            }
+            self.next = next;
+        }
+        Ok(Some(std::mem::take(&mut self.bytes)))
+    }
+
+    fn content(&mut self, size: usize, data: &[u8], after: Part) -> (usize, Part) {
+        let used = size.min(data.len());
+        self.bytes.extend_from_slice(&data[..used]);
+        match (size - used, self.next) {
+            (0, _) => (used, after),
+            (left, Part::Content(_)) => (used, Part::Content(left)),
+            (left, _) => (used, Part::ChunkData(left)),
+        }
+    }
+
+    /// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
+    /// The sender need not know the length of the whole when it begins.
+    fn chunk_line(&self, data: &[u8]) -> Result<Option<(usize, Part)>, Refusal> {
+        const TRY: &str = "5 CR LF hello CR LF 0 CR LF CR LF";
+        let mut used = 0;
+        let (bytes_max, status) = match self.next {
+            Part::ChunkEnd => match data {
+                [b'\r', b'\n', ..] => return Ok(Some((2, Part::ChunkSize))),
+                [] | [b'\r'] => return Ok(None),
+                _ => return refuse(400, "expected CR LF behind the data of a chunk", TRY),
+            },
+            Part::Trailers(seen) => (HEAD_BYTES_MAX.saturating_sub(seen), 431),
+            _ => (CHUNK_LINE_BYTES_MAX, 400),
+        };
+        let Some(line) = next_line(data, &mut used, bytes_max, status)? else { return Ok(None) };
+        let next = match self.next {
+            Part::Trailers(_) if line.is_empty() => Part::Nothing,
+            Part::Trailers(seen) => field_line(line).map(|_| Part::Trailers(seen + used))?,
+            _ => {
+                let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+                let (size, extension) = line.split_at(digits);
+                // RFC 9112 §7.1.1: white space may stand before the ';' of an extension only.
+                let extension = extension.trim_ascii_start();
+                if size.is_empty() || !(line.len() == digits || extension.starts_with(b";")) {
+                    return refuse(400, "expected the size of a chunk in hexadecimal", TRY);
+                }
+                let size = std::str::from_utf8(size).unwrap_or_default();
+                let size = usize::from_str_radix(size, 16).unwrap_or(usize::MAX);
+                match within_limit(self.bytes.len(), size)? {
+                    0 => Part::Trailers(0),
+                    size => Part::ChunkData(size),
+                }
+            }
+        };
+        Ok(Some((used, next)))
+    }
+}
+
+fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
+    match size <= BODY_BYTES_MAX - have {
+        true => Ok(size),
+        false => refuse(413, format!("a body of over {BODY_BYTES_MAX} bytes"), "a shorter one"),
+    }
+}
+
+/// A response, before it is bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Fields beside those that [`Response::encode`] adds to every response.
+    pub fields: Vec<(&'static str, String)>,
+    /// The content.
+    pub body: Cow<'static, [u8]>,
+}
+
+impl Response {
+    /// A response without content.
+    pub fn new(status: u16) -> Response {
+        Response { status, fields: Vec::new(), body: Cow::Borrowed(b"") }
+    }
+
+    /// The same with one more field.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// The same with content.
+    pub fn body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
+        self.body = Cow::Owned(body.into());
+        self.with("Content-Type", content_type)
+    }
+
+    /// JSON (RFC 8259).
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Response {
+        Response::new(status).body("application/json; charset=utf-8", body)
+    }
+
+    /// §1.6 The whole response in one piece, to be given to the socket in one write: head and
+    /// body in two would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
+    pub fn encode(&self, request: Option<&Request>, keep_alive: bool, now_s: u64) -> Vec<u8> {
+        let status = self.status;
+        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+        let mut field = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
+        // RFC 9110 §6.6.1
+        field("Date", &date::imf_fixdate(now_s));
+        for (name, value) in &self.fields {
+            field(name, value);
+        }
+        // RFC 9110 §8.6: not where there can be no content.
+        if !matches!(status, 100..=199 | 204 | 304) {
+            field("Content-Length", &self.body.len().to_string());
+        }
+        // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
+        field("Cache-Control", "no-store");
+        match keep_alive {
+            _ if status == 101 => field("Connection", "Upgrade"),
+            false => field("Connection", "close"),
+            true if request.is_some_and(|r| r.minor == 0) => field("Connection", "keep-alive"),
+            true => {}
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        // RFC 9110 §9.3.2: HEAD is GET without the content.
+        if request.is_none_or(|request| request.method != "HEAD") {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+/// RFC 9110 §15, and 426, 431 from their own registries.
+fn reason(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        303 => "See Other",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        426 => "Upgrade Required",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+/// What a handler answers. The server writes it; `Socket` is whatever the server serves from.
+pub enum Reply<Socket> {
+    /// An ordinary answer.
+    Http(Response),
+    /// `101`, and what to do with the socket (and the bytes that came early) once it is out.
+    Upgrade(Response, Box<dyn FnOnce(Socket, Buffer)>),
+    /// Nobody is left to answer.
+    Gone,
+}
+
+/// Answers one request; the socket is there to be watched.
+pub type Handler<Socket> = dyn Fn(&Request, &Socket) -> Reply<Socket> + Send + Sync;

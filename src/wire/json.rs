@@ -1,0 +1,245 @@
+//! §1.9 JSON (RFC 8259), as little of it as a chat needs: values in, strings out.
+
+/// Arrays and objects inside one another; a parser that recurses needs a floor.
+pub const DEPTH_MAX: usize = 32;
+
+/// A parsed JSON value.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Number(f64),
+    String(String),
+    Array(Vec<Value>),
+    /// In the order written; of equal names [`Value::get`] takes the last, as JavaScript does.
+    Object(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The member `name` of an object.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let Value::Object(members) = self else { return None };
+        members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// What is wrong, and at which byte.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error {
+    /// Bytes before the mistake.
+    pub at: usize,
+    /// What should stand there.
+    pub expected: &'static str,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "not JSON: at byte {} expected {}", self.at, self.expected)
+    }
+}
+
+/// Parses a whole text as one value.
+pub fn parse(text: &str) -> Result<Value, Error> {
+    let mut parser = Parser { text, at: 0 };
+    let value = parser.value(0)?;
+    parser.space();
+    match parser.at == text.len() {
+        true => Ok(value),
+        false => parser.fail("the end"),
+    }
+}
+
+/// Appends `text` to `out` as a JSON string, quotes included.
+pub fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    // Runs without anything to escape are copied whole.
+    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            byte @ (b'"' | b'\\') => out.extend(['\\', char::from(byte)]),
+            byte => out.push_str(&format!("\\u{byte:04x}")),
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn rest(&self) -> &[u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn fail<T>(&self, expected: &'static str) -> Result<T, Error> {
+        Err(Error { at: self.at, expected })
+    }
+
+    fn space(&mut self) {
+        let spaces = |b: &&u8| matches!(**b, b' ' | b'\t' | b'\r' | b'\n');
+        self.at += self.rest().iter().take_while(spaces).count();
+    }
+
+    /// Skips white space and takes `token`, if it is there.
+    fn take(&mut self, token: &str) -> bool {
+        self.space();
+        let found = self.rest().starts_with(token.as_bytes());
+        self.at += if found { token.len() } else { 0 };
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Error> {
+        if depth == DEPTH_MAX {
+            return self.fail("fewer brackets inside one another");
+        }
+        self.space();
+        match self.rest().first().copied() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ if self.take("null") => Ok(Value::Null),
+            _ if self.take("true") => Ok(Value::Bool(true)),
+            _ if self.take("false") => Ok(Value::Bool(false)),
+            _ => self.fail("a value"),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, Error> {
+        self.at += 1;
+        let mut items = Vec::new();
+        if self.take("]") {
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            if self.take("]") {
+                return Ok(Value::Array(items));
+            }
+            if !self.take(",") {
+                return self.fail("',' or ']'");
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value, Error> {
+        self.at += 1;
+        let mut members = Vec::new();
+        if self.take("}") {
+            return Ok(Value::Object(members));
+        }
+        loop {
+            self.space();
+            let name = self.string()?;
+            if !self.take(":") {
+                return self.fail("':'");
+            }
+            members.push((name, self.value(depth + 1)?));
+            if self.take("}") {
+                return Ok(Value::Object(members));
+            }
+            if !self.take(",") {
+                return self.fail("',' or '}'");
+            }
+        }
+    }
+
+    /// RFC 8259 §6: no leading zero, no bare point, no plus.
+    fn number(&mut self) -> Result<Value, Error> {
+        let start = self.at;
+        self.at += usize::from(self.rest().starts_with(b"-"));
+        match self.rest() {
+            [b'0', ..] => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.rest().starts_with(b".") {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let [b'e' | b'E', ..] = self.rest() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.rest(), [b'+' | b'-', ..]));
+            self.digits()?;
+        }
+        self.text[start..self.at].parse().map(Value::Number).or_else(|_| self.fail("a number"))
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        self.at += count;
+        if count == 0 { self.fail("a digit") } else { Ok(()) }
+    }
+
+    fn string(&mut self) -> Result<String, Error> {
+        if !self.rest().starts_with(b"\"") {
+            return self.fail("'\"'");
+        }
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
+            let plain = self.rest().iter().position(special).unwrap_or(self.rest().len());
+            out.push_str(&self.text[self.at..self.at + plain]);
+            self.at += plain;
+            match self.rest() {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                [b'\\', ..] => out.push(self.escape()?),
+                [] => return self.fail("'\"'"),
+                _ => return self.fail("an escape such as \\n in place of a control character"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Error> {
+        let Some(letter) = self.rest().get(1) else { return self.fail("an escape") };
+        let character = match letter {
+            b'"' | b'\\' | b'/' => char::from(*letter),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode(),
+            _ => return self.fail("an escape: one of \"\\/bfnrtu after the \\"),
+        };
+        self.at += 2;
+        Ok(character)
+    }
+
+    /// `\u041e`, or the two halves of a surrogate pair. Half a pair is no character: JavaScript
+    /// lets one through, and every UTF-8 decoder after it would choke.
+    fn unicode(&mut self) -> Result<char, Error> {
+        let Some(high) = self.unit(0) else { return self.fail("four hexadecimal digits") };
+        let low = self.unit(6).unwrap_or(0);
+        if let Some(Ok(character)) = char::decode_utf16([high]).next() {
+            self.at += 6;
+            return Ok(character);
+        }
+        match char::decode_utf16([high, low]).next() {
+            Some(Ok(character)) => {
+                self.at += 12;
+                Ok(character)
+            }
+            _ => self.fail("both halves of a surrogate pair"),
+        }
+    }
+
+    /// The UTF-16 unit of the `\uXXXX` that stands `skip` bytes ahead.
+    fn unit(&self, skip: usize) -> Option<u16> {
+        let [b'\\', b'u', digits @ ..] = self.rest().get(skip..skip + 6)? else { return None };
+        digits
+            .iter()
+            .try_fold(0, |unit, digit| Some(unit << 4 | u16::from(super::form::hex(*digit)?)))
+    }
+}

@@ -1,0 +1,159 @@
+//! §4.4 Frames into messages: fragments, the control frames between them, and UTF-8 as it arrives
+//! (RFC 6455 §5.4, §5.5, §8.1).
+
+use super::buffer::Buffer;
+use super::frame::{self, Header, Opcode, Side, Violation, violation};
+
+/// What memory a message gets before its bytes have come, however large it says it will be.
+const RESERVE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a peer has said.
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// A frame that does not end its message.
+    Fragment,
+    /// A whole text message.
+    Text(String),
+    /// A whole binary message.
+    Binary(Vec<u8>),
+    /// To be answered with a pong of the same payload. RFC 6455 §5.5.2
+    Ping(Vec<u8>),
+    /// The answer to a ping, or a sign of life nobody asked for. RFC 6455 §5.5.3
+    Pong,
+    /// The close code (1005 where none was given) and the reason. RFC 6455 §5.5.1
+    Close(u16, String),
+}
+
+/// Puts messages together, whatever the pieces they arrive in.
+pub struct Assembler {
+    from: Side,
+    message_max: usize,
+    /// The frame being read: its header, and how much of its payload has come.
+    frame: Option<(Header, usize)>,
+    /// The message being put together: its opcode, and its payload so far, unmasked.
+    message: Option<Opcode>,
+    payload: Vec<u8>,
+    /// So many bytes of `payload` are known to be UTF-8.
+    utf8: usize,
+    control: Vec<u8>,
+}
+
+impl Assembler {
+    /// Messages of `from`, none of them longer than `message_max` bytes over all its fragments.
+    pub fn new(from: Side, message_max: usize) -> Assembler {
+        let (payload, control) = (Vec::new(), Vec::new());
+        Assembler { from, message_max, frame: None, message: None, payload, utf8: 0, control }
+    }
+
+    /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
+    pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Event>, Violation> {
+        let (header, came) = match self.frame.take() {
+            Some(frame) => frame,
+            None => {
+                let room = (self.message_max - self.payload.len()) as u64;
+                let Some((header, used)) = frame::decode(buf.data(), self.from, room)? else {
+                    return Ok(None);
+                };
+                buf.consume(used);
+                self.begin(header)?;
+                (header, 0)
+            }
+        };
+        let left = usize::try_from(header.length).unwrap_or(usize::MAX) - came;
+        let count = left.min(buf.data().len());
+        let control = header.opcode.is_control();
+        let into = if control { &mut self.control } else { &mut self.payload };
+        let start = into.len();
+        into.extend_from_slice(&buf.data()[..count]);
+        if let Some(key) = header.key {
+            frame::mask(&mut into[start..], key, came);
+        }
+        buf.consume(count);
+        let ended = count == left;
+        if !control && self.message == Some(Opcode::Text) {
+            self.check_utf8(ended && header.fin)?;
+        }
+        if !ended {
+            self.frame = Some((header, came + count));
+            return Ok(None);
+        }
+        match (control, header.fin) {
+            (true, _) => self.control_event(header.opcode).map(Some),
+            (false, true) => Ok(Some(self.message_event())),
+            (false, false) => Ok(Some(Event::Fragment)),
+        }
+    }
+
+    /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
+    fn begin(&mut self, header: Header) -> Result<(), Violation> {
+        match (header.opcode, self.message) {
+            (Opcode::Continuation, None) => violation(1002, "a continuation of no message"),
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
+                violation(1002, "a new message before the last one ended")
+            }
+            (opcode @ (Opcode::Text | Opcode::Binary), None) => {
+                self.message = Some(opcode);
+                self.payload.reserve((header.length as usize).min(RESERVE_BYTES_MAX));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Wrong bytes are found as early as they are wrong; half a character may still become whole,
+    /// but not after the message has ended. RFC 6455 §8.1
+    fn check_utf8(&mut self, ended: bool) -> Result<(), Violation> {
+        match std::str::from_utf8(&self.payload[self.utf8..]) {
+            Ok(text) => self.utf8 += text.len(),
+            Err(error) if error.error_len().is_none() && !ended => self.utf8 += error.valid_up_to(),
+            Err(_) => return violation(1007, "the text is not UTF-8"),
+        }
+        Ok(())
+    }
+
+    fn message_event(&mut self) -> Event {
+        let payload = std::mem::take(&mut self.payload);
+        self.utf8 = 0;
+        match self.message.take() {
+            // Checked above, byte by byte, so this neither fails nor replaces anything.
+            Some(Opcode::Text) => Event::Text(String::from_utf8(payload).unwrap_or_default()),
+            _ => Event::Binary(payload),
+        }
+    }
+
+    fn control_event(&mut self, opcode: Opcode) -> Result<Event, Violation> {
+        let payload = std::mem::take(&mut self.control);
+        match opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Close => close_event(&payload),
+            _ => Ok(Event::Pong),
+        }
+    }
+}
+
+/// §4.5 A close frame: nothing, or a code of two bytes and a reason in UTF-8. RFC 6455 §5.5.1
+fn close_event(payload: &[u8]) -> Result<Event, Violation> {
+    match payload {
+        [] => Ok(Event::Close(1005, String::new())),
+        [_] => violation(1002, "half a close code"),
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            // RFC 6455 §7.4.1, §7.4.2: 1004 to 1006 and 1015 never travel.
+            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                return violation(1002, "a close code that must not travel");
+            }
+            match std::str::from_utf8(reason) {
+                Ok(reason) => Ok(Event::Close(code, reason.to_string())),
+                Err(_) => violation(1007, "the close reason is not UTF-8"),
+            }
+        }
+    }
+}
+
+/// The payload of a close frame; 1005 is the absence of a code. RFC 6455 §7.1.5
+pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
+    match code {
+        1005 => Vec::new(),
+        _ => [&code.to_be_bytes(), reason.as_bytes()].concat(),
+    }
+}
