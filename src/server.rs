@@ -171,9 +171,7 @@ impl Connection {
     }
 
     fn read_request(&mut self) -> Result<Request, Stop> {
-        if self.buf.data().is_empty() {
-            self.buf.shrink();
-        }
+        self.buf.shrink();
         let head = |buf: &mut Buffer| {
             let decoded = http::decode_head(buf.data())?;
             Ok(decoded.map(|(request, used)| {

@@ -143,13 +143,11 @@ impl<'a> Conversation<'a> {
             let _ = send(Opcode::Close, &close_payload(1008, "no pong for two heartbeats"));
             return None;
         }
-        if self.buf.data().is_empty() {
-            self.buf.shrink();
-        }
         match self.buf.fill(&mut &*self.socket) {
             Ok(0) => None,
             Ok(_) => Some(()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                self.buf.shrink();
                 send(Opcode::Ping, b"").ok()
             }
             Err(_) => None,

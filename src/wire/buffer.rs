@@ -5,7 +5,7 @@ use std::io::{self, Read};
 /// What an idle connection keeps: thousands of them are mostly silent.
 const BUFFER_BYTES_MIN: usize = 1024;
 /// What one read may take at the most.
-const BUFFER_BYTES_MAX: usize = 256 * 1024;
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A queue of bytes: filled at the back by a reader, consumed at the front by a parser.
 #[derive(Default)]
@@ -29,13 +29,13 @@ impl Buffer {
     /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is
     /// given is given twice as much next time.
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
+        if self.end == self.bytes.len() {
+            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX.max(self.end));
+            self.bytes.resize(size, 0);
+        }
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.end == self.bytes.len() {
-            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX.max(self.end + 1));
-            self.bytes.resize(size, 0);
-        }
         loop {
             match reader.read(&mut self.bytes[self.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -48,9 +48,9 @@ impl Buffer {
         }
     }
 
-    /// Gives memory back when there is nothing in it.
+    /// Gives memory back, if there is nothing in it and it is large.
     pub fn shrink(&mut self) {
-        if self.start == self.end {
+        if self.start == self.end && self.bytes.len() > BUFFER_BYTES_MIN {
             *self = Buffer::default();
         }
     }
