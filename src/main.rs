@@ -109,8 +109,7 @@ fn serve(options: Options) -> Result<(), String> {
         rawchat::log::enable();
     }
     let chat = Chat::new(technique, Timing::default());
-    let connections = chat.connections.clone();
-    server::serve(listener, Limits::default(), connections, (technique.handler)(chat));
+    server::serve(listener, Limits::default(), &chat.places, (technique.handler)(chat.clone()));
     Ok(())
 }
 

@@ -197,19 +197,17 @@ impl Room {
         state
     }
 
-    /// The same wait, for the broadcaster of part 4: what happened after `from`, at most
-    /// [`NEWS_BYTES_MAX`] of it, or nothing when `patience` has run out. Coming here also says that
-    /// everything up to `from` is delivered, and lets those go on who were too fast.
-    pub fn wait_news(&self, from: Position, patience: Duration) -> Vec<Event> {
+    /// The same wait, for the broadcaster of part 4: until something has happened after `from`, or
+    /// `patience` has run out. Coming here also says that everything up to `from` is delivered, and
+    /// lets those go on who were too fast.
+    pub fn wait_news(&self, from: Position, patience: Duration) {
         let mut state = self.lock();
         let behind = state.taken.is_some_and(|taken| state.behind(taken) >= BEHIND_EVENTS_MAX);
         state.taken = Some(from);
         if behind {
             self.news.notify_all();
         }
-        let state = self.wait(state, patience, |state| state.behind(from) == 0);
-        // Nothing untaken is forgotten: see BEHIND_EVENTS_MAX.
-        state.news(from).unwrap_or_default()
+        self.wait(state, patience, |state| state.behind(from) == 0);
     }
 
     /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is

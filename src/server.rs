@@ -10,7 +10,6 @@ use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// What one server and one connection may take.
@@ -51,56 +50,37 @@ impl Default for Limits {
     }
 }
 
-/// Serves until the listener fails for good. `connections` counts those that are open.
+/// Serves until the listener fails for good. Each connection holds a clone of `places` while it
+/// lasts, however it ends, a panic too: the count of clones is the count of connections.
 pub fn serve(
     listener: TcpListener,
     limits: Limits,
-    connections: Arc<AtomicUsize>,
+    places: &Arc<()>,
     handler: Arc<Handler<Arc<TcpStream>>>,
 ) {
-    let mut number = 0;
+    let others = Arc::strong_count(places);
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
-    for socket in listener.incoming() {
+    for (number, socket) in (1..).zip(listener.incoming()) {
         let Ok(socket) = socket else {
             event!("§1.1", "-", "accept failed: {:?}", socket.err());
             std::thread::sleep(ACCEPT_PAUSE);
             continue;
         };
-        number += 1;
-        let place = Place::take(&connections);
-        if place.0 > limits.connections_max + TURNED_AWAY_MAX {
+        let (place, handler) = (places.clone(), handler.clone());
+        let taken = Arc::strong_count(places) - others;
+        if taken > limits.connections_max + TURNED_AWAY_MAX {
             continue;
         }
-        let handler = handler.clone();
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            let _place = place;
             crate::log::connection(number);
-            let Place(taken, _) = &place;
-            let full = *taken > limits.connections_max;
             let connection =
                 Connection { socket: Arc::new(socket), limits, buf: Buffer::default() };
-            let ended = connection.run(full, &*handler);
+            let ended = connection.run(taken > limits.connections_max, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
         });
         if let Err(error) = spawned {
             event!("§1.1", "-", "no thread for connection {number}: {error}");
-        }
-    }
-}
-
-/// One of the places there are, with its number; given back however the thread ends, a panic too.
-struct Place(usize, Arc<AtomicUsize>);
-
-impl Place {
-    fn take(connections: &Arc<AtomicUsize>) -> Place {
-        Place(connections.fetch_add(1, Ordering::Relaxed) + 1, connections.clone())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.1.fetch_sub(1, Ordering::Relaxed);
-        if std::thread::panicking() {
-            event!("§1.1", "-", "a panic ended this connection, and no other");
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::room::Room;
 use crate::wire::{date, http, json};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// What the server is handed.
@@ -99,8 +98,8 @@ pub struct Chat {
     pub technique: &'static Technique,
     /// How long it waits.
     pub timing: Timing,
-    /// Open connections; the server counts them.
-    pub connections: Arc<AtomicUsize>,
+    /// Each open connection holds a clone.
+    pub places: Arc<()>,
     started: Instant,
 }
 
@@ -114,7 +113,7 @@ impl Chat {
             json::quote(&mut out, &message.text);
             out + &format!(",\"timestamp\":\"{}\"}}", date::iso8601(message.timestamp))
         });
-        let (connections, started) = (Arc::default(), Instant::now());
-        Arc::new(Chat { room, technique, timing, connections, started })
+        let (places, started) = (Arc::new(()), Instant::now());
+        Arc::new(Chat { room, technique, timing, places, started })
     }
 }

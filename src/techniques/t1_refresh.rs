@@ -9,7 +9,6 @@ use crate::wire::http::{Refusal, Request, Response, refuse};
 use crate::wire::{date, form, html, json};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Characters of a name.
 pub const USER_CHARS_MAX: usize = 64;
@@ -230,7 +229,7 @@ fn stats(chat: &Chat) -> Response {
              \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"serverUptime\":{}}}",
             stats.newest,
             stats.kept,
-            chat.connections.load(Ordering::Relaxed),
+            Arc::strong_count(&chat.places) - 1,
             stats.waiting,
             stats.oldest_wait.as_millis(),
             stats.connections,

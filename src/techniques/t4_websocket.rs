@@ -15,13 +15,12 @@ use crate::wire::buffer::Buffer;
 use crate::wire::date;
 use crate::wire::frame::{self, Header, Opcode, Side, Violation};
 use crate::wire::handshake;
-use crate::wire::http::{Refusal, Request, Response};
+use crate::wire::http::{Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::message::{Assembler, Event, close_payload};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,11 +35,12 @@ pub const CATCH_UPS_MAX: usize = 1_000;
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// Turns a reader that takes nothing into a short write at once, instead of a wait.
 const AT_ONCE: Duration = Duration::from_micros(1);
+const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const STACK_BYTES: usize = 64 * 1024;
 
 /// Part 1's server, and the WebSockets.
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    let hub = Arc::new(Hub { chat, live: Mutex::default(), catch_ups: AtomicUsize::new(0) });
+    let hub = Arc::new(Hub { chat, live: Mutex::default(), catch_ups: Arc::default() });
     let broadcaster = hub.clone();
     // A panic is printed, and the next round begins where the last one was.
     thread::spawn(
@@ -159,7 +159,8 @@ impl<'a> Conversation<'a> {
 struct Hub {
     chat: Arc<Chat>,
     live: Mutex<Live>,
-    catch_ups: AtomicUsize,
+    /// Each catch-up holds a clone, so the count of clones is theirs.
+    catch_ups: Arc<()>,
 }
 
 /// Whom the broadcaster writes to: every one of `members` has seen everything up to `at`.
@@ -203,7 +204,11 @@ impl Hub {
         loop {
             let from = lock(&self.live).at;
             let patience = heartbeat.saturating_duration_since(Instant::now());
-            let mut batch = Batch::of(from, &self.chat.room.wait_news(from, patience));
+            self.chat.room.wait_news(from, patience);
+            // Who is about to speak may speak first, and travels in the same write.
+            thread::yield_now();
+            // Nothing is forgotten before it is taken: see BEHIND_EVENTS_MAX.
+            let mut batch = Batch::of(from, &self.chat.room.news(from).unwrap_or_default());
             if Instant::now() >= heartbeat {
                 text_frame(&mut batch.bytes, &[r#"{"type":"heartbeat"}"#]);
                 frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
@@ -250,15 +255,17 @@ impl Hub {
     }
 
     fn spawn_catch_up(self: Arc<Hub>, member: Arc<Member>) {
-        let place = Place::take(&self);
-        if place.is_none() {
+        let place = self.catch_ups.clone();
+        if Arc::strong_count(&place) > CATCH_UPS_MAX {
             return member.end("too many slow readers");
         }
         event!("§4.7", &member.user, "is slow, catches up in a thread of its own");
         let slow = member.clone();
         let catch_up = move || {
             let _place = place;
-            let _ = self.catch_up(&member);
+            if let Err(error) = self.catch_up(&member) {
+                member.end(&format!("could not catch up: {error}"));
+            }
         };
         if thread::Builder::new().stack_size(STACK_BYTES).spawn(catch_up).is_err() {
             slow.end("no thread to catch up in");
@@ -268,14 +275,6 @@ impl Hub {
     /// §4.7 Brings one member up to date in its own time, then gives it to the broadcaster.
     /// A newcomer is nothing else than a member who is very far behind.
     fn catch_up(&self, member: &Arc<Member>) -> io::Result<()> {
-        let result = self.try_catch_up(member);
-        if let Err(error) = &result {
-            member.end(&format!("could not catch up: {error}"));
-        }
-        result
-    }
-
-    fn try_catch_up(&self, member: &Arc<Member>) -> io::Result<()> {
         let mut socket = &*member.socket;
         socket.set_write_timeout(Some(self.chat.timing.stall))?;
         loop {
@@ -284,7 +283,8 @@ impl Hub {
             if bytes.is_empty() {
                 let Some(news) = self.chat.room.news(outbox.seen) else {
                     drop(outbox);
-                    return socket.write_all(&too_far_behind());
+                    write_frame(socket, Opcode::Close, &close_payload(1008, TOO_SLOW))?;
+                    return socket.shutdown(Shutdown::Write);
                 };
                 let batch = Batch::of(outbox.seen, &news);
                 (outbox.seen, bytes) = (batch.to, batch.bytes);
@@ -311,9 +311,8 @@ impl Hub {
     }
 
     fn enter(self: Arc<Hub>, request: &Request) -> Result<Reply, Response> {
-        let refused = |refusal: Refusal| refusal.json();
-        let user = t1_refresh::name(request.query("user")).map_err(refused)?;
-        let last_id = t1_refresh::last_id(request).map_err(refused)?;
+        let user = t1_refresh::name(request.query("user")).map_err(|refusal| refusal.json())?;
+        let last_id = t1_refresh::last_id(request).map_err(|refusal| refusal.json())?;
         let response = handshake::answer(request)?;
         let take_over = move |socket, early| self.chat(socket, early, user, last_id);
         Ok(Reply::Upgrade(response, Box::new(take_over)))
@@ -391,22 +390,6 @@ impl Drop for Leave<'_> {
         drop(live);
         hub.chat.room.leave(&member.user);
         event!("§4.9", &member.user, "leaves");
-    }
-}
-
-/// A place among the catch-ups, given back when its thread ends.
-struct Place(Arc<Hub>);
-
-impl Place {
-    fn take(hub: &Arc<Hub>) -> Option<Place> {
-        let place = Place(hub.clone());
-        (hub.catch_ups.fetch_add(1, Ordering::Relaxed) < CATCH_UPS_MAX).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.catch_ups.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -498,13 +481,6 @@ fn error_json(problem: &str) -> String {
     let mut out = String::from("{\"type\":\"error\",\"error\":");
     json::quote(&mut out, problem);
     out + "}"
-}
-
-fn too_far_behind() -> Vec<u8> {
-    let mut out = Vec::new();
-    let reason = "too slow: some of what you missed is forgotten, come back with lastId";
-    frame::encode(&mut out, Opcode::Close, &close_payload(1008, reason), None);
-    out
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

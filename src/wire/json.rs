@@ -102,8 +102,8 @@ impl Parser<'_> {
         }
         self.space();
         match self.rest().first().copied() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
+            Some(b'{') => self.sequence("}", |p| p.member(depth + 1)).map(Value::Object),
+            Some(b'[') => self.sequence("]", |p| p.value(depth + 1)).map(Value::Array),
             Some(b'"') => self.string().map(Value::String),
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ if self.take("null") => Ok(Value::Null),
@@ -113,43 +113,35 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, Error> {
+    /// `first item`, then `, item` until `close`.
+    fn sequence<T>(
+        &mut self,
+        close: &'static str,
+        mut item: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         self.at += 1;
         let mut items = Vec::new();
-        if self.take("]") {
-            return Ok(Value::Array(items));
+        if self.take(close) {
+            return Ok(items);
         }
         loop {
-            items.push(self.value(depth + 1)?);
-            if self.take("]") {
-                return Ok(Value::Array(items));
+            items.push(item(self)?);
+            if self.take(close) {
+                return Ok(items);
             }
             if !self.take(",") {
-                return self.fail("',' or ']'");
+                return self.fail("a comma, or the end of this array or object");
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, Error> {
-        self.at += 1;
-        let mut members = Vec::new();
-        if self.take("}") {
-            return Ok(Value::Object(members));
+    fn member(&mut self, depth: usize) -> Result<(String, Value), Error> {
+        self.space();
+        let name = self.string()?;
+        if !self.take(":") {
+            return self.fail("':'");
         }
-        loop {
-            self.space();
-            let name = self.string()?;
-            if !self.take(":") {
-                return self.fail("':'");
-            }
-            members.push((name, self.value(depth + 1)?));
-            if self.take("}") {
-                return Ok(Value::Object(members));
-            }
-            if !self.take(",") {
-                return self.fail("',' or '}'");
-            }
-        }
+        Ok((name, self.value(depth)?))
     }
 
     /// RFC 8259 §6: no leading zero, no bare point, no plus.
