@@ -207,7 +207,7 @@ impl Room {
         if behind {
             self.news.notify_all();
         }
-        self.wait(state, patience, |state| state.behind(from) == 0);
+        drop(self.wait(state, patience, |state| state.behind(from) == 0));
     }
 
     /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is
