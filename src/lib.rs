@@ -21,4 +21,5 @@ pub mod log;
 pub mod room;
 pub mod server;
 pub mod techniques;
+pub mod tools;
 pub mod wire;

@@ -37,6 +37,8 @@ pub const STACK_BYTES: usize = 128 * 1024;
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// A timeout of nothing would be no timeout at all.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -91,18 +93,8 @@ struct Connection {
     buf: Buffer,
 }
 
-/// Why there is no request.
-enum Stop {
-    /// The client has gone, or has been silent for too long with nothing begun.
-    Silence(io::Error),
-    Refused(Refusal),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Stop {
-        Stop::Refused(refusal)
-    }
-}
+/// Why there is no request: it is refused, or there is nobody to tell.
+type Stop = Option<Refusal>;
 
 impl Connection {
     /// §1.7 One request after another, in the order they came (RFC 9112 §9.3), until somebody has
@@ -114,19 +106,13 @@ impl Connection {
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
             let problem = format!("all {} places are taken", self.limits.connections_max);
-            let full = Refusal { status: 503, problem, advice: "the same again, in a while" };
-            self.write(&full.text().with("Retry-After", "5"), None, false)?;
-            return self.hang_up();
+            return self.refuse(Refusal { status: 503, problem, advice: "again in a while" });
         }
         loop {
             let request = match self.read_request() {
                 Ok(request) => request,
-                Err(Stop::Silence(error)) => return Err(error),
-                Err(Stop::Refused(refusal)) => {
-                    event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
-                    self.write(&refusal.text(), None, false)?;
-                    return self.hang_up();
-                }
+                Err(None) => return Ok(()),
+                Err(Some(refusal)) => return self.refuse(refusal),
             };
             let keep_alive = request.keeps_alive();
             match handler(&request, &self.socket) {
@@ -140,10 +126,9 @@ impl Connection {
                 Reply::Upgrade(response, take_over) => {
                     self.write(&response, Some(&request), true)?;
                     drop(request);
-                    let mut early = std::mem::take(&mut self.buf);
-                    early.shrink();
+                    self.buf.shrink();
                     // Here HTTP lets go of the connection.
-                    take_over(self.socket.clone(), early);
+                    take_over(self.socket.clone(), std::mem::take(&mut self.buf));
                     return self.hang_up();
                 }
             }
@@ -152,72 +137,73 @@ impl Connection {
 
     fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
-        let head = |buf: &mut Buffer| {
-            let decoded = http::decode_head(buf.data())?;
-            Ok(decoded.map(|(request, used)| {
-                buf.consume(used);
-                request
-            }))
-        };
-        let begun = !self.buf.data().is_empty();
-        let mut request = self.read_until(head, self.limits.head, begun)?;
+        let soon = |patience| Some(Instant::now() + patience);
+        // A pipelined request has begun already.
+        let begun = soon(self.limits.head).filter(|_| !self.buf.data().is_empty());
+        let mut request = self.read_until(begun, |buf| {
+            let Some((request, used)) = http::decode_head(buf.data())? else { return Ok(None) };
+            buf.consume(used);
+            Ok(Some(request))
+        })?;
         let mut body = Body::of(&request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
-            let go_on = (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
-            go_on.map_err(Stop::Silence)?;
+            (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| None)?;
         }
-        request.body = self.read_until(|buf| body.take(buf), self.limits.body, true)?;
+        request.body = self.read_until(soon(self.limits.body), |buf| body.take(buf))?;
         Ok(request)
     }
 
-    /// Reads until `parse` has what it wants; all of it must have come `patience` after it has
-    /// `begun`, however it drips.
+    /// Reads until `parse` has what it wants, by the deadline, however it drips. A head that has
+    /// not begun has none: its clock starts with its first byte.
     fn read_until<T>(
         &mut self,
+        mut deadline: Option<Instant>,
         mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
-        patience: Duration,
-        begun: bool,
     ) -> Result<T, Stop> {
-        let mut deadline = begun.then(|| Instant::now() + patience);
-        let mut changed = false;
+        let patience = |patience| self.socket.set_read_timeout(Some(patience)).map_err(|_| None);
+        let mut hurried = false;
         loop {
             if let Some(found) = parse(&mut self.buf)? {
-                if changed {
-                    self.patience(self.limits.idle)?;
+                if hurried {
+                    patience(self.limits.idle)?;
                 }
                 return Ok(found);
             }
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(too_slow(patience).into());
+                    let problem = "the request did not come whole in time".to_string();
+                    return Err(Some(Refusal { status: 408, problem, advice: "without a pause" }));
                 }
-                self.patience(left)?;
-                changed = true;
+                patience(left)?;
+                hurried = true;
             }
             match self.buf.fill(&mut &*self.socket) {
-                Ok(0) if deadline.is_some() => return Err(cut_short().into()),
-                Ok(0) => return Err(Stop::Silence(ErrorKind::UnexpectedEof.into())),
-                Ok(_) => deadline = deadline.or_else(|| Some(Instant::now() + patience)),
-                Err(error) if timed_out(&error) && deadline.is_some() => {}
-                Err(error) => return Err(Stop::Silence(error)),
+                Ok(0) if deadline.is_some() => {
+                    let problem = "the request ended in the middle".to_string();
+                    return Err(Some(Refusal { status: 400, problem, advice: "an empty line" }));
+                }
+                Ok(0) => return Err(None),
+                Ok(_) => deadline = deadline.or(Some(Instant::now() + self.limits.head)),
+                // The first on Unix, the second on Windows.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+                        && deadline.is_some() => {}
+                Err(_) => return Err(None),
             }
         }
     }
 
-    fn patience(&self, patience: Duration) -> Result<(), Stop> {
-        self.socket.set_read_timeout(Some(patience)).map_err(Stop::Silence)
+    fn refuse(&self, refusal: Refusal) -> io::Result<()> {
+        event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
+        self.write(&refusal.text(), None, false)?;
+        self.hang_up()
     }
 
-    fn write(
-        &self,
-        response: &Response,
-        request: Option<&Request>,
-        keep_alive: bool,
-    ) -> io::Result<()> {
+    fn write(&self, response: &Response, request: Option<&Request>, on: bool) -> io::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let bytes = response.encode(request, keep_alive, now.as_secs());
+        let bytes = response.encode(request, on, now.as_secs());
         if let Some(Request { method, path, query, .. }) = request {
             let mark = if query.is_empty() { "" } else { "?" };
             let (status, size) = (response.status, bytes.len());
@@ -233,11 +219,8 @@ impl Connection {
         self.socket.shutdown(Shutdown::Write)?;
         let deadline = Instant::now() + self.limits.linger;
         let (mut bytes, mut scrap) = (0, [0; 4096]);
-        while bytes < LINGER_BYTES_MAX {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
+        while bytes < LINGER_BYTES_MAX && Instant::now() < deadline {
+            let left = deadline.saturating_duration_since(Instant::now()).max(A_MOMENT);
             self.socket.set_read_timeout(Some(left))?;
             match (&*self.socket).read(&mut scrap) {
                 Ok(0) => break,
@@ -246,23 +229,7 @@ impl Connection {
                 Err(_) => break,
             }
         }
-        // Others may hold the socket still; this ends it for them too.
-        let _ = self.socket.shutdown(Shutdown::Both);
-        Ok(())
+        // A slow member of the chat holds the socket still; this ends it there too.
+        self.socket.shutdown(Shutdown::Both)
     }
-}
-
-fn too_slow(patience: Duration) -> Refusal {
-    let problem = format!("the request did not come whole within {patience:?}");
-    Refusal { status: 408, problem, advice: "the same again, without the pause" }
-}
-
-fn cut_short() -> Refusal {
-    let problem = "the request ended in the middle".to_string();
-    Refusal { status: 400, problem, advice: "an empty line after the last field" }
-}
-
-/// What a socket's timeout looks like: the first on Unix, the second on Windows.
-fn timed_out(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

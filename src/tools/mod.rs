@@ -1,0 +1,3 @@
+//! Off the reading path: what is needed around the chat, and is not about it.
+
+pub mod command_line;
