@@ -5,7 +5,7 @@
 //! system which of them is ready (epoll), which is faster and reads from inside to outside.
 
 use crate::event;
-use crate::wire::buffer::Buffer;
+use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -186,10 +186,7 @@ impl Connection {
                 }
                 Ok(0) => return Err(None),
                 Ok(_) => deadline = deadline.or(Some(Instant::now() + self.limits.head)),
-                // The first on Unix, the second on Windows.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-                        && deadline.is_some() => {}
+                Err(error) if timed_out(&error) && deadline.is_some() => {}
                 Err(_) => return Err(None),
             }
         }

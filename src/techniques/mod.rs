@@ -4,6 +4,8 @@
 pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
+pub mod t4_broadcast;
+pub mod t4_conversation;
 pub mod t4_websocket;
 
 use crate::room::Room;

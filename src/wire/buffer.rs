@@ -55,3 +55,8 @@ impl Buffer {
         }
     }
 }
+
+/// Whether a read or a write only ran out of time. The first kind is Unix, the second Windows.
+pub fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,323 @@
+//! The writing half of the chat: one broadcaster for everybody who keeps up, a catch-up for each
+//! who does not.
+//!
+//! A connection has one reader, the thread it came with. It has one writer at a time, who holds
+//! the lock of its `outbox`: the broadcaster while it is `Live` (and the reader, for a pong), a
+//! catch-up otherwise. Whoever fails to write shuts the socket down, which ends the reader, and
+//! the reader takes the connection out of the room.
+
+use super::Chat;
+use super::t4_conversation::write_frame;
+use crate::event;
+use crate::room::{Event, Position};
+use crate::wire::buffer::timed_out;
+use crate::wire::frame::{self, Header, Opcode};
+use crate::wire::message::close_payload;
+use crate::wire::{date, json};
+use std::io::{self, ErrorKind, Write};
+use std::net::{Shutdown, TcpStream};
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Threads that catch up at one time; a slow reader that finds none is cut off.
+pub const CATCH_UPS_MAX: usize = 1_000;
+/// What a slow reader may make us answer (pongs, errors) before it is cut off.
+pub const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// Turns a reader that takes nothing into a short write at once, instead of a wait.
+const AT_ONCE: Duration = Duration::from_micros(1);
+const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
+const STACK_BYTES: usize = 64 * 1024;
+
+/// Everybody in the chat.
+pub struct Hub {
+    /// The chat they are in.
+    pub chat: Arc<Chat>,
+    live: Mutex<Live>,
+    /// Each catch-up holds a clone, so the count of clones is theirs.
+    catch_ups: Arc<()>,
+}
+
+/// Whom the broadcaster writes to: every one of `members` has seen everything up to `at`.
+#[derive(Default)]
+struct Live {
+    at: Position,
+    members: Vec<Arc<Member>>,
+}
+
+/// A connection of the chat.
+pub struct Member {
+    hub: Arc<Hub>,
+    socket: Arc<TcpStream>,
+    /// Whose it is.
+    pub user: String,
+    outbox: Mutex<Outbox>,
+}
+
+/// Everything up to `seen` is written or `pending`; a `Live` member has nothing pending.
+struct Outbox {
+    writer: Writer,
+    seen: Position,
+    pending: Vec<u8>,
+}
+
+#[derive(PartialEq)]
+enum Writer {
+    Live,
+    CatchUp,
+    /// A close frame has been written, and nothing may follow it. RFC 6455 §5.5.1
+    Closed,
+}
+
+impl Hub {
+    /// Opens the chat and starts its broadcaster.
+    pub fn start(chat: Arc<Chat>) -> Arc<Hub> {
+        let hub = Arc::new(Hub { chat, live: Mutex::default(), catch_ups: Arc::default() });
+        let broadcaster = hub.clone();
+        let round = AssertUnwindSafe(move || broadcaster.broadcast());
+        // A panic is printed, and the next round begins where the last one was.
+        thread::spawn(move || while catch_unwind(&*round).is_err() {});
+        hub
+    }
+
+    /// §4.6 Waits for news and gives each live member all of it in one write. A write costs some
+    /// five microseconds whether it carries one frame or twenty, so under load, when news gathers
+    /// while the last round is under way, a round costs no more and carries more.
+    fn broadcast(&self) {
+        let period = self.chat.timing.heartbeat;
+        let mut heartbeat = Instant::now() + period;
+        loop {
+            let from = lock(&self.live).at;
+            let patience = heartbeat.saturating_duration_since(Instant::now());
+            self.chat.room.wait_news(from, patience);
+            // Who is about to speak may speak first, and travels in the same write.
+            thread::yield_now();
+            // Nothing is forgotten before it is taken: see BEHIND_EVENTS_MAX.
+            let mut batch = Batch::of(from, &self.chat.room.news(from).unwrap_or_default());
+            if Instant::now() >= heartbeat {
+                text_frame(&mut batch.bytes, &[r#"{"type":"heartbeat"}"#]);
+                frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
+                heartbeat = Instant::now() + period;
+            }
+            let mut live = lock(&self.live);
+            live.at = batch.to;
+            live.members.retain(|member| member.deliver(&batch));
+        }
+    }
+
+    /// Takes a newcomer in: `greeting`, then everything after `seen`. A newcomer is nothing else
+    /// than a member who is very far behind.
+    pub fn admit(
+        self: &Arc<Hub>,
+        socket: Arc<TcpStream>,
+        user: String,
+        seen: Position,
+        greeting: Vec<u8>,
+    ) -> Guest {
+        let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending: greeting });
+        let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
+        member.catch_up();
+        Guest(member)
+    }
+}
+
+impl Member {
+    /// Sends a frame of the reader's: a pong, an answer, a close.
+    pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(payload.len() + 10);
+        frame::encode(&mut bytes, opcode, payload, None);
+        let mut outbox = lock(&self.outbox);
+        self.write(&mut outbox, &bytes);
+        if opcode == Opcode::Close {
+            outbox.writer = Writer::Closed;
+        }
+        Ok(())
+    }
+
+    /// Whether the member stays with the broadcaster.
+    fn deliver(self: &Arc<Self>, batch: &Batch) -> bool {
+        let mut outbox = lock(&self.outbox);
+        if outbox.writer == Writer::Live {
+            let news = batch.after(outbox.seen);
+            if outbox.seen.events() < batch.to.events() {
+                outbox.seen = batch.to;
+            }
+            self.write(&mut outbox, news);
+        }
+        outbox.writer == Writer::Live
+    }
+
+    /// Writes what the socket takes at once and leaves the rest to a catch-up, or all of it if a
+    /// catch-up has the socket already.
+    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8]) {
+        let live = outbox.writer == Writer::Live;
+        let written = match if live { (&*self.socket).write(bytes) } else { Ok(0) } {
+            Ok(count) if count == bytes.len() => return,
+            Ok(count) => count,
+            Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => 0,
+            Err(error) => return self.end(&error.to_string()),
+        };
+        outbox.pending.extend_from_slice(&bytes[written..]);
+        if live {
+            outbox.writer = Writer::CatchUp;
+            self.spawn_catch_up();
+        } else if outbox.pending.len() > PENDING_BYTES_MAX {
+            self.end("takes nothing and asks for more");
+        }
+    }
+
+    fn spawn_catch_up(self: &Arc<Self>) {
+        let (member, place) = (self.clone(), self.hub.catch_ups.clone());
+        if Arc::strong_count(&place) > CATCH_UPS_MAX {
+            return self.end("too many slow readers");
+        }
+        event!("§4.7", &self.user, "is slow, catches up in a thread of its own");
+        let catch_up = move || {
+            member.catch_up();
+            drop(place);
+        };
+        if thread::Builder::new().stack_size(STACK_BYTES).spawn(catch_up).is_err() {
+            self.end("no thread to catch up in");
+        }
+    }
+
+    /// §4.7 Brings a member up to date in its own time, then gives it to the broadcaster.
+    fn catch_up(self: &Arc<Self>) {
+        if let Err(error) = self.try_catch_up() {
+            self.end(&format!("could not catch up: {error}"));
+        }
+    }
+
+    fn try_catch_up(self: &Arc<Self>) -> io::Result<()> {
+        self.socket.set_write_timeout(Some(self.hub.chat.timing.stall))?;
+        loop {
+            let mut outbox = lock(&self.outbox);
+            let mut bytes = std::mem::take(&mut outbox.pending);
+            let closed = outbox.writer == Writer::Closed;
+            if bytes.is_empty() && !closed {
+                let Some(news) = self.hub.chat.room.news(outbox.seen) else {
+                    outbox.writer = Writer::Closed;
+                    drop(outbox);
+                    write_frame(&self.socket, Opcode::Close, &close_payload(1008, TOO_SLOW))?;
+                    return self.socket.shutdown(Shutdown::Write);
+                };
+                let batch = Batch::of(outbox.seen, &news);
+                (outbox.seen, bytes) = (batch.to, batch.bytes);
+            }
+            drop(outbox);
+            (&*self.socket).write_all(&bytes)?;
+            if closed || (bytes.is_empty() && self.rejoin()?) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Live again, if nothing has been taken by the broadcaster that this member has not seen.
+    fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
+        let mut live = lock(&self.hub.live);
+        let mut outbox = lock(&self.outbox);
+        if !outbox.pending.is_empty() || outbox.seen.events() < live.at.events() {
+            return Ok(false);
+        }
+        self.socket.set_write_timeout(Some(AT_ONCE))?;
+        outbox.writer = Writer::Live;
+        // The broadcaster may not have noticed yet that this member was gone from its list.
+        live.remove(self);
+        live.members.push(self.clone());
+        Ok(true)
+    }
+
+    /// Ends the connection: its reader finds the end of the stream.
+    fn end(&self, why: &str) {
+        event!("§4.7", &self.user, "cut off: {why}");
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+impl Live {
+    fn remove(&mut self, member: &Arc<Member>) {
+        if let Some(at) = self.members.iter().position(|other| Arc::ptr_eq(other, member)) {
+            self.members.swap_remove(at);
+        }
+    }
+}
+
+/// A member as its reader holds it: out of the chat when the reader ends, however it ends.
+pub struct Guest(Arc<Member>);
+
+impl Deref for Guest {
+    type Target = Arc<Member>;
+
+    fn deref(&self) -> &Arc<Member> {
+        &self.0
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut live = lock(&self.hub.live);
+        lock(&self.outbox).writer = Writer::Closed;
+        live.remove(&self.0);
+        drop(live);
+        self.hub.chat.room.leave(&self.user);
+        event!("§4.9", &self.user, "leaves");
+    }
+}
+
+/// News as frames, each encoded once however many it is sent to.
+struct Batch {
+    bytes: Vec<u8>,
+    /// Where each event begins in `bytes`, and where the last one ends.
+    starts: Vec<usize>,
+    from: Position,
+    to: Position,
+}
+
+impl Batch {
+    fn of(from: Position, news: &[Event]) -> Batch {
+        let mut batch = Batch { bytes: Vec::new(), starts: vec![0], from, to: from };
+        for event in news {
+            match event {
+                Event::Said(message) => {
+                    let pieces = [r#"{"type":"message","message":"#, &message.json, "}"];
+                    text_frame(&mut batch.bytes, &pieces);
+                    batch.to.id = message.id;
+                }
+                Event::Changed(change) => {
+                    let kind = if change.joined { "user_joined" } else { "user_left" };
+                    let mut user = String::new();
+                    json::quote(&mut user, &change.user);
+                    let rest = format!(
+                        ",\"connectedClients\":{},\"timestamp\":\"{}\"}}",
+                        change.connections,
+                        date::iso8601(change.timestamp)
+                    );
+                    let head = format!("{{\"type\":\"{kind}\",\"username\":");
+                    text_frame(&mut batch.bytes, &[&head, &user, &rest]);
+                    batch.to.changes += 1;
+                }
+            }
+            batch.starts.push(batch.bytes.len());
+        }
+        batch
+    }
+
+    /// What is new to somebody who has seen everything up to `seen`.
+    fn after(&self, seen: Position) -> &[u8] {
+        let skip = seen.events().saturating_sub(self.from.events()) as usize;
+        &self.bytes[self.starts[skip.min(self.starts.len() - 1)]..]
+    }
+}
+
+/// A text frame of several pieces, as a server sends it: whole and unmasked.
+pub fn text_frame(out: &mut Vec<u8>, pieces: &[&str]) {
+    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+    frame::encode_header(out, Header { fin: true, opcode: Opcode::Text, key: None, length });
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
