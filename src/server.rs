@@ -194,7 +194,11 @@ impl Connection {
 
     fn refuse(&self, refusal: Refusal) -> io::Result<()> {
         event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
-        self.write(&refusal.text(), None, false)?;
+        let response = match refusal.status {
+            503 => refusal.text().with("Retry-After", "5"),
+            _ => refusal.text(),
+        };
+        self.write(&response, None, false)?;
         self.hang_up()
     }
 

@@ -23,8 +23,9 @@ pub fn answer(request: &Request) -> Result<Response, Response> {
     request.check_origin().map_err(|refusal| refusal.text())?;
     let fail = |status, problem: &str, advice| {
         let response = Refusal { status, problem: problem.into(), advice }.text();
-        // RFC 6455 §4.4, RFC 9110 §15.5.22
-        Err(response.with("Sec-WebSocket-Version", VERSION).with("Upgrade", "websocket"))
+        // RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
+        let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
+        Err(response.with("Sec-WebSocket-Version", VERSION))
     };
     if request.method != "GET" || request.minor == 0 {
         return fail(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");

@@ -474,11 +474,13 @@ impl Response {
         }
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
-        match keep_alive {
-            _ if status == 101 => field("Connection", "Upgrade"),
-            false => field("Connection", "close"),
-            true if request.is_some_and(|r| r.minor == 0) => field("Connection", "keep-alive"),
-            true => {}
+        // RFC 9110 §7.8: an Upgrade is named in Connection too.
+        match (self.fields.iter().any(|(name, _)| *name == "Upgrade"), keep_alive) {
+            (true, true) => field("Connection", "Upgrade"),
+            (true, false) => field("Connection", "Upgrade, close"),
+            (false, false) => field("Connection", "close"),
+            _ if request.is_some_and(|r| r.minor == 0) => field("Connection", "keep-alive"),
+            _ => {}
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();

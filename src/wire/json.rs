@@ -97,11 +97,11 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, Error> {
-        if depth == DEPTH_MAX {
-            return self.fail("fewer brackets inside one another");
-        }
         self.space();
         match self.rest().first().copied() {
+            Some(b'{' | b'[') if depth == DEPTH_MAX => {
+                self.fail("fewer brackets inside one another")
+            }
             Some(b'{') => self.sequence("}", |p| p.member(depth + 1)).map(Value::Object),
             Some(b'[') => self.sequence("]", |p| p.value(depth + 1)).map(Value::Array),
             Some(b'"') => self.string().map(Value::String),
