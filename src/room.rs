@@ -216,7 +216,7 @@ impl Room {
         self.lock().news(from)
     }
 
-    /// §4.6 A connection comes in. Its stream begins after `last_id`, or now; taken under the
+    /// §4.10 A connection comes in. Its stream begins after `last_id`, or now; taken under the
     /// same lock as the list of names, so nothing falls between the list and the stream.
     pub fn join(&self, user: &str, last_id: Option<u64>) -> Welcome {
         let mut state = self.lock_when_followed();
@@ -266,7 +266,7 @@ impl Room {
         }
     }
 
-    /// The lock, when the broadcaster is near enough. This is flow control: who speaks faster than
+    /// §4.11 The lock, when the broadcaster is near enough. This is flow control: who speaks faster than
     /// all can be told is made to wait, its socket fills, and TCP slows it down.
     fn lock_when_followed(&self) -> MutexGuard<'_, State> {
         let too_far = |state: &State| {

@@ -82,7 +82,7 @@ impl Hub {
         hub
     }
 
-    /// §4.6 Waits for news and gives each live member all of it in one write. A write costs some
+    /// §4.7 Waits for news and gives each live member all of it in one write. A write costs some
     /// five microseconds whether it carries one frame or twenty, so under load, when news gathers
     /// while the last round is under way, a round costs no more and carries more.
     fn broadcast(&self) {
@@ -173,7 +173,7 @@ impl Member {
         if Arc::strong_count(&place) > CATCH_UPS_MAX {
             return self.end("too many slow readers");
         }
-        event!("§4.7", &self.user, "is slow, catches up in a thread of its own");
+        event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
         let catch_up = move || {
             member.catch_up();
             drop(place);
@@ -183,7 +183,7 @@ impl Member {
         }
     }
 
-    /// §4.7 Brings a member up to date in its own time, then gives it to the broadcaster.
+    /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
     fn catch_up(self: &Arc<Self>) {
         if let Err(error) = self.try_catch_up() {
             self.end(&format!("could not catch up: {error}"));
@@ -231,7 +231,7 @@ impl Member {
 
     /// Ends the connection: its reader finds the end of the stream.
     fn end(&self, why: &str) {
-        event!("§4.7", &self.user, "cut off: {why}");
+        event!("§4.8", &self.user, "cut off: {why}");
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
@@ -262,7 +262,7 @@ impl Drop for Guest {
         live.remove(&self.0);
         drop(live);
         self.hub.chat.room.leave(&self.user);
-        event!("§4.9", &self.user, "leaves");
+        event!("§4.10", &self.user, "leaves");
     }
 }
 

@@ -26,7 +26,7 @@ impl<'a> Conversation<'a> {
         Conversation { socket, buf, assembler, period, heard: Instant::now() }
     }
 
-    /// §4.5 The next message, or `None` when the conversation is over. RFC 6455 §5.5, §7
+    /// §4.6 The next message, or `None` when the conversation is over. RFC 6455 §5.5, §7
     pub fn next(
         &mut self,
         send: &mut impl FnMut(Opcode, &[u8]) -> io::Result<()>,
@@ -41,7 +41,7 @@ impl<'a> Conversation<'a> {
                         Event::Binary(bytes) => return Some((Opcode::Binary, bytes)),
                         Event::Ping(payload) => send(Opcode::Pong, &payload).ok()?,
                         Event::Close(code, reason) => {
-                            event!("§4.5", "-", "closes: {code} {reason}");
+                            event!("§4.6", "-", "closes: {code} {reason}");
                             let _ = send(Opcode::Close, &close_payload(code, ""));
                             return None;
                         }
@@ -49,7 +49,7 @@ impl<'a> Conversation<'a> {
                     }
                 }
                 Err(Violation { code, reason }) => {
-                    event!("§4.5", "-", "broke a rule: {code} {reason}");
+                    event!("§4.6", "-", "broke a rule: {code} {reason}");
                     let _ = send(Opcode::Close, &close_payload(code, reason));
                     return None;
                 }
@@ -57,11 +57,11 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// §4.8 Reads once. Silence is answered with a ping, and a silence of two periods is the end:
+    /// §4.9 Reads once. Silence is answered with a ping, and a silence of two periods is the end:
     /// a peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not.
     fn read(&mut self, send: &mut impl FnMut(Opcode, &[u8]) -> io::Result<()>) -> Option<()> {
         if self.heard.elapsed() >= 2 * self.period {
-            event!("§4.8", "-", "silent for two periods, dropped");
+            event!("§4.9", "-", "silent for two periods, dropped");
             let _ = send(Opcode::Close, &close_payload(1008, "no pong for two heartbeats"));
             return None;
         }

@@ -57,7 +57,7 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
 /// One connection of the chat, from the handshake to the end.
 fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, last: Option<u64>) {
     let welcome = hub.chat.room.join(&user, last);
-    event!("§4.9", &user, "joins, {} connections", welcome.connections);
+    event!("§4.10", &user, "joins, {} connections", welcome.connections);
     let member = hub.admit(socket.clone(), user, welcome.from, greeting(&welcome));
     let period = hub.chat.timing.heartbeat;
     let mut conversation = Conversation::new(&socket, early, CHAT_BYTES_MAX, period);
@@ -69,7 +69,7 @@ fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, las
     }
 }
 
-/// What a client says. A bad message is answered, and the connection stays.
+/// §4.12 What a client says. A bad message is answered, and the connection stays.
 fn hear(chat: &Chat, user: &str, opcode: Opcode, payload: &[u8]) -> Option<String> {
     const PONG: &str = r#"{"type":"pong"}"#;
     const EXPECTED: &str = r#"expected {"type":"message","text":"…"} or {"type":"ping"}"#;
@@ -85,7 +85,7 @@ fn hear(chat: &Chat, user: &str, opcode: Opcode, payload: &[u8]) -> Option<Strin
             match t1_refresh::text_of(text) {
                 Ok(text) => {
                     let message = chat.room.say(user.to_string(), text);
-                    event!("§4.6", user, "says message {}", message.id);
+                    event!("§4.12", user, "says message {}", message.id);
                     None
                 }
                 Err(refusal) => Some(error_json(&refusal.problem)),
@@ -95,7 +95,7 @@ fn hear(chat: &Chat, user: &str, opcode: Opcode, payload: &[u8]) -> Option<Strin
     }
 }
 
-/// §4.9 The first two messages of each connection: where it is, and who else is there.
+/// The first two messages of each connection: where it is, and who else is there.
 fn greeting(welcome: &Welcome) -> Vec<u8> {
     let Welcome { connections, newest, users, .. } = welcome;
     let mut names = String::from("{\"type\":\"user_list\",\"users\":[");
