@@ -7,7 +7,6 @@ use crate::event;
 use crate::room::Message;
 use crate::wire::http::{Refusal, Request, Response, refuse};
 use crate::wire::{date, form, html, json};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 /// Characters of a name.
@@ -15,7 +14,6 @@ pub const USER_CHARS_MAX: usize = 64;
 /// Characters of a message.
 pub const TEXT_CHARS_MAX: usize = 2_000;
 const NOBODY: &str = "Анонім";
-const YEAR_S: u32 = 365 * 24 * 60 * 60;
 
 const CSS: &str = include_str!("../../public/chat.css");
 const JS: &str = include_str!("../../public/chat.js");
@@ -156,35 +154,16 @@ fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
 /// written into it where the page has a place for them: that is part 1.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
     let user = name(request.query("user"))?;
-    let ukrainian = speaks_ukrainian(request);
-    let nonce = nonce();
     let messages: String = match chat.technique.page.contains("{{messages}}") {
         true => chat.room.since(0).iter().map(|message| item(message)).collect(),
         false => String::new(),
     };
     let values = [
-        ("lang", if ukrainian { "uk" } else { "en" }),
-        ("user", &html::escape(&user)),
+        ("user", &*html::escape(&user)),
         ("user_url", &form::encode(&user)),
-        ("nonce", &nonce),
         ("messages", &messages),
     ];
-    let page = html::fill(chat.technique.page, ukrainian, &values);
-    // Only this page's own scripts run, whatever markup should ever slip through. CSP Level 3
-    let policy = format!(
-        "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let response = Response::new(200)
-        .body("text/html; charset=utf-8", page)
-        .with("Content-Security-Policy", policy);
-    Ok(match request.query("lang").filter(|lang| lang == "uk" || lang == "en") {
-        Some(lang) => {
-            let cookie = format!("lang={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
-            response.with("Set-Cookie", cookie)
-        }
-        None => response,
-    })
+    Ok(html::page(chat.technique.page, request, &values))
 }
 
 fn item(message: &Message) -> String {
@@ -195,23 +174,6 @@ fn item(message: &Message) -> String {
         message.id,
         &time[11..19]
     )
-}
-
-/// `?lang=`, then the choice of last time, then the browser's languages in the order it names
-/// them, then Ukrainian.
-fn speaks_ukrainian(request: &Request) -> bool {
-    let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
-    let saved = cookies.filter_map(|pair| pair.trim().strip_prefix("lang=").map(str::to_string));
-    let browser = request.list("Accept-Language").filter_map(|tag| tag.get(..2));
-    let browser = browser.map(str::to_ascii_lowercase);
-    let mut wishes = request.query("lang").into_iter().chain(saved).chain(browser);
-    wishes.find(|lang| lang == "uk" || lang == "en").is_none_or(|lang| lang == "uk")
-}
-
-/// A number nobody can guess. std has no random numbers, but the keys of its hash maps are.
-fn nonce() -> String {
-    let random = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
 }
 
 fn stats(chat: &Chat) -> Response {
