@@ -109,11 +109,13 @@ impl Chat {
     /// An empty chat.
     pub fn new(technique: &'static Technique, timing: Timing) -> Arc<Chat> {
         let room = Room::new(|message| {
-            let mut out = format!("{{\"id\":{},\"user\":", message.id);
+            let mut out = String::with_capacity(message.user.len() + message.text.len() + 96);
+            out.extend(["{\"id\":", &message.id.to_string(), ",\"user\":"]);
             json::quote(&mut out, &message.user);
             out.push_str(",\"text\":");
             json::quote(&mut out, &message.text);
-            out + &format!(",\"timestamp\":\"{}\"}}", date::iso8601(message.timestamp))
+            out.extend([",\"timestamp\":\"", &date::iso8601(message.timestamp), "\"}"]);
+            out
         });
         let (places, started) = (Arc::new(()), Instant::now());
         Arc::new(Chat { room, technique, timing, places, started })

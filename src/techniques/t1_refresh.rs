@@ -62,8 +62,13 @@ pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Respon
 
 /// `[…]`, each message as the room keeps it.
 pub fn array(messages: &[Arc<Message>]) -> Response {
-    let items: Vec<&str> = messages.iter().map(|message| message.json.as_str()).collect();
-    Response::json(200, format!("[{}]", items.join(",")))
+    let size = messages.iter().map(|message| message.json.len() + 1).sum::<usize>();
+    let mut body = String::with_capacity(size + 2);
+    for message in messages {
+        body.push(if body.is_empty() { '[' } else { ',' });
+        body.push_str(&message.json);
+    }
+    Response::json(200, if body.is_empty() { "[]".into() } else { body + "]" })
 }
 
 fn list(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
@@ -106,25 +111,23 @@ fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
         return refuse(400, "the body is not UTF-8", TRY);
     };
     let kind = request.field("Content-Type").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        _ if request.field("Content-Encoding").is_some() => {
-            refuse(415, "Content-Encoding is not understood", "the body as it is")
-        }
-        "application/json" => {
-            let value = json::parse(body).or_else(|error| refuse(400, error.to_string(), TRY))?;
-            let field = |name| match value.get(name) {
-                None | Some(json::Value::Null) => Ok(None),
-                Some(json::Value::String(text)) => Ok(Some(text.clone())),
-                Some(_) => refuse(400, format!("{name:?} is not a string"), TRY),
-            };
-            Ok((field("user")?, field("text")?.unwrap_or_default()))
-        }
-        "application/x-www-form-urlencoded" => {
-            Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()))
-        }
-        other => refuse(415, format!("Content-Type {other:?} is neither JSON nor a form"), TRY),
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if request.field("Content-Encoding").is_some() {
+        return refuse(415, "Content-Encoding is not understood", "the body as it is");
     }
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()));
+    }
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY);
+    }
+    let value = json::parse(body).or_else(|error| refuse(400, error.to_string(), TRY))?;
+    let field = |name| match value.get(name) {
+        None | Some(json::Value::Null) => Ok(None),
+        Some(json::Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => refuse(400, format!("{name:?} is not a string"), TRY),
+    };
+    Ok((field("user")?, field("text")?.unwrap_or_default()))
 }
 
 /// A name, or `Анонім` for none.

@@ -15,6 +15,8 @@ pub const FIELDS_MAX: usize = 100;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// A longer line before a chunk (its size and extensions) is 400.
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
+/// The head of most responses is no longer, so its memory is asked for once.
+const HEAD_BYTES_USUAL: usize = 256;
 /// Empty lines before a request line: a person at a terminal likes to press Enter.
 const EMPTY_LINES_MAX: usize = 8;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able to come first");
@@ -210,9 +212,12 @@ fn next_line<'a>(
 fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     const TRY: &str = "GET /messages HTTP/1.1";
     let text = String::from_utf8_lossy(line);
-    let words: Vec<&str> = text.split(' ').collect();
-    let [method, target, version] = words[..] else {
-        let problem = format!("{} word(s), expected 3: METHOD path HTTP/1.1", words.len());
+    let mut words = text.split(' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        let count = text.split(' ').count();
+        let problem = format!("{count} word(s), expected 3: METHOD path HTTP/1.1");
         return refuse(400, format!("{problem}\n     you sent: {text:?}"), TRY);
     };
     if method.is_empty() || !method.bytes().all(is_token) {
@@ -284,11 +289,11 @@ fn is_token(byte: u8) -> bool {
 
 /// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
 fn check_host(request: &Request) -> Result<(), Refusal> {
-    let hosts: Vec<&str> = request.values("Host").collect();
-    match hosts[..] {
-        [] if request.minor == 0 => Ok(()),
-        [host] if is_host(host) => Ok(()),
-        _ => refuse(400, format!("Host: {hosts:?}, expected one host"), "Host: 127.0.0.1:3000"),
+    let mut hosts = request.values("Host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.minor == 0 => Ok(()),
+        (Some(host), None) if is_host(host) => Ok(()),
+        found => refuse(400, format!("Host: {found:?}, expected one"), "Host: 127.0.0.1:3000"),
     }
 }
 
@@ -330,14 +335,15 @@ enum Part {
 impl Body {
     /// A size is judged here, when it is announced, before a byte of it is stored.
     pub fn of(request: &Request) -> Result<Body, Refusal> {
-        let lengths: Vec<&str> = request.values("Content-Length").collect();
+        let mut lengths = request.values("Content-Length");
+        let lengths = (lengths.next(), lengths.next());
         let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
         let chunked = request.field("Transfer-Encoding").is_some();
         let is_chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
-        let next = match (&lengths[..], &codings[..]) {
-            ([], []) if !chunked => Part::Nothing,
+        let next = match (lengths, &codings[..]) {
+            ((None, _), []) if !chunked => Part::Nothing,
             // RFC 9112 §6.1, §6.3: this is how requests are smuggled past a proxy.
-            ([_, ..], _) if chunked => {
+            ((Some(_), _), _) if chunked => {
                 return refuse(400, "Content-Length and Transfer-Encoding together", "one of them");
             }
             (_, [one]) if is_chunked(one) && request.minor > 0 => Part::Size,
@@ -345,8 +351,8 @@ impl Body {
                 return refuse(400, "expected chunked, once, in HTTP/1.1", "Content-Length: 5");
             }
             (_, [_, ..]) => return refuse(501, format!("transfer codings {codings:?}"), "chunked"),
-            ([one], _) if !one.is_empty() && one.bytes().all(|b| b.is_ascii_digit()) => {
-                data_of(within_limit(0, one.parse().unwrap_or(usize::MAX))?, Part::Nothing)
+            ((Some(size), None), _) if is_number(size) => {
+                data_of(within_limit(0, size.parse().unwrap_or(usize::MAX))?, Part::Nothing)
             }
             _ => {
                 let problem = format!("Content-Length: {lengths:?}, expected one number");
@@ -402,6 +408,10 @@ impl Body {
     }
 }
 
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn data_of(size: usize, or: Part) -> Part {
     if size > 0 { Part::Data(size) } else { or }
 }
@@ -429,7 +439,7 @@ pub struct Response {
     /// The status code.
     pub status: u16,
     /// Fields beside those that [`Response::encode`] adds to every response.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, Cow<'static, str>)>,
     /// The content.
     pub body: Cow<'static, [u8]>,
 }
@@ -441,7 +451,7 @@ impl Response {
     }
 
     /// The same with one more field.
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
         self.fields.push((name, value.into()));
         self
     }
@@ -461,7 +471,8 @@ impl Response {
     /// body in two would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
     pub fn encode(&self, request: Option<&Request>, keep_alive: bool, now_s: u64) -> Vec<u8> {
         let status = self.status;
-        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+        let mut head = String::with_capacity(HEAD_BYTES_USUAL + self.body.len());
+        head.extend(["HTTP/1.1 ", &status.to_string(), " ", reason(status), "\r\n"]);
         let mut field = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
         // RFC 9110 §6.6.1
         field("Date", &date::imf_fixdate(now_s));
