@@ -137,10 +137,9 @@ impl Connection {
 
     fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
-        let soon = |patience| Some(Instant::now() + patience);
         // A pipelined request has begun already.
-        let begun = soon(self.limits.head).filter(|_| !self.buf.data().is_empty());
-        let mut request = self.read_until(begun, |buf| {
+        let begun = !self.buf.data().is_empty();
+        let mut request = self.read_until(self.limits.head, begun, |buf| {
             let Some((request, used)) = http::decode_head(buf.data())? else { return Ok(None) };
             buf.consume(used);
             Ok(Some(request))
@@ -150,42 +149,45 @@ impl Connection {
         if request.expects_continue() && self.buf.data().is_empty() {
             (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| None)?;
         }
-        request.body = self.read_until(soon(self.limits.body), |buf| body.take(buf))?;
+        request.body = self.read_until(self.limits.body, true, |buf| body.take(buf))?;
         Ok(request)
     }
 
-    /// Reads until `parse` has what it wants, by the deadline, however it drips. A head that has
-    /// not begun has none: its clock starts with its first byte.
+    /// Reads until `parse` has what it wants, which must come whole `patience` after it has
+    /// `begun`, however it drips.
     fn read_until<T>(
         &mut self,
-        mut deadline: Option<Instant>,
+        patience: Duration,
+        begun: bool,
         mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
     ) -> Result<T, Stop> {
-        let patience = |patience| self.socket.set_read_timeout(Some(patience)).map_err(|_| None);
+        let timeout = |left| self.socket.set_read_timeout(Some(left)).map_err(|_| None);
+        let stop = |status, problem, advice| Err(Some(Refusal { status, problem, advice }));
+        let mut deadline = begun.then(|| Instant::now() + patience);
         let mut hurried = false;
         loop {
             if let Some(found) = parse(&mut self.buf)? {
                 if hurried {
-                    patience(self.limits.idle)?;
+                    timeout(self.limits.idle)?;
                 }
                 return Ok(found);
             }
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    let problem = "the request did not come whole in time".to_string();
-                    return Err(Some(Refusal { status: 408, problem, advice: "without a pause" }));
+                    let problem = format!("the request did not come whole within {patience:?}");
+                    return stop(408, problem, "the same without the pause");
                 }
-                patience(left)?;
+                timeout(left)?;
                 hurried = true;
             }
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
-                    let problem = "the request ended in the middle".to_string();
-                    return Err(Some(Refusal { status: 400, problem, advice: "an empty line" }));
+                    let problem = "the request ended in the middle".into();
+                    return stop(400, problem, "an empty line after the last field");
                 }
                 Ok(0) => return Err(None),
-                Ok(_) => deadline = deadline.or(Some(Instant::now() + self.limits.head)),
+                Ok(_) => deadline = deadline.or(Some(Instant::now() + patience)),
                 Err(error) if timed_out(&error) && deadline.is_some() => {}
                 Err(_) => return Err(None),
             }

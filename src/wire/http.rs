@@ -347,10 +347,12 @@ impl Body {
                 return refuse(400, "Content-Length and Transfer-Encoding together", "one of them");
             }
             (_, [one]) if is_chunked(one) && request.minor > 0 => Part::Size,
-            (_, codings) if chunked && codings.iter().all(is_chunked) => {
-                return refuse(400, "expected chunked, once, in HTTP/1.1", "Content-Length: 5");
+            (_, [before @ .., _]) if before.iter().all(|c| !is_chunked(c)) && request.minor > 0 => {
+                return refuse(501, format!("transfer codings {codings:?}"), "chunked");
             }
-            (_, [_, ..]) => return refuse(501, format!("transfer codings {codings:?}"), "chunked"),
+            _ if chunked => {
+                return refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked");
+            }
             ((Some(size), None), _) if is_number(size) => {
                 data_of(within_limit(0, size.parse().unwrap_or(usize::MAX))?, Part::Nothing)
             }
@@ -419,7 +421,7 @@ fn data_of(size: usize, or: Part) -> Part {
 /// Hexadecimal digits, and perhaps an extension behind a `;`. RFC 9112 §7.1.1
 fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
     let size = String::from_utf8_lossy(line.split(|&b| b == b';').next().unwrap_or(line));
-    let size = if line.contains(&b';') { size.trim_end() } else { &size };
+    let size = if line.contains(&b';') { size.trim_end_matches([' ', '\t']) } else { &size };
     if size.is_empty() || !size.bytes().all(|b| b.is_ascii_hexdigit()) {
         return refuse(400, "expected the size of a chunk in hexadecimal", "5 CR LF hello CR LF");
     }
