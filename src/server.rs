@@ -37,6 +37,8 @@ pub const STACK_BYTES: usize = 128 * 1024;
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// ENFILE and EMFILE on Unix, WSAEMFILE on Windows: the process has all the sockets it may have.
+const NO_DESCRIPTOR: [i32; 3] = [23, 24, 10_024];
 /// A timeout of nothing would be no timeout at all.
 const A_MOMENT: Duration = Duration::from_millis(1);
 
@@ -61,10 +63,21 @@ pub fn serve(
     handler: Arc<Handler<Arc<TcpStream>>>,
 ) {
     let others = Arc::strong_count(places);
+    let mut spare = None;
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
-    for (number, socket) in (1..).zip(listener.incoming()) {
-        let Ok(socket) = socket else {
-            event!("§1.1", "-", "accept failed: {:?}", socket.err());
+    for number in 1.. {
+        // Kept for the moment when there is no other descriptor: to say so, and not just hang.
+        spare = spare.or_else(|| listener.try_clone().ok());
+        let mut accepted = listener.accept();
+        let no_descriptor = |error: &io::Error| {
+            error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
+        };
+        let drained = accepted.as_ref().is_err_and(no_descriptor);
+        if drained && spare.take().is_some() {
+            accepted = listener.accept();
+        }
+        let Ok((socket, _)) = accepted else {
+            event!("§1.1", "-", "accept failed: {:?}", accepted.err());
             std::thread::sleep(ACCEPT_PAUSE);
             continue;
         };
@@ -73,12 +86,12 @@ pub fn serve(
         if taken > limits.connections_max + TURNED_AWAY_MAX {
             continue;
         }
+        let full = drained || taken > limits.connections_max;
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             crate::log::connection(number);
-            let connection =
-                Connection { socket: Arc::new(socket), limits, buf: Buffer::default() };
-            let ended = connection.run(taken > limits.connections_max, &*handler);
+            let (socket, buf) = (Arc::new(socket), Buffer::default());
+            let ended = Connection { socket, limits, buf }.run(full, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
         });
         if let Err(error) = spawned {
@@ -105,7 +118,7 @@ impl Connection {
         self.socket.set_read_timeout(Some(self.limits.idle))?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            let problem = format!("all {} places are taken", self.limits.connections_max);
+            let problem = "all places are taken".to_string();
             return self.refuse(Refusal { status: 503, problem, advice: "again in a while" });
         }
         loop {

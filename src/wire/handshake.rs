@@ -24,7 +24,7 @@ pub fn answer(request: &Request) -> Result<Response, Response> {
     let fail = |status, problem: &str, advice| {
         let response = Refusal { status, problem: problem.into(), advice }.text();
         // RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
-        let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
+        let response = response.with("Upgrade", "websocket");
         Err(response.with("Sec-WebSocket-Version", VERSION))
     };
     if request.method != "GET" || request.minor == 0 {
