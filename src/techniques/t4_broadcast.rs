@@ -19,7 +19,7 @@ use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Threads that catch up at one time; a slow reader that finds none is cut off.
@@ -61,6 +61,8 @@ struct Outbox {
     writer: Writer,
     seen: Position,
     pending: Vec<u8>,
+    /// The last one.
+    catch_up: Option<JoinHandle<()>>,
 }
 
 #[derive(PartialEq)]
@@ -116,7 +118,8 @@ impl Hub {
         seen: Position,
         greeting: Vec<u8>,
     ) -> Guest {
-        let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending: greeting });
+        let outbox =
+            Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending: greeting, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
         member.catch_up();
         Guest(member)
@@ -162,25 +165,28 @@ impl Member {
         outbox.pending.extend_from_slice(&bytes[written..]);
         if live {
             outbox.writer = Writer::CatchUp;
-            self.spawn_catch_up();
+            outbox.catch_up = self.spawn_catch_up();
         } else if outbox.pending.len() > PENDING_BYTES_MAX {
             self.end("takes nothing and asks for more");
         }
     }
 
-    fn spawn_catch_up(self: &Arc<Self>) {
+    fn spawn_catch_up(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         let (member, place) = (self.clone(), self.hub.catch_ups.clone());
         if Arc::strong_count(&place) > CATCH_UPS_MAX {
-            return self.end("too many slow readers");
+            self.end("too many slow readers");
+            return None;
         }
         event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
         let catch_up = move || {
             member.catch_up();
             drop(place);
         };
-        if thread::Builder::new().stack_size(STACK_BYTES).spawn(catch_up).is_err() {
+        let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(catch_up);
+        if spawned.is_err() {
             self.end("no thread to catch up in");
         }
+        spawned.ok()
     }
 
     /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
@@ -218,6 +224,9 @@ impl Member {
     fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
         let mut live = lock(&self.hub.live);
         let mut outbox = lock(&self.outbox);
+        if outbox.writer == Writer::Closed {
+            return Ok(true);
+        }
         if !outbox.pending.is_empty() || outbox.seen.events() < live.at.events() {
             return Ok(false);
         }
@@ -263,6 +272,9 @@ impl Drop for Guest {
         drop(live);
         self.hub.chat.room.leave(&self.user);
         event!("§4.10", &self.user, "leaves");
+        // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
+        let catch_up = lock(&self.outbox).catch_up.take();
+        let _ = catch_up.map(JoinHandle::join);
     }
 }
 
