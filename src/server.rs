@@ -213,7 +213,6 @@ impl Connection {
         }
     }
 
-    #[inline(never)]
     fn refuse(&self, refusal: Refusal) -> io::Result<()> {
         event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
         let response = match refusal.status {
@@ -224,7 +223,6 @@ impl Connection {
         self.hang_up()
     }
 
-    #[inline(never)]
     fn write(&self, response: &Response, request: Option<&Request>, on: bool) -> io::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let bytes = response.encode(request, on, now.as_secs());
