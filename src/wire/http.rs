@@ -182,7 +182,7 @@ fn next_line<'a>(
     status: u16,
 ) -> Result<Option<&'a [u8]>, Refusal> {
     let rest = &buf[*used..];
-    let odd = rest.iter().position(|&b| b == 0x7f || (b < b' ' && b != b'\t'));
+    let odd = rest.iter().position(|b| b.is_ascii_control() && *b != b'\t');
     if odd.unwrap_or(rest.len()) > bytes_max {
         let problem = format!("a line or a head longer than {bytes_max} bytes");
         return refuse(status, problem, "GET /messages HTTP/1.1");

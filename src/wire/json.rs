@@ -52,6 +52,7 @@ pub fn parse(text: &str) -> Result<Value, Error> {
 
 /// Appends `text` to `out` as a JSON string, quotes included.
 pub fn quote(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
     // Runs without anything to escape are copied whole.

@@ -1,0 +1,318 @@
+//! `/source` and `/lecture`, beside each of the four: the source this binary was built from with
+//! the notes of the lecture, and the running order of the lecture itself.
+
+use crate::tools::markdown::{self, Links};
+use crate::wire::html::{self, escape};
+use crate::wire::http::{Handler, Refusal, Reply, Request, Response};
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::ops::Range;
+use std::sync::Arc;
+
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+const SOURCE_HTML: &str = include_str!("../../public/source.html");
+const LECTURE_HTML: &str = include_str!("../../public/lecture.html");
+const CSS: &str = include_str!("../../public/source.css");
+const NOTES_UK: &str = include_str!("../../public/notes/uk.md");
+const NOTES_EN: &str = include_str!("../../public/notes/en.md");
+const LECTURE_UK: &str = include_str!("../../public/notes/lecture.uk.md");
+const LECTURE_EN: &str = include_str!("../../public/notes/lecture.en.md");
+const GLOSSARY: &str = include_str!("../../public/notes/glossary.md");
+
+/// A file as it was when this binary was built.
+pub struct File {
+    /// The part it is read in: 0 before part 1, 5 after part 4, 6 is off the reading path.
+    pub part: usize,
+    /// `src/room.rs`.
+    pub path: &'static str,
+    text: &'static str,
+}
+
+macro_rules! files {
+    ($($part:literal: $($path:literal)+;)+) => {
+        [$($(File { part: $part, path: $path, text: include_str!(concat!("../../", $path)) }),+),+]
+    };
+}
+
+/// Every file of the source, in the order to read them. Of a page, the script is the technique.
+#[rustfmt::skip]
+pub static FILES: [File; 29] = files! {
+    0: "src/lib.rs";
+    1: "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs" "src/wire/http.rs"
+       "src/techniques/mod.rs" "src/techniques/t1_refresh.rs"
+       "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs" "src/wire/date.rs";
+    2: "src/techniques/t2_short_polling.rs" "public/2.html";
+    3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html";
+    4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
+       "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
+       "src/techniques/t4_websocket.rs" "public/4.html";
+    5: "src/main.rs" "src/log.rs";
+    6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/source_page.rs"
+       "src/tools/markdown.rs";
+};
+const TOOLS: usize = 6;
+
+/// Answers `/source` and `/lecture`, and hands everything else to `handler`.
+pub fn beside(handler: Arc<Handler<Arc<TcpStream>>>) -> Arc<Handler<Arc<TcpStream>>> {
+    Arc::new(move |request, socket| match answer(request) {
+        Some(response) => Reply::Http(response),
+        None => handler(request, socket),
+    })
+}
+
+fn answer(request: &Request) -> Option<Response> {
+    let respond = match request.path.as_str() {
+        "/source" => source,
+        "/lecture" => lecture,
+        "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
+        _ => return None,
+    };
+    Some(match request.method.as_str() {
+        "GET" | "HEAD" => respond(request),
+        "OPTIONS" => Response::new(204).with("Allow", ALLOW),
+        method => {
+            let problem = format!("{method} is not for {}", request.path);
+            Refusal { status: 405, problem, advice: ALLOW }.json().with("Allow", ALLOW)
+        }
+    })
+}
+
+/// The language in which a page will be given to this reader.
+fn speaks_ukrainian(request: &Request) -> bool {
+    *html::page("{{lang}}", request, &[]).body == *b"uk"
+}
+
+fn lecture(request: &Request) -> Response {
+    let (names, ukrainian) = (names(), speaks_ukrainian(request));
+    let links = Links { page: "/source", marks: &names };
+    let order = markdown::render(if ukrainian { LECTURE_UK } else { LECTURE_EN }, &links);
+    let mut terms = String::new();
+    for [uk, en, in_ukrainian, in_english] in glossary() {
+        let (uk, en) = ((uk, "uk", in_ukrainian), (en, "en", in_english));
+        let ((term, lang, explained), (other, other_lang, _)) =
+            if ukrainian { (uk, en) } else { (en, uk) };
+        let explained = markdown::render(explained, &links);
+        terms += &format!("<div><dt><b lang=\"{lang}\">{}</b> ", escape(term));
+        terms += &format!("<span lang=\"{other_lang}\">{}</span></dt>", escape(other));
+        terms += &format!("<dd>{explained}</dd></div>\n");
+    }
+    html::page(LECTURE_HTML, request, &[("lecture", &order), ("glossary", &terms)])
+}
+
+/// The rows of the glossary: Ukrainian, English, and what it is in each.
+pub fn glossary() -> impl Iterator<Item = [&'static str; 4]> {
+    let rows = GLOSSARY.lines().filter(|line| line.starts_with("| ")).skip(1);
+    rows.filter_map(|row| {
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").map(str::trim).collect();
+        cells.try_into().ok()
+    })
+}
+
+fn source(request: &Request) -> Response {
+    let with_tools = request.query("tools").is_some();
+    let book = Book::of(if speaks_ukrainian(request) { NOTES_UK } else { NOTES_EN });
+    let (marks, names) = (marks(), names());
+    let links = Links { page: "", marks: &names };
+    let (mut contents, mut code) = (String::new(), String::new());
+    for part in 0..TOOLS + usize::from(with_tools) {
+        let (title, intro) = book.parts.get(part).copied().unwrap_or_default();
+        let title = escape(title);
+        contents += &format!("<li data-part=\"{part}\"><a href=\"#part-{part}\">{title}</a>\n<ol>");
+        for note in book.notes.iter().filter(|note| note.part() == part) {
+            let (name, title) = (note.mark, escape(note.title));
+            contents += &format!("<li><a href=\"#{name}\"><b>§{name}</b> {title}</a></li>\n");
+        }
+        contents += "</ol></li>\n";
+        code += &format!("<section class=\"part\" data-part=\"{part}\" id=\"part-{part}\">\n");
+        code += &format!("<h2>{title}</h2>\n{}", markdown::render(intro, &links));
+        for file in FILES.iter().filter(|file| file.part == part) {
+            code += &format!("<h3>{}</h3>\n", file.path);
+            rows(&mut code, file, &marks, &book, &links);
+        }
+        code += "</section>\n";
+    }
+    let keep = if with_tools { "&amp;tools=1" } else { "" };
+    html::page(SOURCE_HTML, request, &[("contents", &contents), ("code", &code), ("keep", keep)])
+}
+
+/// A file as rows: each begins with a mark, whose note stands beside it.
+fn rows(out: &mut String, file: &File, marks: &[Mark], book: &Book, links: &Links) {
+    let marks: Vec<&Mark> = marks.iter().filter(|mark| mark.path == file.path).collect();
+    let starts = marks.iter().map(|mark| mark.lines.start);
+    let lines = file.shown();
+    let edges: BTreeSet<usize> = starts.chain([lines.start, lines.end]).collect();
+    let edges: Vec<usize> = edges.into_iter().collect();
+    for row in edges.windows(2) {
+        let mark = marks.iter().find(|mark| mark.lines.start == row[0]);
+        match mark.and_then(|mark| book.notes.iter().find(|note| note.mark == mark.name)) {
+            None => *out += "<div class=\"row\">\n",
+            Some(Note { mark, title, body, .. }) => {
+                *out += &format!("<section class=\"row\" id=\"{mark}\">\n<div class=\"note\">\n");
+                *out += &format!("<h4><a href=\"#{mark}\">§{mark}</a> {}</h4>\n", escape(title));
+                *out += &markdown::render(body, links);
+                *out += "</div>\n";
+            }
+        }
+        let label = format!("{} {}–{}", file.path, row[0] + 1, row[1]);
+        *out += "<pre class=\"code\" lang=\"en\" translate=\"no\" tabindex=\"0\" role=\"group\"";
+        *out += &format!(" aria-label=\"{label}\">");
+        for (at, line) in (row[0]..row[1]).zip(file.text.lines().skip(row[0])) {
+            let under = marks.iter().any(|mark| mark.lines.contains(&at));
+            let class = if under { " class=\"under\"" } else { "" };
+            let line = coloured(line, links);
+            *out += &format!("<span data-n=\"{}\"{class}>{line}\n</span>", at + 1);
+        }
+        *out += "</pre>\n";
+        *out += if mark.is_some() { "</section>\n" } else { "</div>\n" };
+    }
+}
+
+/// A line of code as markup: comments dimmed, with links; keywords marked outside of strings.
+fn coloured(line: &str, links: &Links) -> String {
+    const KEYWORDS: &str = " as async await break catch class const continue else enum export fn \
+        for function if impl import in let loop match mod move mut new pub return static struct \
+        super trait try type use where while ";
+    let comment = match line.trim_start().starts_with("//") {
+        true => Some(0),
+        false => line.find(" // "),
+    };
+    let (code, comment) = line.split_at(comment.unwrap_or(line.len()));
+    let mut out = String::new();
+    for (piece, text) in code.split('"').enumerate() {
+        out += if piece > 0 { "&quot;" } else { "" };
+        for word in text.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_') {
+            let name = word.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_');
+            let keyword = piece % 2 == 0 && KEYWORDS.contains(&format!(" {name} "));
+            match keyword && !name.is_empty() {
+                true => out += &format!("<b>{name}</b>{}", escape(&word[name.len()..])),
+                false => out += &escape(word),
+            }
+        }
+    }
+    match comment {
+        "" => out,
+        _ => out + "<i>" + &markdown::references(&escape(comment), links) + "</i>",
+    }
+}
+
+impl File {
+    /// The lines that are read: of a page, its script.
+    fn shown(&self) -> Range<usize> {
+        let find = |text: &str| self.text.lines().position(|line| line.starts_with(text));
+        match self.path.ends_with(".html") {
+            true => find("<script").map_or(0, |at| at + 1)..find("</script>").unwrap_or(0),
+            false => 0..self.text.lines().count(),
+        }
+    }
+}
+
+/// A mark of the source.
+pub struct Mark {
+    /// `3.2`.
+    pub name: &'static str,
+    /// The file it stands in.
+    pub path: &'static str,
+    /// The lines it is about, counted from 0.
+    pub lines: Range<usize>,
+    /// Those lines.
+    pub code: String,
+}
+
+/// Every mark, in the order of reading.
+pub fn marks() -> Vec<Mark> {
+    let mut marks = Vec::new();
+    for file in &FILES {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if let Some(name) = mark_of(line) {
+                let range = about(&lines, at);
+                let code = lines[range.clone()].join("\n");
+                marks.push(Mark { name, path: file.path, lines: range, code });
+            }
+        }
+    }
+    marks
+}
+
+fn names() -> BTreeSet<String> {
+    marks().iter().map(|mark| mark.name.to_string()).collect()
+}
+
+/// `3.2` of `/// §3.2 Says something`.
+fn mark_of(line: &str) -> Option<&str> {
+    let comment = line.trim_start().strip_prefix("//")?.trim_start_matches(['/', '!']);
+    Some(markdown::digits(comment.trim_start().strip_prefix('§')?)).filter(|name| !name.is_empty())
+}
+
+/// The lines a mark is about: the function or the statement behind its comment. A mark of a module
+/// or of a type is about everything up to the next mark.
+fn about(lines: &[&str], start: usize) -> Range<usize> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let code = |line: &&str| !["//", "#["].iter().any(|c| line.trim_start().starts_with(c));
+    let first = lines[start..].iter().position(code).map_or(lines.len(), |at| start + at);
+    let module = lines[start].starts_with("//!");
+    let a_type = lines.get(first).is_some_and(|line| {
+        let line = line.trim_start().trim_start_matches("pub ");
+        line.starts_with("struct ") || line.starts_with("enum ")
+    });
+    let end = match module || a_type {
+        true => (start + 1..lines.len()).find(|&at| mark_of(lines[at]).is_some()),
+        false => (first..lines.len())
+            .find(|&at| {
+                indent(lines[at]) == indent(lines[start]) && lines[at].ends_with(['}', ';'])
+            })
+            .map(|at| at + 1),
+    };
+    let end = end.unwrap_or(lines.len());
+    let blank = lines[start..end].iter().rev().take_while(|line| line.is_empty()).count();
+    start..end - blank
+}
+
+/// The notes of one language.
+pub struct Book<'a> {
+    /// Title and introduction of each part, from 0.
+    pub parts: Vec<(&'a str, &'a str)>,
+    /// The notes, as they stand.
+    pub notes: Vec<Note<'a>>,
+}
+
+/// A note: what a lecturer would say at a mark.
+#[derive(Debug, Clone, Copy)]
+pub struct Note<'a> {
+    /// `3.2`.
+    pub mark: &'a str,
+    /// Behind the mark.
+    pub title: &'a str,
+    /// What it was confirmed with: `code 1a2b3c4d · other 5e6f7a8b`.
+    pub stamp: &'a str,
+    /// Markdown.
+    pub body: &'a str,
+}
+
+impl Note<'_> {
+    fn part(&self) -> usize {
+        self.mark.split('.').next().and_then(|part| part.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl<'a> Book<'a> {
+    /// Takes apart `# Part`, `## §3.2 Title`, `<!-- stamp -->`, text.
+    pub fn of(text: &'a str) -> Book<'a> {
+        let mut book = Book { parts: Vec::new(), notes: Vec::new() };
+        for part in text.split("\n# ").skip(1) {
+            let mut notes = part.split("\n## §");
+            let head = notes.next().unwrap_or_default();
+            let (title, intro) = head.split_once('\n').unwrap_or((head, ""));
+            book.parts.push((title.trim(), intro.trim()));
+            for note in notes {
+                let (head, rest) = note.split_once('\n').unwrap_or((note, ""));
+                let (mark, title) = head.split_once(' ').unwrap_or((head, ""));
+                let stamped = rest.strip_prefix("<!-- ").and_then(|rest| rest.split_once(" -->"));
+                let (stamp, body) = stamped.unwrap_or(("", rest));
+                book.notes.push(Note { mark, title: title.trim(), stamp, body: body.trim() });
+            }
+        }
+        book
+    }
+}
