@@ -1,0 +1,40 @@
+# `make` lists what there is to make. CI makes `ci` and nothing else.
+
+N ?= 4
+FUZZ ?= head target chunked frame message json form
+TIME ?= 60
+
+.PHONY: help run test browser tidy bench autobahn fuzz ci
+
+help: # this list
+	@awk -F ':.*# ' '/^[a-z]+:.*# / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: # serve one part: make run N=3
+	cargo run -- $(N)
+
+test: # everything that needs Rust only, and the README's experiments
+	cargo test
+
+browser: # the pages in headless Chromium; needs node 20 and chromium
+	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }
+	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || command -v google-chrome \
+		|| { echo "make browser: there is no chromium; install it, or say CHROMIUM=/path/to/it"; exit 1; }
+	cargo build
+	cd tests/browser && { test -d node_modules || npm ci --silent; } && npm test
+
+tidy: # rustfmt and clippy have nothing to say
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+bench: # how fast the pieces are
+	cargo bench --bench rawchat
+
+autobahn: # Autobahn|Testsuite against /echo; needs wstest or docker
+	tests/autobahn/run
+
+fuzz: # libFuzzer on each parser for TIME=60 seconds, or on FUZZ=frame only
+	cd tests/fuzz && for name in $(FUZZ); do \
+		mkdir -p ../../target/fuzz/corpus/$$name && FUZZ=$$name cargo run --release -- \
+			../../target/fuzz/corpus/$$name corpus/$$name -max_total_time=$(TIME) -artifact_prefix=../../target/fuzz/ || exit 1; done
+
+ci: tidy test browser # what CI makes

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import axe from "axe-core";
+import { eventually, leave, person, say, sees, serve, texts } from "./rawchat.js";
+
+const PARTS = [1, 2, 3, 4];
+const cyrillic = /\p{Script=Cyrillic}/u;
+const language = (page) => page.locator("html").getAttribute("lang");
+
+for (const part of PARTS) {
+  test(`§${part} speaks the reader's language: the browser's, then the one chosen, which is remembered`, async () => {
+    const server = await serve(part);
+    for (const [locale, expected] of [["uk-UA", "uk"], ["en-GB", "en"], ["fr-FR", "uk"]]) {
+      const page = await person(server, "Alice", { locale });
+      assert.equal(await language(page), expected, locale);
+      await leave(page);
+    }
+    const page = await person(server, "Оля & Co", { locale: "uk-UA", javaScriptEnabled: part !== 1 });
+    await page.locator("a.lang").click();
+    await page.locator('html[lang="en"]').waitFor();
+    assert.equal(await page.locator(".me strong").textContent(), "Оля & Co", "the name is kept");
+    await page.goto(`${server.url}/?user=Bob`);
+    assert.equal(await language(page), "en", "remembered");
+    await page.locator("a.lang").click();
+    await page.locator('html[lang="uk"]').waitFor();
+    await page.goto(`${server.url}/?user=Bob`);
+    assert.equal(await language(page), "uk");
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} leaves no half of a text out and no mark of the template in`, async () => {
+    const server = await serve(part);
+    const read = async (locale) => {
+      const page = await person(server, "Alice", { locale });
+      await say(page, "x");
+      await sees(page, "x");
+      const text = await page.evaluate(() => {
+        document.querySelector("a.lang").remove(); // it names the other language in that language
+        const attributes = [...document.querySelectorAll("[aria-label], [title]")].map((one) => `${one.getAttribute("aria-label") ?? ""} ${one.getAttribute("title") ?? ""}`);
+        const texts = document.createTreeWalker(document, NodeFilter.SHOW_TEXT, (node) =>
+          node.parentElement.localName === "script" ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+        const all = [document.title, ...attributes];
+        while (texts.nextNode()) all.push(texts.currentNode.data);
+        return all.join("\n");
+      });
+      await leave(page);
+      assert.doesNotMatch(text, /\[\[|\]\]|\{\{|\}\}|undefined|NaN/);
+      return text;
+    };
+    assert.doesNotMatch(await read("en-GB"), cyrillic);
+    assert.match(await read("uk-UA"), cyrillic);
+    await server.stop();
+  });
+
+  test(`§${part} shows markup as text, in a message and in a name`, async () => {
+    const server = await serve(part);
+    const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    const name = '<img src=x onerror="document.title=3">';
+    const page = await person(server, name);
+    const title = await page.title();
+    await say(page, markup);
+    await sees(page, markup);
+    assert.equal(await page.locator("#messages b").textContent(), name);
+    assert.equal(await page.locator(".me strong").textContent(), name);
+    assert.equal(await page.locator("#user").inputValue(), name);
+    if (part === 4) await page.locator("#people").getByText(name, { exact: true }).waitFor();
+    assert.equal(await page.locator("img, body script").count(), 0);
+    assert.equal(await page.title(), title);
+    assert.equal((await page.locator("#messages li").evaluate((li) => {
+      const copy = li.cloneNode(true);
+      copy.removeAttribute("class");
+      copy.querySelector("time").textContent = "";
+      return copy.outerHTML;
+    })).replace(/datetime="[^"]+Z"/, 'datetime="…"').replaceAll(/(?<=<(b|p)>)[^]*?(?=<\/\1>)/g, "…"),
+    '<li data-id="1"><b>…</b> <time datetime="…"></time><p>…</p></li>');
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} does not scroll sideways at 320 px`, async () => {
+    const server = await serve(part);
+    await server.say("В".repeat(64), "frame".repeat(400));
+    for (const locale of ["uk-UA", "en-GB"]) {
+      const page = await person(server, "W".repeat(64), { locale, viewport: { width: 320, height: 640 } });
+      await sees(page, "frame".repeat(400));
+      await page.locator(".me summary").click();
+      await say(page, "M".repeat(2_000));
+      await sees(page, "M".repeat(2_000));
+      const wide = await page.evaluate(() =>
+        [...document.querySelectorAll("html, body, #log, #outbox, .network, .lesson")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.id || box.className || box.localName));
+      assert.deepEqual(wide, []);
+      await leave(page);
+    }
+    await server.stop();
+  });
+
+  test(`§${part} is used with the keyboard alone, and the input keeps the focus`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice");
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.localName);
+    assert.equal(await focused(), "text");
+    for (const text of ["перше", "друге"]) {
+      await page.keyboard.type(text);
+      await page.keyboard.press("Enter");
+      await sees(page, text);
+      await eventually(async () => assert.deepEqual([await focused(), await page.locator("#text").inputValue()], ["text", ""]));
+    }
+    // Back through the page: everything that can be used can be reached, and shows that it was.
+    const reached = new Set();
+    for (let steps = 0; steps < 12; steps++) {
+      await page.keyboard.press("Shift+Tab");
+      reached.add(await focused());
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      if ((await focused()) !== "body") assert.notEqual(outline, "none", await focused());
+    }
+    for (const stop of ["log", "summary", "a"]) assert.ok(reached.has(stop), stop);
+    await leave(page);
+    await server.stop();
+  });
+
+  for (const colorScheme of ["light", "dark"])
+    test(`§${part} passes axe in the ${colorScheme} scheme`, async () => {
+      const server = await serve(part);
+      await server.say("Bob", "a message of another");
+      for (const viewport of [{ width: 360, height: 740 }, { width: 1280, height: 720 }]) {
+        const page = await person(server, "Alice", { colorScheme, viewport, reducedMotion: "reduce" });
+        await say(page, "a message of mine");
+        await sees(page, "a message of mine");
+        await page.locator(".me summary").click();
+        await page.evaluate(() => {
+          document.querySelector("#trouble").textContent = "x";
+          for (const hidden of document.querySelectorAll("#tabs, .more")) Object.assign(hidden, { hidden: false, textContent: "x" });
+        });
+        await page.evaluate(axe.source);
+        const { violations, passes } = await page.evaluate(() => window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
+        assert.ok(passes.some(({ id }) => id === "color-contrast"));
+        await leave(page);
+      }
+      await server.stop();
+    });
+
+  test(`§${part} opens at the end of a room of 5,000 messages`, async () => {
+    const server = await serve(part);
+    const all = Array.from({ length: 5_000 }, (_, i) => `message ${i + 1}`);
+    for (let from = 0; from < all.length; from += 100) {
+      // A hundred at a time; their order is the server's.
+      await Promise.all(all.slice(from, from + 100).map((text) => server.say("Bob", text)));
+    }
+    const page = await person(null, null, { javaScriptEnabled: part !== 1 });
+    const started = performance.now();
+    await page.goto(`${server.url}/?user=Alice`);
+    await eventually(async () => assert.equal(await page.locator("#messages li:not(.note)").count(), 5_000));
+    await eventually(async () => assert.ok(await page.locator("#messages li:not(.note)").last().evaluate((li) => {
+      const log = document.querySelector("#log").getBoundingClientRect();
+      return li.getBoundingClientRect().bottom <= log.bottom + 1;
+    })));
+    assert.ok(performance.now() - started < 12_000, `${performance.now() - started} ms`);
+    assert.deepEqual(await texts(page), await server.texts());
+    await leave(page);
+    await server.stop();
+  });
+}
+
+for (const part of PARTS.slice(1)) {
+  test(`§${part} says that it needs scripts when they are off`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice", { javaScriptEnabled: false });
+    await page.locator("noscript .warning").waitFor();
+    assert.match(await page.locator("noscript .warning").textContent(), /Цій техніці потрібні скрипти/);
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} follows the end of the list, unless the reader has scrolled up`, async () => {
+    const server = await serve(part);
+    for (let i = 1; i <= 50; i++) await server.say("Bob", `message ${i}`);
+    const page = await person(server, "Alice");
+    await sees(page, "message 50");
+    const log = page.locator("#log");
+    const gap = () => log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+    await eventually(async () => assert.ok((await gap()) <= 1));
+    await server.say("Bob", "at the end");
+    await sees(page, "at the end");
+    await eventually(async () => assert.ok((await gap()) <= 1));
+
+    await log.hover();
+    await page.mouse.wheel(0, -400);
+    await eventually(async () => assert.ok((await gap()) > 300));
+    const place = await log.evaluate((box) => box.scrollTop);
+    const height = await log.evaluate((box) => box.scrollHeight);
+    for (const text of ["read later 1", "read later 2"]) await server.say("Bob", text);
+    await eventually(async () => assert.ok((await log.evaluate((box) => box.scrollHeight)) > height));
+    const more = page.locator(".more");
+    await eventually(async () => assert.equal(await more.textContent(), "↓ Нових: 2"));
+    assert.equal(await log.evaluate((box) => box.scrollTop), place);
+    await more.click();
+    await eventually(async () => assert.ok((await gap()) <= 1));
+    await more.waitFor({ state: "hidden" });
+    await leave(page);
+    await server.stop();
+  });
+}

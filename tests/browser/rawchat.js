@@ -1,0 +1,126 @@
+// The house of the browser tests: a server to stop and start, people with windows, and waiting for what must become true.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import readline from "node:readline";
+import { after } from "node:test";
+import { chromium } from "playwright-core";
+
+const DEADLINE_MS = 15_000;
+const here = import.meta.dirname;
+const target = process.env.CARGO_TARGET_DIR ?? path.join(here, "../../target");
+const binary = process.env.RAWCHAT ?? path.join(target, "debug/rawchat");
+const inPath = (name) => (process.env.PATH ?? "").split(path.delimiter).map((folder) => path.join(folder, name)).find(existsSync);
+
+export const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? inPath("chromium") ?? inPath("chromium-browser") ?? inPath("google-chrome"),
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const servers = new Set();
+after(async () => {
+  await browser.close();
+  await Promise.all([...servers].map((server) => server.stop()));
+});
+
+/** Starts `rawchat N`; the first line it prints is its address. */
+export async function serve(technique, port = 0) {
+  const child = spawn(binary, [String(technique), "--port", String(port), "--quiet"], { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = readline.createInterface({ input: child.stdout });
+  const [url] = await Promise.race([
+    once(lines, "line"),
+    once(child, "exit").then(([code]) => assert.fail(`${binary} ${technique} ended with ${code}`)),
+  ]);
+  const server = {
+    url,
+    port: Number(new URL(url).port),
+    async stop() {
+      servers.delete(server);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, "exit");
+      child.kill("SIGKILL");
+      await gone;
+    },
+    /** Somebody at a terminal says something. */
+    async say(user, text) {
+      const answer = await fetch(`${url}/messages`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ user, text }),
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      });
+      assert.equal(answer.status, 201, await answer.text());
+    },
+    /** The texts the server keeps. */
+    async texts() {
+      return (await (await fetch(`${url}/messages`, { signal: AbortSignal.timeout(DEADLINE_MS) })).json()).map(({ text }) => text);
+    },
+  };
+  servers.add(server);
+  return server;
+}
+
+/** A new person with a browser of their own, at the chat of this server. */
+export async function person(server, name, options = {}) {
+  const context = await browser.newContext({ locale: "uk-UA", viewport: { width: 1280, height: 720 }, ...options });
+  context.setDefaultTimeout(DEADLINE_MS);
+  return another(context, server, name);
+}
+
+/** One more tab of the same browser. `page.complaints` gathers what no page may cause. */
+export async function another(context, server, name) {
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("pageerror", (error) => page.complaints.push(String(error)));
+  page.on("console", (said) => {
+    const expected = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED/;
+    if (said.type() === "error" && !(page.serverWasDown && expected.test(said.text()))) page.complaints.push(said.text());
+  });
+  page.on("dialog", (dialog) => {
+    page.complaints.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", (event) => console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`)));
+  if (server) await page.goto(`${server.url}/?user=${encodeURIComponent(name)}`);
+  return page;
+}
+
+export async function say(page, text) {
+  await page.locator("#text").fill(text);
+  await page.locator("#text").press("Enter");
+}
+
+/** The texts this page shows, in order, without the notes about who came and left. */
+export const texts = (page) => page.locator("#messages li:not(.note) p").allTextContents();
+
+export const sees = (page, text) => page.locator("#messages p").getByText(text, { exact: true }).first().waitFor();
+
+export const isNow = (page, state) => page.locator(`#status[data-state="${state}"]`).waitFor();
+
+/** Waits until `check` no longer throws, as long as the deadline allows. */
+export async function eventually(check, patience_ms = DEADLINE_MS) {
+  const end = performance.now() + patience_ms;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+}
+
+/** Stops the server; that these pages now complain about the network is expected. */
+export async function interrupt(server, ...pages) {
+  for (const page of pages) page.serverWasDown = true;
+  await server.stop();
+}
+
+/** Nothing went wrong behind these pages; they are closed. */
+export async function leave(...pages) {
+  for (const page of pages) assert.deepEqual(page.complaints, []);
+  await Promise.all(pages.map((page) => page.context().close()));
+}

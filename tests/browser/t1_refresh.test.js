@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, leave, person, say, sees, serve, texts } from "./rawchat.js";
+
+for (const javaScriptEnabled of [true, false])
+  test(`§1 Bob sees what Alice said after F5 only, scripts ${javaScriptEnabled ? "on" : "off"}`, async () => {
+    const server = await serve(1);
+    const alice = await person(server, "Alice", { javaScriptEnabled });
+    const bob = await person(server, "Bob", { javaScriptEnabled });
+    const asked = [];
+    bob.on("request", (request) => request.url().endsWith("/icon.svg") || asked.push(request.url()));
+
+    await say(alice, "Привіт, Bob!");
+    await sees(alice, "Привіт, Bob!");
+    assert.equal(new URL(alice.url()).search, "?user=Alice", "303 brings the writer back to the page");
+    assert.deepEqual(await server.texts(), ["Привіт, Bob!"]);
+
+    assert.deepEqual(await texts(bob), [], "nobody tells Bob");
+    assert.deepEqual(asked, [], "and his page asks nobody");
+    await bob.reload();
+    assert.deepEqual(await texts(bob), ["Привіт, Bob!"]);
+    await leave(alice, bob);
+    await server.stop();
+  });
+
+test("§1 the refresh link brings the news as F5 does", async () => {
+  const server = await serve(1);
+  const bob = await person(server, "Bob", { javaScriptEnabled: false });
+  await server.say("Alice", "link");
+  await bob.locator("#refresh").click();
+  await sees(bob, "link");
+  assert.equal(new URL(bob.url()).search, "?user=Bob");
+  await leave(bob);
+  await server.stop();
+});
+
+test("§1 another name is taken by a form that needs no script", async () => {
+  const server = await serve(1);
+  const page = await person(server, "Bob", { javaScriptEnabled: false });
+  await page.locator(".me summary").click();
+  await page.locator("#user").fill("Оля & Co");
+  await page.locator("#user").press("Enter");
+  await page.locator(".me strong").getByText("Оля & Co", { exact: true }).waitFor();
+  await say(page, "це я");
+  await page.locator("#messages b").getByText("Оля & Co", { exact: true }).waitFor();
+  await leave(page);
+  await server.stop();
+});
+
+test("§1 the debug panel tells what the page weighed, and says why it is empty when scripts are off", async () => {
+  const server = await serve(1);
+  const alice = await person(server, "Alice");
+  await say(alice, "one");
+  await sees(alice, "one");
+  const network = () => alice.locator("#network").innerText();
+  await eventually(async () => assert.match(await network(), /POST \/messages → 303/));
+  const [page] = await alice.evaluate(() => performance.getEntriesByType("navigation").map((entry) => entry.encodedBodySize));
+  const digits = (text) => Number(text.replace(/\D/g, ""));
+  assert.equal(digits(await alice.locator('[data-count="page"]').textContent()), page);
+  assert.ok(page > 1000);
+
+  const bob = await person(server, "Bob", { javaScriptEnabled: false });
+  await bob.locator(".lesson noscript p").waitFor();
+  assert.match(await bob.locator(".lesson noscript p").textContent(), /Цю панель заповнює скрипт/);
+  await leave(alice, bob);
+  await server.stop();
+});

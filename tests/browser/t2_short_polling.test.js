@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import { eventually, interrupt, isNow, leave, person, say, sees, serve, texts } from "./rawchat.js";
+
+const INTERVAL_MS = 3_000;
+const isPoll = (request) => request.method() === "GET" && new URL(request.url()).pathname === "/messages";
+
+test("§2 Bob sees what Alice said within the interval", async () => {
+  const server = await serve(2);
+  const alice = await person(server, "Alice");
+  const bob = await person(server, "Bob");
+  await isNow(bob, "connected");
+  const said = performance.now();
+  await say(alice, "скоро побачиш");
+  await sees(alice, "скоро побачиш");
+  assert.ok(performance.now() - said < 1_500, "whoever writes need not wait for the next poll");
+  await sees(bob, "скоро побачиш");
+  assert.ok(performance.now() - said < INTERVAL_MS + 1_000);
+  await leave(alice, bob);
+  await server.stop();
+});
+
+test("§2 the next poll starts three seconds after the last answer came, however slow the server is", async () => {
+  const server = await serve(2);
+  const page = await person();
+  const [started, ended] = [[], []];
+  page.on("request", (request) => isPoll(request) && started.push(performance.now()));
+  page.on("requestfinished", (request) => isPoll(request) && ended.push(performance.now()));
+  const slow_ms = 1_000;
+  await page.route(isPollUrl, async (route) => {
+    const answer = await route.fetch();
+    await new Promise((later) => setTimeout(later, slow_ms));
+    await route.fulfill({ response: answer });
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await eventually(() => assert.ok(started.length >= 3));
+  for (const turn of [0, 1]) {
+    assert.ok(started[turn + 1] > ended[turn], "polls never overlap");
+    const pause = started[turn + 1] - ended[turn];
+    assert.ok(pause > INTERVAL_MS - 200 && pause < INTERVAL_MS + 1_000, `a pause of ${pause} ms`);
+    assert.ok(ended[turn] - started[turn] >= slow_ms);
+  }
+  await leave(page);
+  await server.stop();
+});
+const isPollUrl = (url) => url.pathname === "/messages";
+
+test("§2 a tab that is shown again asks at once", async () => {
+  const server = await serve(2);
+  const page = await person(server, "Alice");
+  await isNow(page, "connected");
+  const asked = performance.now();
+  const next = page.waitForRequest(isPoll);
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await next;
+  assert.ok(performance.now() - asked < INTERVAL_MS / 2);
+  await leave(page);
+  await server.stop();
+});
+
+test("§2 polls, empty polls, bytes and polls per message are counted", async () => {
+  const server = await serve(2);
+  await server.say("Bob", "the past is no news");
+  const page = await person(server, "Alice");
+  const shown = async (name) => page.locator(`[data-count="${name}"]`).textContent();
+  await eventually(async () => assert.equal(await shown("polls"), "2"));
+  assert.equal(await shown("empty"), "1");
+  assert.equal(await shown("perMessage"), "—");
+  await say(page, "news");
+  await sees(page, "news");
+  assert.deepEqual([await shown("polls"), await shown("empty"), await shown("perMessage")], ["3", "1", "3"]);
+  const rows = await page.locator("#network tr").filter({ hasText: "GET" }).locator("td:nth-child(3)").allTextContents();
+  const numbers = (text) => text.match(/\d[\d\s]*/g).map((part) => Number(part.replace(/\s/g, "")));
+  const sum = rows.flatMap(numbers).reduce((a, b) => a + b);
+  assert.equal(numbers(await shown("bytes"))[0], sum);
+  await leave(page);
+  await server.stop();
+});
+
+test("§2 the debug panel counts the bytes of an answer as they are on the wire", async () => {
+  const server = await serve(2);
+  const page = await person(server, "Alice");
+  await page.locator("#network tr").first().waitFor();
+  const raw = await new Promise((whole, broken) => {
+    const socket = connect(server.port, "127.0.0.1", () => socket.write(`GET /messages?lastId=0 HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`));
+    let text = "";
+    socket.setTimeout(5_000, () => socket.destroy(new Error(`only this came: ${text}`)));
+    socket.on("error", broken).on("data", (part) => {
+      text += part;
+      if (text.endsWith("\r\n\r\n[]")) whole(text) || socket.destroy();
+    });
+  });
+  const head = raw.length - "[]".length;
+  const shown = await page.locator("#network tr").last().locator("td:nth-child(3)").textContent();
+  assert.equal(shown.replace(/\s/g, ""), `${head}+2`);
+  await leave(page);
+  await server.stop();
+});
+
+test("§2 a server that comes back on its port is found again, and nothing is shown twice", async () => {
+  const server = await serve(2);
+  const alice = await person(server, "Alice");
+  const bob = await person(server, "Bob");
+  await say(alice, "before 1");
+  await sees(bob, "before 1");
+  await say(bob, "before 2");
+  for (const page of [alice, bob]) await sees(page, "before 2");
+
+  await interrupt(server, alice, bob);
+  await isNow(alice, "reconnecting");
+  await say(alice, "nobody hears this");
+  await eventually(async () => assert.match(await alice.locator("#trouble").textContent(), /Не надіслано/));
+  assert.equal(await alice.locator("#text").inputValue(), "nobody hears this", "what was typed is not lost");
+  await isNow(bob, "reconnecting");
+
+  const again = await serve(2, server.port);
+  await isNow(alice, "connected");
+  await alice.locator("#text").press("Enter");
+  await sees(bob, "nobody hears this");
+  await sees(alice, "nobody hears this");
+  for (const page of [alice, bob]) assert.deepEqual(await texts(page), ["before 1", "before 2", "nobody hears this"]);
+  assert.deepEqual(await again.texts(), ["nobody hears this"]);
+  await leave(alice, bob);
+  await again.stop();
+});
+
+test("§2 a restarted server that has as many messages as we have seen is read from its beginning", async () => {
+  const server = await serve(2);
+  for (const text of ["old 1", "old 2"]) await server.say("Bob", text);
+  const page = await person(server, "Alice");
+  await sees(page, "old 2");
+  await interrupt(server, page);
+  await isNow(page, "reconnecting");
+  await page.route(isPollUrl, (route) => route.abort("connectionrefused")); // nobody asks before all is said
+  const again = await serve(2, server.port);
+  for (const text of ["new 1", "new 2", "new 3"]) await again.say("Bob", text);
+  await page.unroute(isPollUrl);
+  await sees(page, "new 3");
+  assert.deepEqual(await texts(page), ["old 1", "old 2", "new 1", "new 2", "new 3"]);
+  await leave(page);
+  await again.stop();
+});
+
+test("§2 a network that breaks and comes back shows nothing twice", async () => {
+  const server = await serve(2);
+  for (const text of ["one", "two"]) await server.say("Bob", text);
+  const page = await person(server, "Alice");
+  await sees(page, "two");
+  page.serverWasDown = true;
+  await page.route(isPollUrl, (route) => route.abort("connectionrefused"));
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await isNow(page, "reconnecting");
+  await server.say("Bob", "three");
+  await page.unroute(isPollUrl);
+  await sees(page, "three");
+  assert.deepEqual(await texts(page), ["one", "two", "three"]);
+  await leave(page);
+  await server.stop();
+});

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { another, eventually, interrupt, isNow, leave, person, say, sees, serve, texts } from "./rawchat.js";
+
+const AT_ONCE_MS = 1_000;
+const names = (page) => page.locator("#people li").allTextContents();
+const notes = (page) => page.locator("#messages .note").allTextContents();
+const queue = (page) => page.locator("#outbox li span").allTextContents();
+
+// Stands between a page and the server; `meddle` sees each connection before anything passes.
+const between = (page, meddle) => {
+  let connections = 0;
+  return page.routeWebSocket(/./, (ws) => meddle(ws, ++connections));
+};
+const type = (data) => JSON.parse(data).type;
+
+test("§4 Alice and Bob hear each other at once", async () => {
+  const server = await serve(4);
+  const alice = await person(server, "Alice");
+  const bob = await person(server, "Bob");
+  await isNow(alice, "connected");
+  await isNow(bob, "connected");
+  for (const [speaker, listener, text] of [[alice, bob, "чуєш?"], [bob, alice, "чую!"]]) {
+    const said = performance.now();
+    await say(speaker, text);
+    await sees(listener, text);
+    await sees(speaker, text);
+    assert.ok(performance.now() - said < AT_ONCE_MS);
+  }
+  for (const page of [alice, bob]) {
+    assert.deepEqual(await texts(page), ["чуєш?", "чую!"]);
+    assert.deepEqual(await queue(page), []);
+  }
+  await leave(alice, bob);
+  await server.stop();
+});
+
+test("§4 everybody sees who is here, once a name, until the last window of that name closes", async () => {
+  const server = await serve(4);
+  const alice = await person(server, "Alice");
+  await eventually(async () => assert.deepEqual(await names(alice), ["Alice"]));
+  const bob = await person(server, "Bob");
+  const bobs = async () => {
+    assert.deepEqual(await names(alice), ["Alice", "Bob"]);
+    assert.deepEqual(await names(bob), ["Alice", "Bob"]);
+  };
+  await eventually(bobs);
+  assert.equal(await alice.locator('[data-count="people"]').textContent(), "2");
+  const second = await another(bob.context(), server, "Bob");
+  await isNow(second, "connected");
+  await say(second, "two windows");
+  await sees(alice, "two windows");
+  await bobs();
+
+  await second.close();
+  await say(bob, "one window");
+  await sees(alice, "one window");
+  await bobs();
+  assert.deepEqual(await notes(alice), ["Bob заходить у чат"]);
+
+  await leave(bob);
+  await eventually(async () => assert.deepEqual(await names(alice), ["Alice"]));
+  assert.deepEqual(await notes(alice), ["Bob заходить у чат", "Bob виходить із чату"]);
+  await leave(alice);
+  await server.stop();
+});
+
+test("§4 the round trip from ping to pong is shown", async () => {
+  const server = await serve(4);
+  const page = await person(server, "Alice");
+  await eventually(async () => assert.match(await page.locator('[data-count="rtt"]').textContent(), /^[\d,]+ мс$/), 3_000);
+  const row = page.locator("#network tr").filter({ hasText: '↓ {"type":"pong"}' }).first();
+  assert.deepEqual((await row.locator("td").allTextContents()).slice(1, 3), ['↓ {"type":"pong"}', "2 + 15"]);
+  await page.locator("#network tr").filter({ hasText: '↑ {"type":"ping"}' }).first().waitFor();
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 a server that comes back on its port is found again, and nothing is shown twice", async () => {
+  const server = await serve(4);
+  const alice = await person(server, "Alice");
+  const bob = await person(server, "Bob");
+  await say(alice, "before 1");
+  await sees(bob, "before 1");
+  await say(bob, "before 2");
+  for (const page of [alice, bob]) await sees(page, "before 2");
+  await eventually(async () => assert.deepEqual(await queue(bob), []));
+
+  await interrupt(server, alice, bob);
+  await isNow(alice, "reconnecting");
+  await isNow(bob, "reconnecting");
+  await alice.locator('[data-count="people"]').getByText("?").waitFor();
+  const again = await serve(4, server.port);
+  await again.say("Carol", "after 1");
+  for (const page of [alice, bob]) await sees(page, "after 1");
+  await say(alice, "after 2");
+  for (const page of [alice, bob]) {
+    await sees(page, "after 2");
+    assert.deepEqual(await texts(page), ["before 1", "before 2", "after 1", "after 2"]);
+    await eventually(async () => assert.deepEqual(await names(page), ["Alice", "Bob"]));
+  }
+  await leave(alice, bob);
+  await again.stop();
+});
+
+test("§4 what was typed while offline is kept in sight and arrives exactly once, in order", async () => {
+  const server = await serve(4);
+  const alice = await person(server, "Alice");
+  const bob = await person(server, "Bob");
+  await say(alice, "ok");
+  for (const page of [alice, bob]) await sees(page, "ok");
+  await interrupt(server, alice, bob);
+  await isNow(alice, "reconnecting");
+  const typed = ["ok", "typed offline", "ok"]; // an old "ok" confirms no new one
+  for (const text of typed) await say(alice, text);
+  assert.deepEqual(await queue(alice), typed);
+  await alice.locator("#outbox").getByText("чекає на зв’язок").first().waitFor();
+
+  const again = await serve(4, server.port);
+  await eventually(async () => assert.deepEqual(await queue(alice), []));
+  assert.deepEqual(await again.texts(), typed);
+  await eventually(async () => assert.deepEqual(await texts(bob), ["ok", ...typed]));
+  assert.deepEqual(await texts(alice), ["ok", ...typed]);
+  await leave(alice, bob);
+  await again.stop();
+});
+
+test("§4 what was said before the first connection stands is said once, though the history has the same words", async () => {
+  const server = await serve(4);
+  await server.say("Alice", "hello");
+  const page = await person();
+  let open;
+  await between(page, (ws) => new Promise((opened) => (open = opened)).then(() => ws.connectToServer()));
+  await page.goto(`${server.url}/?user=Alice`);
+  await eventually(() => assert.ok(open));
+  await say(page, "hello");
+  assert.deepEqual(await queue(page), ["hello"]);
+  open();
+  await eventually(async () => assert.deepEqual(await queue(page), []));
+  assert.deepEqual(await server.texts(), ["hello", "hello"]);
+  assert.deepEqual(await texts(page), ["hello", "hello"]);
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 a message whose echo was lost with the connection is found in the history, not said again", async () => {
+  const server = await serve(4);
+  const page = await person();
+  await between(page, (ws, connection) => {
+    const there = ws.connectToServer();
+    if (connection > 1) return;
+    there.onMessage((data) => (type(data) === "message" ? ws.close() : ws.send(data))); // the echo never arrives
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await isNow(page, "connected");
+  await say(page, "once");
+  await sees(page, "once");
+  await say(page, "and on");
+  await sees(page, "and on");
+  assert.deepEqual(await server.texts(), ["once", "and on"]);
+  assert.deepEqual(await texts(page), ["once", "and on"]);
+  assert.deepEqual(await queue(page), []);
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 a message that was lost with the connection is said again", async () => {
+  const server = await serve(4);
+  await server.say("Bob", "first");
+  const page = await person();
+  await between(page, (ws, connection) => {
+    const there = ws.connectToServer();
+    if (connection > 1) return;
+    ws.onMessage((data) => (type(data) === "message" ? ws.close() : there.send(data))); // the server never gets it
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await isNow(page, "connected");
+  await say(page, "lost once");
+  await sees(page, "lost once");
+  assert.deepEqual(await server.texts(), ["first", "lost once"]);
+  assert.deepEqual(await texts(page), ["first", "lost once"]);
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 a reconnecting page asks for what it missed only", async () => {
+  const server = await serve(4);
+  for (const text of ["one", "two", "three"]) await server.say("Bob", text);
+  const page = await person();
+  const asked = [];
+  let cut;
+  await between(page, (ws) => {
+    asked.push(new URL(ws.url()).searchParams.get("lastId"));
+    ws.connectToServer();
+    cut = () => ws.close();
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await sees(page, "three");
+  cut();
+  await server.say("Bob", "four");
+  await sees(page, "four");
+  assert.deepEqual(asked, ["0", "2"], "the last one again, to know whether it is the same server");
+  assert.deepEqual(await texts(page), ["one", "two", "three", "four"]);
+  await leave(page);
+  await server.stop();
+});
+
+for (const [many, news] of [["fewer messages than", ["new 1"]], ["one message less than", ["new 1", "new 2"]], ["as many messages as", ["new 1", "new 2", "new 3"]], ["more messages than", ["new 1", "new 2", "new 3", "new 4"]]])
+  test(`§4 a restarted server that has ${many} we have seen is read from its beginning`, async () => {
+    const server = await serve(4);
+    const old = ["old 1", "old 2", "old 3"];
+    for (const text of old) await server.say("Bob", text);
+    const page = await person();
+    let closed = false;
+    await between(page, (ws) => (closed ? ws.close() : ws.connectToServer()));
+    await page.goto(`${server.url}/?user=Alice`);
+    await sees(page, "old 3");
+    closed = true;
+    await interrupt(server, page);
+    await isNow(page, "reconnecting");
+    await say(page, "mine");
+    const again = await serve(4, server.port);
+    for (const text of news) await again.say("Bob", text);
+    closed = false;
+    await sees(page, "mine");
+    assert.deepEqual(await texts(page), [...old, ...news, "mine"]);
+    assert.deepEqual(await again.texts(), [...news, "mine"]);
+    assert.ok((await notes(page)).includes("Сервер перезапущено. Усе, що вище, лишилося тільки на цій сторінці."));
+    await leave(page);
+    await again.stop();
+  });
+
+test("§4 a server that has been silent for 70 seconds is left for a new connection", async () => {
+  const server = await serve(4);
+  const page = await person();
+  await page.clock.install();
+  let connections = 0;
+  await between(page, (ws, connection) => {
+    connections = connection;
+    if (connection > 1) ws.connectToServer(); // the first one is never answered
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await eventually(() => assert.equal(connections, 1));
+  await page.clock.fastForward(66_000);
+  assert.equal(await page.locator("#status").getAttribute("data-state"), "connecting");
+  await page.clock.fastForward(10_000);
+  await isNow(page, "connected");
+  assert.equal(connections, 2);
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 words are mended and trimmed as the server does it, so their echo is known", async () => {
+  const server = await serve(4);
+  const page = await person(server, "Alice");
+  await isNow(page, "connected");
+  await page.locator("#text").evaluate((field) => (field.value = " \u0085half of a smile: \ud83d\u0085 "));
+  await page.locator("#text").press("Enter");
+  await sees(page, "half of a smile: \ufffd");
+  await eventually(async () => assert.deepEqual(await queue(page), []));
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 a refusal is told, and what was refused is not said again", async () => {
+  const server = await serve(4);
+  const page = await person();
+  let cut;
+  await between(page, (ws, connection) => {
+    const there = ws.connectToServer();
+    if (connection > 1) return;
+    cut = () => ws.close();
+    ws.onMessage((data) => (data.includes("bad word") ? ws.send('{"type":"error","error":"not here"}') : there.send(data)));
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await isNow(page, "connected");
+  await say(page, "bad word");
+  await page.locator("#trouble").getByText("not here").waitFor();
+  await page.locator("#outbox").getByText("сервер відмовив").waitFor();
+  cut();
+  await isNow(page, "reconnecting");
+  await isNow(page, "connected");
+  await say(page, "good word");
+  await sees(page, "good word");
+  assert.deepEqual(await server.texts(), ["good word"]);
+  await page.locator("#outbox button").click();
+  assert.deepEqual(await queue(page), []);
+  await leave(page);
+  await server.stop();
+});
+
+test("§4 leaving with words that were not sent yet is asked about first", async () => {
+  const server = await serve(4);
+  const page = await person(server, "Alice");
+  await isNow(page, "connected");
+  const stays = () => page.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  assert.equal(await stays(), true);
+  await interrupt(server, page);
+  await isNow(page, "reconnecting");
+  await say(page, "wait");
+  assert.equal(await stays(), false);
+  await leave(page);
+});

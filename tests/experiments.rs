@@ -1,0 +1,489 @@
+//! The README's experiments are carried out, with the very tools they name, against a real server,
+//! and what comes back is compared with what the README shows.
+//!
+//! A transcript is a block tagged `console`:
+//!
+//! ```text
+//! $ cargo run -- 3        the part; here the binary is started, on a free port instead of 3000
+//! # terminal 2            what follows happens in another terminal
+//! $ telnet …              a command for the shell; `\` at its end continues it
+//! > GET / HTTP/1.1        typed into the program that is running, with Enter
+//! ^C                      ends that program; every other one must end by itself
+//! HTTP/1.1 200 OK         everything else comes back
+//! Date: …                 `…` is any run of characters; alone, any number of lines
+//! ```
+//! Blank lines before and after what comes back do not count.
+
+#![cfg(unix)]
+
+mod common;
+
+use common::{eventually, rawchat};
+use rawchat::room;
+use rawchat::server::{self, Limits};
+use rawchat::techniques::{Timing, t1_refresh, t4_websocket};
+use rawchat::wire::http;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, PipeReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What comes back comes within this: a long poll is held for 30 s.
+const PATIENCE: Duration = Duration::from_secs(60);
+const READMES: [&str; 2] = ["README.md", "README.uk.md"];
+/// A command may start so many long polls.
+const WAITING_MAX: usize = 100;
+const PORT: &str = "3000";
+const TOOLS: [&str; 6] = ["bash", "curl", "telnet", "nc", "openssl", "xxd"];
+
+#[test]
+fn every_experiment_gives_what_the_readme_shows() {
+    let experiments = experiments();
+    let missing = missing_tools();
+    assert!(experiments.len() >= 20, "{} experiments", experiments.len());
+    for part in 1..=4 {
+        let command = format!("$ cargo run -- {part}\n");
+        assert!(experiments.keys().any(|text| text.starts_with(&command)), "none in part {part}");
+    }
+    // Side by side, because one of them waits for half a minute.
+    let threads: Vec<_> = experiments
+        .into_iter()
+        .filter_map(|(text, place)| {
+            match needs(&text).into_iter().find(|tool| missing.contains(tool)) {
+                None => Some(thread::spawn(move || carry_out(&text, &place))),
+                Some(tool) => {
+                    // Not eprintln, which the test harness would keep for itself.
+                    let _ = writeln!(io::stderr(), "{place}: skipped, there is no {tool} here");
+                    None
+                }
+            }
+        })
+        .collect();
+    let results = threads.into_iter().map(|thread| thread.join().unwrap());
+    let problems: Vec<String> = results.filter_map(Result::err).collect();
+    assert!(problems.is_empty(), "\n{}", problems.join("\n\n"));
+}
+
+/// Each transcript once, and where it stands.
+fn experiments() -> BTreeMap<String, String> {
+    let mut experiments = BTreeMap::new();
+    for readme in READMES {
+        for Block { tag, line, text } in blocks(&read(readme)) {
+            if tag == "console" {
+                experiments.entry(text).or_insert(format!("{readme}:{line}"));
+            }
+        }
+    }
+    experiments
+}
+
+/// The tools a transcript asks for.
+fn needs(text: &str) -> Vec<&'static str> {
+    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("$ ")).collect();
+    let named = |tool: &&str| {
+        let word = |c: char| !c.is_alphanumeric();
+        commands.iter().any(|line| line.split(word).any(|word| word == *tool))
+    };
+    let web_socket = text.contains("ws://").then_some(CURL_WS);
+    TOOLS.into_iter().filter(named).chain(web_socket).collect()
+}
+
+const CURL_WS: &str = "curl with ws://";
+
+/// What is not here. On a machine that was made ready for this, that is an error.
+fn missing_tools() -> BTreeSet<&'static str> {
+    let has = |tool: &str| {
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file())
+    };
+    let mut missing: BTreeSet<_> = TOOLS.into_iter().filter(|tool| !has(tool)).collect();
+    assert!(missing.is_empty() || std::env::var("CI").is_err(), "there is no {missing:?} here");
+    let version = Command::new("curl").arg("--version").output();
+    let version = String::from_utf8(version.map_or(Vec::new(), |output| output.stdout)).unwrap();
+    if !version.split_whitespace().any(|word| word == "ws") {
+        missing.insert(CURL_WS);
+    }
+    missing
+}
+
+fn carry_out(text: &str, place: &str) -> Result<(), String> {
+    let at = |problem| format!("{place}: {problem}");
+    let (command, _) = text.split_once('\n').unwrap_or((text, ""));
+    let part = command.strip_prefix("$ cargo run -- ");
+    let part = part.ok_or_else(|| at(format!("begins with {command:?}, which starts no part")))?;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place.replace(['.', ':'], "-"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = rawchat(&[part, "--port=0"]);
+    let mut desk = Desk::with(server, folder).map_err(at)?;
+    let text = replace_word(text, PORT, &desk.server.port().to_string());
+    desk.follow(&text).map_err(at)
+}
+
+/// Several terminals, and the server in the first.
+struct Desk {
+    server: SocketAddr,
+    terminals: BTreeMap<usize, Program>,
+    folder: PathBuf,
+}
+
+impl Desk {
+    fn with(server: Command, folder: PathBuf) -> Result<Desk, String> {
+        let mut program = Program::start(server, "cargo run");
+        let url = program.first_line()?;
+        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        let server = address.ok_or(format!("the server says {url:?} instead of its address"))?;
+        Ok(Desk { server, terminals: BTreeMap::from([(1, program)]), folder })
+    }
+
+    /// The first command of `text` runs already.
+    fn follow(&mut self, text: &str) -> Result<(), String> {
+        let mut now = 1;
+        let mut lines = text.lines().skip(1);
+        while let Some(line) = lines.next() {
+            if let Some(number) = line.strip_prefix("# terminal ") {
+                if let Some(program) = self.terminals.get_mut(&now) {
+                    program.has_said()?;
+                }
+                self.settle();
+                now = number.parse().map_err(|_| format!("no terminal: {line:?}"))?;
+            } else if let Some(command) = line.strip_prefix("$ ") {
+                let mut command = command.to_string();
+                while command.ends_with('\\') {
+                    command = command + "\n" + lines.next().unwrap_or_default();
+                }
+                if let Some(mut program) = self.terminals.remove(&now) {
+                    program.has_ended()?;
+                }
+                let mut shell = Command::new("bash");
+                shell.args(["-c", &command]).current_dir(&self.folder);
+                self.terminals.insert(now, Program::start(shell, &command));
+            } else if line == ">" || line.starts_with("> ") {
+                let typed = line.strip_prefix("> ").unwrap_or_default();
+                self.terminal(now)?.hears(typed)?;
+            } else if line == "^C" {
+                self.terminal(now)?.has_said()?;
+                self.terminals.remove(&now);
+            } else {
+                self.terminal(now)?.expected.push(line.to_string());
+            }
+        }
+        // The server last: the others may still be talking to it.
+        while let Some((number, mut program)) = self.terminals.pop_last() {
+            if number == 1 { program.has_said()? } else { program.has_ended()? }
+        }
+        Ok(())
+    }
+
+    fn terminal(&mut self, number: usize) -> Result<&mut Program, String> {
+        let nothing = format!("nothing runs in terminal {number}");
+        self.terminals.get_mut(&number).ok_or(nothing)
+    }
+
+    /// A person needs a moment to change windows, and a test does not. So a long poll that has no
+    /// answer yet must be waiting before somebody else speaks.
+    fn settle(&mut self) {
+        let server = self.server;
+        let waiting = |count: usize| {
+            let mut stats = String::new();
+            let mut socket = TcpStream::connect(server).unwrap();
+            socket.write_all(b"GET /stats HTTP/1.0\r\n\r\n").unwrap();
+            socket.read_to_string(&mut stats).unwrap();
+            let said = |count| stats.contains(&format!(r#""waitingClients":{count},"#));
+            (count..=WAITING_MAX).any(said)
+        };
+        eventually("the long polls are waiting", || {
+            let polls = self.terminals.values_mut().filter(|p| p.command.contains("/subscribe"));
+            let hanging = polls.map(|poll| poll.child.try_wait().unwrap().is_none());
+            let hanging = hanging.filter(|hangs| *hangs).count();
+            hanging == 0 || waiting(hanging)
+        });
+    }
+}
+
+/// A program in a terminal. Ends with the test, and all that it has started with it.
+struct Program {
+    command: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    chunks: Receiver<Vec<u8>>,
+    /// What has come and was not expected yet.
+    output: Vec<u8>,
+    /// What is shown and was not looked for yet.
+    expected: Vec<String>,
+}
+
+impl Program {
+    fn start(mut command: Command, name: &str) -> Program {
+        let (output, input) = io::pipe().unwrap();
+        command.stdin(Stdio::piped()).stdout(input.try_clone().unwrap()).stderr(input);
+        command.env("no_proxy", "*").env("LC_ALL", "C.UTF-8").process_group(0);
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.take();
+        let (command, chunks) = (name.to_string(), in_chunks(output));
+        Program { command, child, stdin, chunks, output: Vec::new(), expected: Vec::new() }
+    }
+
+    /// Waits for more output; `None` when the program has ended.
+    fn more(&mut self, deadline: Instant) -> Result<Option<()>, RecvTimeoutError> {
+        match self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(chunk) => {
+                self.output.extend(chunk.into_iter().filter(|&byte| byte != b'\r'));
+                Ok(Some(()))
+            }
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(timeout) => Err(timeout),
+        }
+    }
+
+    fn first_line(&mut self) -> Result<String, String> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.output.contains(&b'\n') && self.more(deadline) == Ok(Some(())) {}
+        let text = String::from_utf8_lossy(&self.output);
+        text.lines().next().map(str::to_string).ok_or("the server says nothing".to_string())
+    }
+
+    /// Waits until everything shown so far has come.
+    fn has_said(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.output.drain(..self.output.iter().take_while(|&&byte| byte == b'\n').count());
+            let shown = self.expected.join("\n");
+            let lines: Vec<&str> = shown.trim_matches('\n').lines().collect();
+            if let Some(used) = matched(&lines, &self.output) {
+                self.output.drain(..used);
+                self.expected.clear();
+                return Ok(());
+            }
+            match self.more(deadline) {
+                Ok(Some(())) => {}
+                Ok(None) => return Err(self.differs("it has ended")),
+                Err(_) => return Err(self.differs(&format!("not within {PATIENCE:?}"))),
+            }
+        }
+    }
+
+    /// Waits until nothing else comes, and the program is done.
+    fn has_ended(&mut self) -> Result<(), String> {
+        self.has_said()?;
+        // Not before: telnet leaves at the end of its input, answered or not.
+        self.stdin = None;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.more(deadline) {
+                Ok(Some(())) => {}
+                Ok(None) if self.output.trim_ascii().is_empty() => return Ok(()),
+                Ok(None) => return Err(self.differs("and nothing else")),
+                Err(_) => return Err(self.differs("and then the end")),
+            }
+        }
+    }
+
+    fn hears(&mut self, line: &str) -> Result<(), String> {
+        self.has_said()?;
+        let stdin = self.stdin.as_mut().expect("open until has_ended");
+        // One that has left already is found out by what it does not say.
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
+        Ok(())
+    }
+
+    fn differs(&self, why: &str) -> String {
+        let Program { command, expected, output, .. } = self;
+        let (expected, output) = (expected.join("\n"), String::from_utf8_lossy(output));
+        let output = output.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+        format!("$ {command}\n--- expected ({why}):\n{expected}\n--- came:\n{output}\n---")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let kill = format!("kill -KILL -{} 2> /dev/null", self.child.id());
+        let _ = Command::new("sh").args(["-c", &kill]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn in_chunks(mut output: PipeReader) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut chunk) {
+            if sender.send(chunk[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// How much of `output` the lines match, if they do.
+fn matched(lines: &[&str], output: &[u8]) -> Option<usize> {
+    let next = output.iter().position(|&byte| byte == b'\n').map_or(output.len(), |at| at + 1);
+    match lines {
+        [] => Some(0),
+        ["…", rest @ ..] => matched(rest, output).or_else(|| match next {
+            0 => None,
+            _ => matched(lines, &output[next..]).map(|used| used + next),
+        }),
+        [line, rest @ ..] => {
+            let fits = fits(line.trim_end(), output[..next].trim_ascii_end());
+            fits.then(|| matched(rest, &output[next..]).map(|used| used + next)).flatten()
+        }
+    }
+}
+
+fn fits(pattern: &str, line: &[u8]) -> bool {
+    let Some((head, rest)) = pattern.split_once('…') else { return pattern.as_bytes() == line };
+    let Some(line) = line.strip_prefix(head.as_bytes()) else { return false };
+    (0..=line.len()).any(|at| fits(rest, &line[at..]))
+}
+
+#[test]
+fn a_transcript_is_matched_line_by_line_and_dots_stand_for_what_varies() {
+    assert_eq!(matched(&["a", "b…d"], b"a\nbcd\nrest"), Some(6));
+    assert_eq!(matched(&["a"], b"a"), Some(1), "a line without an end");
+    assert_eq!(matched(&["a…z"], b"a, and not yet"), None);
+    assert_eq!(matched(&["…", "c"], b"a\nb\nc"), Some(5));
+    assert_eq!(matched(&["…", "c"], b"c\n"), Some(2), "none is a number of lines");
+    assert_eq!(matched(&["…x…"], b"\x81\x05x\xff\n"), Some(5), "bytes that are no text");
+    assert_eq!(matched(&["a", "b"], b"a\nc\nb\n"), None);
+    assert_eq!(matched(&["ab"], b"abc\n"), None);
+    assert_eq!(replace_word("1:3000 13000 3000x 3000", "3000", "7"), "1:7 13000 3000x 7");
+}
+
+fn replace_word(text: &str, word: &str, by: &str) -> String {
+    let (mut replaced, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(word) {
+        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
+        let inside =
+            before.ends_with(char::is_alphanumeric) || after.starts_with(char::is_alphanumeric);
+        replaced += before;
+        replaced += if inside { word } else { by };
+        rest = after;
+    }
+    replaced + rest
+}
+
+/// A fenced block.
+#[derive(Debug, PartialEq)]
+struct Block {
+    tag: String,
+    /// Where its text begins, counted from 1.
+    line: usize,
+    text: String,
+}
+
+fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = false;
+    for (line, text) in (1..).zip(markdown.lines()) {
+        match (text.strip_prefix("```"), blocks.last_mut()) {
+            (Some(tag), _) if !inside => {
+                blocks.push(Block { tag: tag.to_string(), line: line + 1, text: String::new() });
+                inside = true;
+            }
+            (Some(_), _) => inside = false,
+            (None, Some(block)) if inside => block.text += &format!("{text}\n"),
+            _ => {}
+        }
+    }
+    assert!(!inside, "the last block has no end");
+    blocks
+}
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+#[test]
+fn both_readmes_have_the_same_sections_blocks_tables_and_lists() {
+    let [english, ukrainian] = READMES.map(|readme| shape(&read(readme)));
+    for (one, other) in english.iter().zip(&ukrainian) {
+        assert_eq!(one.1, other.1, "README.md:{}, README.uk.md:{}", one.0, other.0);
+    }
+    assert_eq!(english.len(), ukrainian.len());
+}
+
+/// What must not differ between two languages, and in which line it is: the depth of headings,
+/// the numbers of parts and experiments, blocks, the rows of tables, the items of lists.
+fn shape(markdown: &str) -> Vec<(usize, String)> {
+    let mut inside = false;
+    let mut shape = Vec::new();
+    for (number, line) in (1..).zip(markdown.lines()) {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        let mark = line.split(' ').next().unwrap_or_default();
+        let kept = match mark {
+            _ if inside || fence => line.to_string(),
+            _ if mark.starts_with('#') => {
+                let part = line.split(' ').nth(1).filter(|word| word.parse::<u8>().is_ok());
+                format!("{mark} {}", part.unwrap_or_default())
+            }
+            "|" => format!("a row of {}", line.matches(" | ").count() + 1),
+            "-" => "an item".to_string(),
+            _ if mark.starts_with("**") && mark.contains(|c: char| c.is_ascii_digit()) => {
+                mark.to_string()
+            }
+            _ if mark.starts_with('<') => line.split('>').next().unwrap_or_default().to_string(),
+            _ => continue,
+        };
+        shape.push((number, kept));
+    }
+    shape
+}
+
+#[test]
+fn the_readme_names_only_files_targets_and_headings_that_are_there() {
+    let makefile = read("Makefile");
+    for readme in READMES {
+        let text = read(readme);
+        for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
+            assert!(there || target.starts_with("https://"), "{readme}: {target}");
+        }
+        for target in
+            text.split("`make ").skip(1).map(|rest| rest.split(['`', ' ']).next().unwrap())
+        {
+            assert!(makefile.contains(&format!("\n{target}:")), "{readme}: make {target}");
+        }
+    }
+}
+
+#[test]
+fn the_limits_in_the_readme_are_those_of_the_source() {
+    let (limits, timing) = (Limits::default(), Timing::default());
+    let seconds = |duration: Duration| format!("{} s", duration.as_secs());
+    let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
+    let mib = |bytes: usize| format!("{} MiB", bytes / 1024 / 1024);
+    let promises = [
+        ("REQUEST_LINE_BYTES_MAX", kib(http::REQUEST_LINE_BYTES_MAX)),
+        ("HEAD_BYTES_MAX", kib(http::HEAD_BYTES_MAX)),
+        ("FIELDS_MAX", http::FIELDS_MAX.to_string()),
+        ("BODY_BYTES_MAX", kib(http::BODY_BYTES_MAX)),
+        ("USER_CHARS_MAX", t1_refresh::USER_CHARS_MAX.to_string()),
+        ("TEXT_CHARS_MAX", t1_refresh::TEXT_CHARS_MAX.to_string()),
+        ("CHAT_BYTES_MAX", mib(t4_websocket::CHAT_BYTES_MAX)),
+        ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
+        ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
+        ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
+        ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),
+        ("head", seconds(limits.head)),
+        ("body", seconds(limits.body)),
+        ("idle", seconds(limits.idle)),
+        ("hold", seconds(timing.hold)),
+        ("heartbeat", seconds(timing.heartbeat)),
+        ("stall", seconds(timing.stall)),
+    ];
+    for readme in READMES {
+        let text = read(readme).replace("КіБ", "KiB").replace("МіБ", "MiB").replace(" с |", " s |");
+        for (name, value) in &promises {
+            let row = format!("| `{name}` | {value} |");
+            assert!(text.contains(&row), "{readme}: {row}");
+        }
+    }
+}

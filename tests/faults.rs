@@ -1,0 +1,584 @@
+//! What networks do by accident, and people on purpose: readers that stall, peers that vanish,
+//! bytes that drip, crowds, restarts. Somebody well-behaved is always there, and notices nothing.
+
+mod common;
+
+use common::{
+    AGES, Client, DEADLINE, Dice, KEY, Process, Server, calm, eventually, get, handshake, masked,
+    number, patient, post, rawchat, said, string,
+};
+use rawchat::server::Limits;
+use rawchat::techniques::Timing;
+use rawchat::wire::frame::{self, Header, Opcode};
+use rawchat::wire::json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A header that announces 10,000 bytes of `opcode`.
+fn announce(opcode: Opcode) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let header = Header { fin: true, opcode, key: Some(KEY), length: 10_000 };
+    frame::encode_header(&mut bytes, header);
+    bytes
+}
+
+/// A member of the chat that takes nothing, from behind a small window.
+fn stalled(mut client: Client) -> Client {
+    client = client.greeted();
+    socket2::SockRef::from(&client.socket).set_recv_buffer_size(16 * 1024).unwrap();
+    client
+}
+
+/// Everything the server still has for `client`: the ids must follow one another. Gives the last
+/// one, and the code and reason of the close, if there was one.
+fn drain(mut client: Client) -> (u64, Option<(u16, String)>) {
+    let bytes = client.read_to_end();
+    let (mut rest, mut last) = (&bytes[..], 0);
+    while let Ok(Some((header, used))) = frame::decode(rest, frame::Side::Server, u64::MAX) {
+        let Some(payload) = rest.get(used..used + header.length as usize) else { break };
+        rest = &rest[used + payload.len()..];
+        match (header.opcode, payload) {
+            (Opcode::Close, [high, low, reason @ ..]) => {
+                let reason = String::from_utf8(reason.to_vec()).unwrap();
+                return (last, Some((u16::from_be_bytes([*high, *low]), reason)));
+            }
+            (Opcode::Text, text) => {
+                let value = rawchat::wire::json::parse(std::str::from_utf8(text).unwrap()).unwrap();
+                if let Some(message @ Value::Object(_)) = value.get("message") {
+                    let id = number(message, "id");
+                    assert!(last == 0 || id == last + 1, "{id} after {last}");
+                    last = id;
+                }
+            }
+            _ => {}
+        }
+    }
+    (last, None)
+}
+
+// A reader that stops reading
+
+#[test]
+#[cfg(target_os = "linux")] // memory is read from /proc
+fn while_50000_messages_are_sent_a_reader_that_takes_none_disturbs_nobody() {
+    const MESSAGES: u64 = 50_000;
+    let server = Process::quiet(4);
+    let join = |user: &str| Client::open(server.address, &format!("/?user={user}"));
+    let readers: Vec<Client> =
+        ["Alice", "Bob", "Carol"].iter().map(|user| join(user).greeted()).collect();
+    let slow = stalled(join("Slow"));
+    let mut speaker = Client::over(readers[0].socket.try_clone().unwrap());
+    let before = server.rss_mib();
+    let most = thread::scope(|scope| {
+        for mut reader in readers {
+            scope.spawn(move || {
+                for id in 1..=MESSAGES {
+                    assert_eq!(reader.message().0, id);
+                }
+            });
+        }
+        let frame = said(&"x".repeat(250));
+        let mut most = 0;
+        for _ in 0..MESSAGES / 1_000 {
+            speaker.send(frame.repeat(1_000));
+            most = most.max(server.rss_mib());
+        }
+        most
+    });
+    // 5,000 messages of 350 bytes are kept, 128 KiB are on the way to each of four.
+    assert!(most - before < 40, "from {before} to {most} MiB");
+    eventually("the one that takes nothing is cut off", || {
+        !server.get("/stats").text().contains("\"Slow\"")
+    });
+    let (last, _) = drain(slow);
+    assert!((1..MESSAGES).contains(&last), "in order up to {last}, and not to the end");
+}
+
+/// Eight megabytes are more than the sockets hold, and less than the room keeps.
+fn say_megabytes(server: &Server, megabytes: usize) {
+    let (chat, text) = (server.chat.clone(), "x".repeat(2_000));
+    thread::spawn(move || {
+        for _ in 0..megabytes * 500 {
+            chat.room.say("Alice".into(), text.clone());
+        }
+    });
+}
+
+#[test]
+fn a_reader_that_wakes_in_time_has_missed_nothing_and_is_live_again() {
+    let server = Server::start(4);
+    let (mut slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
+    say_megabytes(&server, 8);
+    (1..=4_000).for_each(|id| assert_eq!(bob.message().0, id));
+    (1..=4_000).for_each(|id| assert_eq!(slow.message().0, id));
+    bob.send(said("welcome back"));
+    assert_eq!(slow.message(), (4_001, "welcome back".into()));
+    slow.send(said("thanks"));
+    assert_eq!((bob.message().0, bob.message().1), (4_001, "thanks".into()));
+}
+
+#[test]
+fn a_reader_that_wakes_too_late_is_told_why_it_is_closed() {
+    let server = Server::start(4);
+    let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
+    say_megabytes(&server, 32);
+    (1..=16_000).for_each(|id| assert_eq!(bob.message().0, id));
+    let (last, close) = drain(slow);
+    let (code, reason) = close.expect("a close frame");
+    assert!((1..16_000).contains(&last));
+    assert!(code == 1008 && reason.contains("slow") && reason.contains("lastId"), "{reason}");
+}
+
+/// RFC 6455 §5.5.1, §7.1.1: also where the answer has to queue.
+#[test]
+fn a_slow_reader_that_says_good_bye_is_answered_behind_what_is_on_the_way() {
+    let server = Server::start(4);
+    for (bytes, code) in
+        [(masked(Opcode::Close, 1000u16.to_be_bytes()), 1000), (masked(Opcode::Text, [0xff]), 1007)]
+    {
+        let (mut slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
+        say_megabytes(&server, 8);
+        (1..=4_000).for_each(|_| drop(bob.message()));
+        slow.send(bytes);
+        assert_eq!(string(&bob.hear_of("user_left"), "username"), "Slow");
+        let close = drain(slow).1;
+        assert_eq!(close.expect("a close frame").0, code);
+    }
+}
+
+#[test]
+fn a_reader_that_never_wakes_is_cut_off() {
+    let server = Server::with(4, patient(), Timing { stall: SHORT, ..calm() });
+    let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
+    say_megabytes(&server, 8);
+    (1..=4_000).for_each(|id| assert_eq!(bob.message().0, id));
+    eventually("it has left", || server.chat.room.stats().connections == 1);
+    eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
+    assert!(drain(slow).0 < 4_000);
+}
+
+#[test]
+fn who_asks_and_asks_and_never_listens_is_cut_off() {
+    let limits = Limits { idle: SHORT, ..patient() };
+    let server = Server::with(4, limits, calm());
+    let page = get("/chat.js").repeat(100).into_bytes();
+    let pings = masked(Opcode::Ping, [0; 125]).repeat(1_000);
+    let echoes = masked(Opcode::Binary, vec![0; 100_000]);
+    for (target, asked) in [("", page), ("/?user=Deaf", pings), ("/echo", echoes)] {
+        let mut client = server.client();
+        if !target.is_empty() {
+            assert_eq!(client.ask(handshake(target)).status, 101);
+        }
+        let began = Instant::now();
+        while client.socket.write_all(&asked).is_ok() {
+            assert!(began.elapsed() < DEADLINE, "{target:?}");
+        }
+        eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
+    }
+}
+
+// Bytes that drip
+
+#[test]
+fn four_hundred_that_drip_do_not_disturb_one_that_does_not() {
+    let second = Duration::from_secs(1);
+    let limits = Limits { head: second, body: second, ..patient() };
+    let server = Server::with(4, limits, Timing { heartbeat: second / 2, ..calm() });
+    let mut drips: Vec<(Client, bool)> = Vec::new();
+    for _ in 0..100 {
+        let head = "GET / HTTP/1.1\r\nHost: rawchat\r\nA: ".to_string();
+        let body = post("Eve", "hi").replace("Content-Length: ", "Content-Length: 100");
+        let upgrade = handshake("/echo").trim_end().to_string();
+        for begun in [head, body, upgrade] {
+            drips.push((server.client(), false));
+            drips.last_mut().unwrap().0.send(begun);
+        }
+        drips.push((Client::open(server.address, "/echo"), false));
+        drips.last_mut().unwrap().0.send(announce(Opcode::Binary));
+    }
+    for (client, _) in &drips {
+        client.socket.set_nonblocking(true).unwrap();
+    }
+    let mut normal = server.client();
+    let began = Instant::now();
+    while drips.iter().any(|(_, ended)| !ended) {
+        assert!(began.elapsed() < DEADLINE);
+        for (client, ended) in drips.iter_mut().filter(|(_, ended)| !ended) {
+            match client.fill() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Ok(1..) => {}
+                Ok(0) | Err(_) => *ended = true,
+            }
+            if client.unread().is_empty() {
+                let _ = client.socket.write(b"x");
+            }
+        }
+        let asked = Instant::now();
+        assert_eq!(normal.ask(get("/messages")).text(), "[]");
+        assert!(asked.elapsed() < second, "answered after {:?}", asked.elapsed());
+    }
+    for (at, (client, _)) in drips.iter_mut().enumerate() {
+        client.socket.set_nonblocking(false).unwrap();
+        match at % 4 {
+            3 => assert_eq!(client.closed().0, 1008),
+            _ => assert_eq!(client.response().status, 408),
+        }
+    }
+    eventually("one is left", || Arc::strong_count(&server.chat.places) == 2);
+}
+
+// Peers that vanish
+
+#[test]
+fn a_peer_that_vanishes_in_the_middle_of_a_frame_has_left() {
+    let server = Server::start(4);
+    let mut alice = server.join("Alice").greeted();
+    for opcode in [Opcode::Text, Opcode::Binary] {
+        let mut bob = server.join("Bob").greeted();
+        bob.send(announce(opcode));
+        bob.send([b'x' ^ KEY[0]]);
+        bob.reset();
+        assert_eq!(string(&alice.hear_of("user_left"), "username"), "Bob");
+    }
+    assert_eq!(server.chat.room.stats().connections, 1);
+    eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
+}
+
+/// A cable that can be cut: no FIN, no RST, nothing.
+fn cable(to: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, cut) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+    let is_cut = cut.clone();
+    thread::spawn(move || {
+        let near = listener.accept().unwrap().0;
+        let far = TcpStream::connect(to).unwrap();
+        let pump = |mut from: TcpStream, mut to: TcpStream, cut: Arc<AtomicBool>| {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut bytes) {
+                if cut.load(Ordering::Relaxed) {
+                    loop {
+                        thread::park(); // and hold on to both sockets
+                    }
+                }
+                let _ = to.write_all(&bytes[..count]);
+            }
+        };
+        let (near2, far2, cut2) =
+            (near.try_clone().unwrap(), far.try_clone().unwrap(), is_cut.clone());
+        thread::spawn(move || pump(near2, far2, cut2));
+        pump(far, near, is_cut);
+    });
+    (address, cut)
+}
+
+#[test]
+fn a_member_whose_cable_is_cut_is_missed_after_two_heartbeats() {
+    let server = Server::with(4, patient(), Timing { heartbeat: SHORT / 2, ..calm() });
+    let mut alice = server.join("Alice").greeted();
+    let alice = thread::spawn(move || alice.hear_of("user_left"));
+    let (address, cut) = cable(server.address);
+    let mut bob = Client::open(address, "/?user=Bob").greeted();
+    // Bob's pongs keep it here for longer than two periods.
+    (0..4).for_each(|_| drop(bob.hear_of("heartbeat")));
+    assert_eq!(server.chat.room.stats().connections, 2);
+    cut.store(true, Ordering::Relaxed);
+    assert_eq!(string(&alice.join().unwrap(), "username"), "Bob");
+}
+
+#[test]
+fn a_long_poll_whose_cable_is_cut_is_given_up_after_the_hold() {
+    let limits = Limits { idle: SHORT, ..patient() };
+    let server = Server::with(3, limits, Timing { hold: SHORT, ..calm() });
+    let (address, cut) = cable(server.address);
+    let mut bob = Client::connect(address);
+    bob.send(get("/subscribe?lastId=0"));
+    eventually("it waits", || server.chat.room.stats().waiting == 1);
+    cut.store(true, Ordering::Relaxed);
+    eventually("nobody waits", || server.chat.room.stats().waiting == 0);
+    eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
+}
+
+// Crowds
+
+/// Threads and descriptors when nobody is connected.
+#[cfg(target_os = "linux")]
+fn counts(server: &Process) -> (usize, usize) {
+    (server.count("task"), server.count("fd"))
+}
+
+/// [`counts`] of a server that has begun to serve: one thread, and the broadcaster's in part 4.
+#[cfg(target_os = "linux")]
+fn at_rest(server: &Process, threads: usize) -> (usize, usize) {
+    assert_eq!(server.get("/messages").text(), "[]");
+    eventually("all threads are at rest", || server.count("task") == threads);
+    counts(server)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn storms_of_500_that_connect_and_vanish_leave_nothing_behind() {
+    for part in [3, 4] {
+        let server = Process::quiet(part);
+        let rest = at_rest(&server, 1 + usize::from(part == 4));
+        let greeted: fn(&mut Client) = match part {
+            3 => |client| client.send(get("/subscribe?lastId=0")),
+            _ => |client| assert_eq!(client.ask(handshake("/?user=Storm")).status, 101),
+        };
+        let storms: [fn(&mut Client); 4] = [
+            |_| {},
+            |client| client.send("GET / HTTP/1.1\r\nHo"),
+            |client| client.send(get("/chat.js")),
+            greeted,
+        ];
+        for (storm, what) in storms.iter().enumerate() {
+            for number in 0..500 {
+                let mut client = server.client();
+                what(&mut client);
+                if number % 2 == 1 {
+                    client.reset();
+                }
+                if number % 50 == 0 {
+                    // Not faster than the queue of a listener takes them.
+                    assert_eq!(server.get("/stats").status, 200, "storm {storm}");
+                }
+            }
+            eventually("nothing is left behind", || counts(&server) == rest);
+        }
+        let stats = server.get("/stats").json();
+        assert_eq!(number(&stats, "connections"), 1);
+        assert_eq!(number(&stats, "connectedClients") + number(&stats, "waitingClients"), 0);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn twelve_thousand_hear_one_message_and_leave_nothing_behind() {
+    let server = Process::quiet(4);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let files: usize = files.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
+    let clients = 12_000.min(files.saturating_sub(3_000));
+    if clients < 12_000 {
+        println!("{clients} clients instead of 12,000: only {files} files may be open here");
+    }
+    let rest = at_rest(&server, 2);
+    let mut crowd: Vec<Client> = Vec::with_capacity(clients);
+    while crowd.len() < clients {
+        // One name, so that nobody's coming is news.
+        crowd.push(Client::open(server.address, "/?user=Crowd").greeted());
+    }
+    if clients == 12_000 {
+        let mut newcomer = server.client();
+        assert_eq!(newcomer.response().status, 503);
+        newcomer.ends();
+    }
+    crowd[0].send(said("hello, all"));
+    for member in &mut crowd {
+        assert_eq!(member.message(), (1, "hello, all".into()));
+    }
+    crowd[1].send(said("again"));
+    for member in &mut crowd {
+        assert_eq!(member.message(), (2, "again".into()), "and nothing between");
+    }
+    drop(crowd);
+    eventually("nothing is left behind", || counts(&server) == rest);
+    assert_eq!(server.get("/messages").ids(), [1, 2]);
+}
+
+#[test]
+fn at_the_cap_those_who_listen_go_on_and_newcomers_are_turned_away() {
+    let server = Server::with(4, Limits { connections_max: 50, ..patient() }, calm());
+    let mut inside: Vec<Client> = (0..50).map(|_| server.join("Inside").greeted()).collect();
+    for _ in 0..200 {
+        assert_eq!(server.client().response().status, 503);
+    }
+    inside[0].send(said("hi"));
+    assert!(inside.iter_mut().all(|client| client.message().0 == 1));
+    drop(inside.split_off(25));
+    eventually("there are places again", || {
+        server.client().ask(handshake("/?user=Next")).status == 101
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
+    let mut few = std::process::Command::new("sh");
+    few.args([
+        "-c",
+        "ulimit -n 40 && exec \"$0\" 4 --port=0 --quiet",
+        env!("CARGO_BIN_EXE_rawchat"),
+    ]);
+    few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let server = Process::start(&mut few);
+    let mut inside: Vec<Client> = Vec::new();
+    let refused = loop {
+        let mut client = server.client();
+        let response = client.ask(handshake("/?user=Inside"));
+        if response.status != 101 {
+            break response.status;
+        }
+        inside.push(client.greeted());
+    };
+    assert_eq!(refused, 503);
+    assert!((20..40).contains(&inside.len()), "{} of 40", inside.len());
+    assert_eq!(server.client().response().status, 503, "and the next one, too");
+    inside[0].send(said("hi"));
+    assert!(inside.iter_mut().all(|client| client.message().0 == 1));
+    inside.truncate(10);
+    eventually("there are places again", || server.get("/messages").status == 200);
+}
+
+// Cut and resumed
+
+const CUTTERS: usize = 10;
+const CUTS: usize = 100;
+const MESSAGES_A_CUT: usize = 3;
+
+/// Ten clients are cut a hundred times each; every cut is answered with three more messages.
+/// `connection` follows the room on one connection from `seen` for a while, and gives how far it
+/// came; it is given `end`, once all is said, to follow up to.
+fn cut_a_thousand_times(
+    server: &Server,
+    connection: impl Fn(u64, Option<u64>, &mut Dice) -> u64 + Sync,
+) {
+    let (cut, cuts) = mpsc::channel();
+    let (connection, end) = (&connection, &Arc::new(AtomicU64::new(0)));
+    let (chat, ends) = (server.chat.clone(), end.clone());
+    thread::spawn(move || {
+        let mut said = 0;
+        for () in cuts.iter().take(CUTTERS * CUTS) {
+            for _ in 0..MESSAGES_A_CUT {
+                said = chat.room.say("Alice".into(), "x".repeat(said as usize % 100 + 1)).id;
+            }
+        }
+        ends.store(said, Ordering::Release);
+    });
+    thread::scope(|scope| {
+        for seed in 0..CUTTERS as u64 {
+            let cut = cut.clone();
+            scope.spawn(move || {
+                let (mut dice, mut seen) = (Dice::new(seed + 1), 0);
+                for _ in 0..CUTS {
+                    seen = connection(seen, None, &mut dice);
+                    cut.send(()).unwrap();
+                }
+                let mut last = 0;
+                eventually("all is said", || {
+                    last = end.load(Ordering::Acquire);
+                    last > 0
+                });
+                assert_eq!(last as usize, CUTTERS * CUTS * MESSAGES_A_CUT);
+                assert_eq!(connection(seen, Some(last), &mut dice), last);
+            });
+        }
+    });
+}
+
+/// Cuts a connection: with FIN, or with RST, and both with bytes on the way.
+fn cut(client: Client, dice: &mut Dice) {
+    if dice.below(2) == 0 {
+        client.reset();
+    }
+}
+
+#[test]
+fn long_polls_that_are_cut_a_thousand_times_see_each_message_once_and_in_order() {
+    let server = Server::start(3);
+    cut_a_thousand_times(&server, |mut seen, end, dice| {
+        let mut client = server.client();
+        let mut asked = 0;
+        while end.is_none_or(|end| seen < end) {
+            client.send(get(&format!("/subscribe?lastId={seen}")));
+            asked += 1;
+            // Cut before the answer, or in the middle of it, which is as if none had come.
+            if end.is_none() && (asked > 2 || dice.below(3) == 0) {
+                if dice.below(2) == 0 && seen < server.chat.room.stats().newest {
+                    client.read_exactly(dice.below(300) + 1);
+                }
+                break;
+            }
+            // Not for longer than there is something to wait for.
+            if end.is_none() && seen == server.chat.room.stats().newest {
+                break;
+            }
+            for id in client.response().ids() {
+                assert_eq!(id, seen + 1);
+                seen = id;
+            }
+        }
+        cut(client, dice);
+        seen
+    });
+}
+
+#[test]
+fn websockets_that_are_cut_a_thousand_times_see_each_message_once_and_in_order() {
+    let server = Server::start(4);
+    cut_a_thousand_times(&server, |mut seen, end, dice| {
+        let newest = server.chat.room.stats().newest;
+        let mut client = server.client();
+        client.send(handshake(&format!("/?user=C{}&lastId={seen}", dice.below(5))));
+        // Some are cut before they have read a byte, others in the middle of a frame.
+        if end.is_none() && dice.below(4) == 0 {
+            cut(client, dice);
+            return seen;
+        }
+        assert_eq!(client.response().status, 101);
+        let wanted = end.unwrap_or((seen + dice.below(40) as u64).min(newest));
+        while seen < wanted {
+            let (id, text) = client.message();
+            assert_eq!((id, text.len() as u64), (seen + 1, seen % 100 + 1));
+            seen = id;
+        }
+        cut(client, dice);
+        seen
+    });
+    eventually("all have left", || server.chat.room.stats().connections == 0);
+}
+
+// Restarts
+
+#[test]
+fn after_a_restart_on_the_same_port_a_last_id_from_before_counts_as_0() {
+    for part in 2..=4 {
+        let before = Process::quiet(part);
+        for _ in 0..5 {
+            assert_eq!(before.client().ask(post("Alice", "before")).status, 201);
+        }
+        // Somebody is connected when it ends, so the port is left with connections to bury.
+        let mut there = before.client();
+        assert_eq!(there.ask(get("/messages")).ids(), [1, 2, 3, 4, 5]);
+        let port = before.address.port().to_string();
+        drop(before);
+        assert!(matches!(there.fill(), Ok(0) | Err(_)), "the client notices");
+        let after = Process::start(&mut rawchat(&[&part.to_string(), "--port", &port, "--quiet"]));
+        assert_eq!(after.client().ask(post("Alice", "after")).status, 201);
+        assert_eq!(after.get("/messages?lastId=5").ids(), [1]);
+        match part {
+            3 => assert_eq!(after.get("/subscribe?lastId=5").ids(), [1]),
+            4 => {
+                let mut bob = Client::open(after.address, "/?user=Bob&lastId=5");
+                assert_eq!(number(&bob.hear_of("welcome"), "lastId"), 1);
+                assert_eq!(bob.message(), (1, "after".into()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The rest of the promises have names in `Timing`; this one is in the figures.
+#[test]
+fn the_bounds_are_those_that_are_promised() {
+    let timing = Timing::default();
+    assert_eq!(timing.heartbeat, Duration::from_secs(30));
+    assert!(timing.stall < AGES && timing.glance <= Duration::from_secs(1));
+}

@@ -1,0 +1,376 @@
+//! The room, without a socket: ids, waiting, forgetting, presence, and who waits for whom.
+
+mod common;
+
+use common::{AGES, DEADLINE, Dice, eventually};
+use rawchat::room::{
+    BEHIND_EVENTS_MAX, CHANGES_MAX, Event, LOG_BYTES_MAX, MESSAGES_MAX, Message, NEWS_BYTES_MAX,
+    Position, Room,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A message is its own text, so that sizes are easy to count.
+fn room() -> Room {
+    Room::new(|message| match message.text.as_str() {
+        "panic" => panic!("as the test asked"),
+        text => text.to_string(),
+    })
+}
+
+/// For threads that a broken room would not let go: they do not keep a test from failing.
+fn lasting_room() -> &'static Room {
+    Box::leak(Box::new(room()))
+}
+
+fn say(room: &Room, text: &str) -> u64 {
+    room.say("Alice".into(), text.into()).id
+}
+
+fn talk(room: &Room, times: u64, text: &str) {
+    for _ in 0..times {
+        say(room, text);
+    }
+}
+
+fn ids(messages: &[std::sync::Arc<Message>]) -> Vec<u64> {
+    messages.iter().map(|message| message.id).collect()
+}
+
+/// Waits, and what comes must come because somebody rang.
+fn wait(room: &Room, id: u64, patience: Duration) -> Vec<u64> {
+    let began = Instant::now();
+    let news = ids(&room.wait_since(id, began, patience));
+    let late = !patience.is_zero() && began.elapsed() >= patience;
+    assert!(news.is_empty() || !late, "found when the patience was over, not woken for it");
+    news
+}
+
+/// What the broadcaster does: waits for news, and takes them.
+fn follow(room: &Room, at: Position, patience: Duration) -> Vec<Event> {
+    let began = Instant::now();
+    room.wait_news(at, patience);
+    let news = room.news(at).unwrap();
+    let late = !patience.is_zero() && began.elapsed() >= patience;
+    assert!(news.is_empty() || !late, "found when the patience was over, not woken for it");
+    news
+}
+
+/// What happened, in a form that a test can write down: `+Bob`, `-Bob`, `7`.
+fn story(news: &[Event]) -> Vec<String> {
+    let tell = |event: &Event| match event {
+        Event::Said(message) => message.id.to_string(),
+        Event::Changed(change) if change.joined => format!("+{}", change.user),
+        Event::Changed(change) => format!("-{}", change.user),
+    };
+    news.iter().map(tell).collect()
+}
+
+#[test]
+fn ids_have_no_gaps_whoever_speaks() {
+    let room = room();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| talk(&room, 250, "x"));
+        }
+    });
+    assert_eq!(ids(&room.since(0)), (1..=2_000).collect::<Vec<u64>>());
+    assert_eq!(ids(&room.since(1_998)), [1_999, 2_000]);
+}
+
+#[test]
+fn two_waiting_readers_both_wake() {
+    let room = room();
+    thread::scope(|scope| {
+        let readers = [(); 2].map(|()| scope.spawn(|| wait(&room, 0, DEADLINE)));
+        eventually("both wait", || room.stats().waiting == 2);
+        say(&room, "hi");
+        assert!(readers.into_iter().all(|reader| reader.join().unwrap() == [1]));
+    });
+    assert_eq!(room.stats().waiting, 0);
+}
+
+#[test]
+fn a_thousand_wait_and_one_message_reaches_each_once() {
+    const READERS: usize = 1_000;
+    let (room, woken) = (room(), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            let reader = || {
+                assert_eq!(wait(&room, 0, DEADLINE), [1]);
+                woken.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(wait(&room, 1, DEADLINE), [2]);
+            };
+            thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, reader).unwrap();
+        }
+        eventually("all wait", || room.stats().waiting == READERS);
+        say(&room, "hi");
+        eventually("all wake, once", || {
+            woken.load(Ordering::Relaxed) == READERS as u64 && room.stats().waiting == READERS
+        });
+        say(&room, "bye");
+    });
+}
+
+/// Both set off at the same moment, in every order in which two threads can: a lost wake-up would
+/// leave the reader asleep until its patience is over.
+#[test]
+fn a_message_between_the_check_and_the_wait_is_not_lost() {
+    const ROUNDS: u64 = 20_000;
+    let (room, start) = (room(), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut dice = Dice::new(1);
+            for round in 1..=ROUNDS {
+                start.wait();
+                (0..dice.below(400)).for_each(|_| std::hint::spin_loop());
+                assert_eq!(say(&room, "x"), round);
+            }
+        });
+        let mut dice = Dice::new(2);
+        for round in 1..=ROUNDS {
+            start.wait();
+            (0..dice.below(400)).for_each(|_| std::hint::spin_loop());
+            assert_eq!(wait(&room, round - 1, DEADLINE), [round]);
+        }
+    });
+}
+
+#[test]
+fn patience_that_runs_out_brings_nothing() {
+    let room = room();
+    say(&room, "x");
+    let began = Instant::now();
+    assert!(wait(&room, 1, Duration::from_millis(50)).is_empty());
+    assert!(began.elapsed() >= Duration::from_millis(50));
+    assert!(wait(&room, 1, Duration::ZERO).is_empty(), "no patience, no wait");
+    assert_eq!(wait(&room, 0, Duration::ZERO), [1]);
+    assert_eq!(room.stats().waiting, 0);
+}
+
+#[test]
+fn comings_and_goings_do_not_end_a_wait_for_messages() {
+    let room = room();
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| wait(&room, 0, DEADLINE));
+        eventually("it waits", || room.stats().waiting == 1);
+        for _ in 0..100 {
+            room.join("Bob", None);
+            room.leave("Bob");
+        }
+        assert_eq!(room.stats().waiting, 1);
+        say(&room, "hi");
+        assert_eq!(reader.join().unwrap(), [1]);
+    });
+}
+
+#[test]
+fn a_last_id_from_before_a_restart_counts_as_0() {
+    let room = room();
+    say(&room, "a");
+    say(&room, "b");
+    assert_eq!(ids(&room.since(3)), [1, 2]);
+    assert_eq!(ids(&room.since(u64::MAX)), [1, 2]);
+    assert_eq!(wait(&room, u64::MAX, AGES), [1, 2]);
+    assert_eq!(room.join("Bob", Some(u64::MAX)).from.id, 0);
+}
+
+#[test]
+fn the_last_5000_messages_are_kept() {
+    let room = room();
+    talk(&room, MESSAGES_MAX as u64 + 1, "x");
+    assert_eq!((MESSAGES_MAX, room.stats().kept), (5_000, 5_000));
+    assert_eq!(room.stats().newest, 5_001);
+    assert_eq!((room.since(0)[0].id, room.since(0).len()), (2, 5_000));
+    assert_eq!(room.since(4_999).len(), 2);
+    assert_eq!(room.join("Bob", Some(0)).from.id, 1, "the stream begins with what is kept");
+}
+
+#[test]
+fn at_most_16_mib_of_messages_are_kept() {
+    let (room, text) = (room(), "x".repeat(1024 * 1024));
+    talk(&room, 16, &text);
+    assert_eq!((LOG_BYTES_MAX, room.stats().kept), (16 << 20, 16));
+    say(&room, "y");
+    assert_eq!((room.stats().kept, room.since(0)[0].id), (16, 2), "one byte more, one less");
+    talk(&room, 16, &text);
+    assert_eq!((room.stats().kept, room.since(0)[0].id), (16, 18));
+}
+
+#[test]
+fn presence_counts_connections_and_speaks_of_names() {
+    let room = room();
+    let from = Position::default();
+    let bob = room.join("Bob", None);
+    assert_eq!((bob.connections, bob.newest, bob.users.len()), (1, 0, 1));
+    assert_eq!(room.join("Bob", None).connections, 2);
+    assert_eq!(
+        room.join("Alice", None).users.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["Alice", "Bob"]
+    );
+    say(&room, "hi");
+    room.leave("Bob");
+    room.leave("Bob");
+    let stats = room.stats();
+    assert_eq!((stats.connections, stats.here.len(), stats.here["Alice"]), (1, 1, 1));
+    assert_eq!(story(&room.news(from).unwrap()), ["+Bob", "+Alice", "1", "-Bob"]);
+}
+
+#[test]
+fn a_newcomer_s_stream_begins_where_its_welcome_ends() {
+    let room = room();
+    say(&room, "old");
+    let welcome = room.join("Bob", None);
+    say(&room, "new");
+    room.join("Carol", None);
+    assert_eq!(story(&room.news(welcome.from).unwrap()), ["2", "+Carol"], "not its own coming");
+    let again = room.join("Bob", Some(0));
+    assert_eq!(story(&room.news(again.from).unwrap()), ["1", "2"], "what it missed");
+}
+
+#[test]
+fn news_come_in_pieces_that_fit_a_socket_s_buffer() {
+    let (room, text) = (room(), "x".repeat(2_000));
+    talk(&room, 500, &text);
+    let (mut at, mut pieces) = (Position::default(), 0);
+    while at.id < 500 {
+        let news = room.news(at).unwrap();
+        assert!(news.len() * 2_000 < NEWS_BYTES_MAX + 2_000);
+        assert_eq!(story(&news)[0], (at.id + 1).to_string());
+        (at.id, pieces) = (at.id + news.len() as u64, pieces + 1);
+    }
+    assert_eq!(pieces, 500 * 2_000 / NEWS_BYTES_MAX + 1);
+}
+
+#[test]
+fn who_asks_for_news_that_are_forgotten_is_told_so() {
+    let room = room();
+    let from = Position::default();
+    talk(&room, MESSAGES_MAX as u64 + 1, "x");
+    assert!(room.news(from).is_none());
+    assert!(room.news(Position { id: 1, ..from }).is_some());
+    for _ in 0..=CHANGES_MAX / 2 {
+        room.join("Bob", None);
+        room.leave("Bob");
+    }
+    assert!(room.news(Position { id: 5_001, changes: 0 }).is_none());
+}
+
+#[test]
+fn wait_news_wakes_for_a_message_for_a_coming_and_for_a_going() {
+    let room = room();
+    let mut at = Position::default();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..100 {
+                room.join("Bob", None);
+                say(&room, "hi");
+                room.leave("Bob");
+            }
+        });
+        while at.events() < 300 {
+            let news = follow(&room, at, DEADLINE);
+            assert!(!news.is_empty(), "woken at {at:?}");
+            for event in &news {
+                let expected = match at.events() % 3 {
+                    0 => "+Bob".to_string(),
+                    1 => (at.events() / 3 + 1).to_string(),
+                    _ => "-Bob".to_string(),
+                };
+                assert_eq!(story(std::slice::from_ref(event)), [expected]);
+                match event {
+                    Event::Said(_) => at.id += 1,
+                    Event::Changed(_) => at.changes += 1,
+                }
+            }
+        }
+    });
+    assert!(follow(&room, at, Duration::from_millis(10)).is_empty());
+}
+
+#[test]
+fn who_speaks_faster_than_all_can_be_told_is_made_to_wait() {
+    let room = lasting_room();
+    // Without a broadcaster nobody waits.
+    talk(room, BEHIND_EVENTS_MAX, "x");
+    let at = Position { id: BEHIND_EVENTS_MAX, changes: 0 };
+    assert!(follow(room, at, Duration::ZERO).is_empty());
+    let speaker = thread::spawn(|| talk(room, BEHIND_EVENTS_MAX + 1, "x"));
+    eventually("so many are said", || room.stats().newest == 2 * BEHIND_EVENTS_MAX);
+    assert!(!speaker.is_finished(), "and the next one waits");
+    assert_eq!(follow(room, at, DEADLINE).len() as u64, BEHIND_EVENTS_MAX);
+    assert_eq!(room.stats().newest, 2 * BEHIND_EVENTS_MAX, "taken is not delivered");
+    let next = Position { id: at.id + 1, ..at };
+    assert_eq!(id(&follow(room, next, DEADLINE)[0]), at.id + 2);
+    eventually("it goes on", || speaker.is_finished());
+}
+
+fn id(event: &Event) -> u64 {
+    match event {
+        Event::Said(message) => message.id,
+        Event::Changed(change) => panic!("{change:?}"),
+    }
+}
+
+#[test]
+fn who_leaves_never_waits_for_the_broadcaster() {
+    let room = room();
+    room.join("Bob", None);
+    room.wait_news(Position { id: 0, changes: 1 }, Duration::ZERO);
+    talk(&room, BEHIND_EVENTS_MAX, "x");
+    room.leave("Bob");
+    assert_eq!(room.stats().connections, 0);
+}
+
+#[test]
+fn a_broadcaster_that_keeps_up_is_told_everything_by_speakers_that_are_made_to_wait() {
+    const EACH: u64 = 5_000;
+    let room = lasting_room();
+    let mut at = Position::default();
+    room.wait_news(at, Duration::ZERO);
+    let speakers = [(); 4].map(|()| thread::spawn(|| talk(room, EACH, "x")));
+    while at.id < 4 * EACH {
+        let news = follow(room, at, DEADLINE);
+        assert!(!news.is_empty(), "after {at:?}");
+        for event in news {
+            assert_eq!(id(&event), at.id + 1);
+            at.id += 1;
+        }
+    }
+    speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
+}
+
+#[test]
+fn a_thread_that_panics_with_the_lock_held_does_not_end_the_room() {
+    let room = room();
+    say(&room, "before");
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| wait(&room, 1, DEADLINE));
+        eventually("it waits", || room.stats().waiting == 1);
+        // `render` is called with the lock held.
+        assert!(catch_unwind(AssertUnwindSafe(|| say(&room, "panic"))).is_err());
+        assert_eq!(say(&room, "after"), 2, "the id was not used up");
+        assert_eq!(reader.join().unwrap(), [2]);
+    });
+    room.join("Bob", None);
+    room.leave("Bob");
+    assert_eq!(ids(&room.since(0)), [1, 2]);
+    assert_eq!(follow(&room, Position::default(), DEADLINE).len(), 4);
+}
+
+#[test]
+fn the_oldest_wait_is_that_of_who_began_first() {
+    let room = &room();
+    thread::scope(|scope| {
+        let began = Instant::now() - Duration::from_secs(7);
+        scope.spawn(|| wait(room, 0, DEADLINE));
+        scope.spawn(move || room.wait_since(0, began, DEADLINE));
+        eventually("both wait", || room.stats().waiting == 2);
+        assert!(room.stats().oldest_wait >= Duration::from_secs(7));
+        say(room, "hi");
+    });
+    assert_eq!(room.stats().oldest_wait, Duration::ZERO);
+}

@@ -1,0 +1,159 @@
+//! The room's waiting, in the orders in which its threads can run: shuttle takes the place of the
+//! operating system's scheduler, and a wake-up that is lost shows as a deadlock.
+//!
+//! `src/room.rs` is compiled here a second time and says `std::sync`, as ever; but in this crate
+//! the name `std` means the crate itself, and its `sync` is shuttle's.
+
+extern crate self as std;
+extern crate std as real;
+
+mod collections {
+    pub use real::collections::*;
+}
+
+mod sync {
+    pub use real::sync::PoisonError;
+    pub use shuttle::sync::*;
+}
+
+mod time {
+    pub use real::time::*;
+}
+
+#[path = "../src/room.rs"]
+#[allow(dead_code)] // the broadcaster's and the pages' part of it
+mod room;
+
+use real::prelude::rust_2024::*;
+use room::{BEHIND_EVENTS_MAX, Position, Room};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::sync::Arc;
+use shuttle::{Config, Runner, thread};
+use time::{Duration, Instant};
+
+/// Time stands still here: who is woken by nothing but time is woken by nothing.
+const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs `model` in thousands of orders: at random, and with few but well-placed switches.
+fn explore(model: fn(Arc<Room>)) {
+    run(RandomScheduler::new_from_seed(1, 2_000), model);
+    run(PctScheduler::new_from_seed(2, 3, 2_000), model);
+}
+
+fn run(scheduler: impl Scheduler + 'static, model: fn(Arc<Room>)) {
+    let room = || Arc::new(Room::new(|message| message.text.clone()));
+    Runner::new(scheduler, Config::new()).run(move || model(room()));
+}
+
+fn wait(room: &Room, id: u64) -> Vec<u64> {
+    let news = room.wait_since(id, Instant::now(), FOREVER);
+    news.iter().map(|message| message.id).collect()
+}
+
+fn say(room: &Room) {
+    room.say("Alice".into(), "x".into());
+}
+
+#[test]
+fn no_wake_up_is_lost_between_the_check_and_the_wait() {
+    explore(|room| {
+        let speaker = room.clone();
+        let speaker = thread::spawn(move || say(&speaker));
+        assert_eq!(wait(&room, 0), [1]);
+        speaker.join().unwrap();
+    });
+}
+
+#[test]
+fn two_waiting_readers_both_wake() {
+    explore(|room| {
+        let readers = [(); 2].map(|()| {
+            let room = room.clone();
+            thread::spawn(move || assert_eq!(wait(&room, 0), [1]))
+        });
+        say(&room);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        assert_eq!(room.stats().waiting, 0);
+    });
+}
+
+#[test]
+fn who_asks_again_sees_each_message_once_and_in_order() {
+    explore(|room| {
+        let readers = [(); 2].map(|()| {
+            let room = room.clone();
+            thread::spawn(move || {
+                let mut seen = 0;
+                while seen < 4 {
+                    for id in wait(&room, seen) {
+                        assert_eq!(id, seen + 1);
+                        seen = id;
+                    }
+                }
+            })
+        });
+        let speaker = room.clone();
+        let speaker = thread::spawn(move || (0..2).for_each(|_| say(&speaker)));
+        (0..2).for_each(|_| say(&room));
+        speaker.join().unwrap();
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+}
+
+/// A reader of part 3 and the broadcaster of part 4 wait on one Condvar, for different things.
+#[test]
+fn the_broadcaster_is_woken_for_each_message_coming_and_going() {
+    explore(|room| {
+        let guest = room.clone();
+        let guest = thread::spawn(move || {
+            guest.join("Bob", None);
+            say(&guest);
+            guest.leave("Bob");
+        });
+        let reader = room.clone();
+        let reader = thread::spawn(move || assert_eq!(wait(&reader, 0), [1]));
+        let mut at = Position::default();
+        while at.events() < 3 {
+            room.wait_news(at, FOREVER);
+            for event in room.news(at).unwrap() {
+                match event {
+                    room::Event::Said(_) => at.id += 1,
+                    room::Event::Changed(_) => at.changes += 1,
+                }
+            }
+        }
+        guest.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn speakers_that_are_made_to_wait_go_on_when_the_broadcaster_has_caught_up() {
+    // Each run takes a thousand steps before the first choice, so there are fewer of them.
+    run(RandomScheduler::new_from_seed(3, 200), |room| {
+        // Full to the brim, and the broadcaster has taken nothing of it.
+        (0..BEHIND_EVENTS_MAX - 1).for_each(|_| say(&room));
+        room.wait_news(Position::default(), FOREVER);
+        let speakers = [(); 2].map(|()| {
+            let room = room.clone();
+            thread::spawn(move || say(&room))
+        });
+        let guest = room.clone();
+        let guest = thread::spawn(move || {
+            guest.join("Bob", None);
+            guest.leave("Bob");
+        });
+        let mut at = Position::default();
+        while at.events() < BEHIND_EVENTS_MAX + 3 {
+            room.wait_news(at, FOREVER);
+            for event in room.news(at).unwrap() {
+                match event {
+                    room::Event::Said(_) => at.id += 1,
+                    room::Event::Changed(_) => at.changes += 1,
+                }
+            }
+        }
+        speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
+        guest.join().unwrap();
+    });
+}

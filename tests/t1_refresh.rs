@@ -1,0 +1,377 @@
+//! Part 1, and the API that all four share: literal requests over TCP.
+
+mod common;
+
+use common::{Server, get, number, post_json, string};
+use rawchat::wire::json::Value;
+
+fn form(fields: &str, body: &str) -> String {
+    format!(
+        "POST /messages HTTP/1.1\r\nHost: rawchat\r\n{fields}\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn page(server: &Server, target: &str, fields: &str) -> String {
+    let response = server.ask(format!("GET {target} HTTP/1.1\r\nHost: rawchat\r\n{fields}\r\n"));
+    assert_eq!(response.status, 200, "{response:?}");
+    response.text().to_string()
+}
+
+#[test]
+fn the_reader_sees_a_message_when_it_asks_again_and_not_before() {
+    let server = Server::start(1);
+    let mut bob = server.client();
+    assert!(!bob.ask(get("/?user=Bob")).text().contains("good morning"));
+    assert_eq!(server.post("Alice", "good morning").status, 201);
+    let after_f5 = bob.ask(get("/?user=Bob"));
+    assert!(after_f5.text().contains("good morning"), "{}", after_f5.text());
+    assert!(bob.unread().is_empty(), "one question, one answer");
+}
+
+#[test]
+fn the_page_of_part_1_needs_no_script_it_holds_the_messages_and_a_form() {
+    let server = Server::start(1);
+    server.post("Alice", "said-first");
+    server.post("Bob", "said-second");
+    let page = page(&server, "/?user=Bob", "");
+    let (first, second) = (page.find("said-first").unwrap(), page.find("said-second").unwrap());
+    assert!(first < second, "in the order they were said");
+    assert!(page.contains("<form") && page.contains("method=\"post\""), "{page}");
+    assert!(page.contains("name=\"text\"") && page.contains("name=\"user\""), "{page}");
+}
+
+#[test]
+fn json_that_is_posted_is_answered_201_with_the_message_as_it_is_kept() {
+    let server = Server::start(1);
+    let response = server.post("Alice", "Привіт");
+    assert_eq!(response.status, 201);
+    assert_eq!(response.field("Content-Type"), Some("application/json; charset=utf-8"));
+    let value = response.json();
+    assert_eq!(value.get("success"), Some(&Value::Bool(true)));
+    let message = value.get("message").unwrap();
+    let time = string(message, "timestamp");
+    assert_eq!((time.len(), &time[10..11], &time[19..20], &time[23..]), (24, "T", ".", "Z"));
+    let expected = format!(r#"{{"id":1,"user":"Alice","text":"Привіт","timestamp":"{time}"}}"#);
+    assert_eq!(response.text(), format!(r#"{{"success":true,"message":{expected}}}"#));
+    assert_eq!(server.get("/messages").text(), format!("[{expected}]"), "compact, and the same");
+}
+
+#[test]
+fn a_form_posted_by_curl_is_answered_201() {
+    let server = Server::start(1);
+    let response = server.ask(form("Accept: */*\r\n", "user=Alice&text=a+b%26c"));
+    assert_eq!(response.status, 201);
+    assert_eq!(string(response.json().get("message").unwrap(), "text"), "a b&c");
+}
+
+/// RFC 9110 §15.4.4: so that F5 asks for the page again and does not post again.
+#[test]
+fn a_form_posted_by_a_page_is_answered_303_back_to_the_page_of_the_same_user() {
+    let server = Server::start(1);
+    let mut browser = server.client();
+    let accept = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\n";
+    let body = "user=%D0%9E%D0%BB%D1%8F&text=%D0%9F%D1%80%D0%B8%D0%B2%D1%96%D1%82";
+    let response = browser.ask(form(accept, body));
+    assert_eq!(response.status, 303);
+    assert_eq!(response.field("Location"), Some("/?user=%D0%9E%D0%BB%D1%8F"));
+    let page = browser.ask(get(response.field("Location").unwrap()));
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("Оля") && page.text().contains("Привіт"));
+}
+
+/// RFC 3986 §2.1
+#[test]
+fn a_name_may_come_percent_encoded_in_any_case_of_its_digits() {
+    let server = Server::start(1);
+    assert!(page(&server, "/?user=%D0%9E%D0%BB%D1%8F", "").contains("Оля"));
+    assert!(page(&server, "/?user=%d0%9e%d0%bb%d1%8f", "").contains("Оля"));
+    assert!(page(&server, "/?user=Anna+Maria", "").contains("Anna Maria"));
+    assert!(page(&server, "/?us%65r=Zed", "").contains("Zed"));
+    assert_eq!(server.get("/%6dessages").text(), "[]", "the path is decoded before it is matched");
+}
+
+#[test]
+fn ids_are_1_2_3_and_last_id_gives_what_came_after() {
+    let server = Server::start(1);
+    for text in ["a", "b", "c", "d"] {
+        server.post("Alice", text);
+    }
+    assert_eq!(server.get("/messages").ids(), [1, 2, 3, 4]);
+    assert_eq!(server.get("/messages?lastId=0").ids(), [1, 2, 3, 4]);
+    assert_eq!(server.get("/messages?lastId=2").ids(), [3, 4]);
+    assert_eq!(server.get("/messages?lastId=4").text(), "[]");
+}
+
+#[test]
+fn a_last_id_beyond_the_newest_counts_as_0_because_the_server_was_restarted() {
+    let server = Server::start(1);
+    server.post("Alice", "a");
+    server.post("Alice", "b");
+    for beyond in ["3", "500", "18446744073709551615", "99999999999999999999999999"] {
+        assert_eq!(server.get(&format!("/messages?lastId={beyond}")).ids(), [1, 2], "{beyond}");
+    }
+}
+
+#[test]
+fn a_last_id_that_is_no_number_is_answered_400_and_says_what_came() {
+    let server = Server::start(1);
+    for wrong in ["abc", "-1", "1.5", "%2B1", "1%20", "0x10", ""] {
+        let response = server.get(&format!("/messages?lastId={wrong}"));
+        assert_eq!(response.status, 400, "{wrong:?}");
+        let error = response.json();
+        assert!(string(&error, "error").contains("lastId"), "{error:?}");
+        assert_eq!(string(&error, "try"), "?lastId=7");
+    }
+}
+
+#[test]
+fn a_missing_blank_or_null_user_is_anonymous() {
+    let server = Server::start(1);
+    for body in [
+        r#"{"text":"hi"}"#,
+        r#"{"user":null,"text":"hi"}"#,
+        r#"{"user":"","text":"hi"}"#,
+        r#"{"user":" \t\n ","text":"hi"}"#,
+    ] {
+        let response = server.ask(post_json(body));
+        assert_eq!(string(response.json().get("message").unwrap(), "user"), "Анонім", "{body}");
+    }
+    assert!(page(&server, "/", "").contains("Анонім"));
+    assert!(page(&server, "/?user=%20", "").contains("Анонім"));
+}
+
+#[test]
+fn text_and_user_are_trimmed() {
+    let server = Server::start(1);
+    let response = server.post(" \u{a0}Alice\n", "\t hi there \r\n");
+    let value = response.json();
+    let message = value.get("message").unwrap();
+    assert_eq!((string(message, "user"), string(message, "text")), ("Alice", "hi there"));
+}
+
+#[test]
+fn a_name_of_64_and_a_text_of_2000_characters_pass_and_one_more_is_413_with_the_limit() {
+    let server = Server::start(1);
+    let (name, text) = ("є".repeat(64), "ї".repeat(2000));
+    assert_eq!(server.post(&name, &text).status, 201);
+    for (name, text, limit) in
+        [(format!("{name}є"), text.clone(), "64"), (name.clone(), format!("{text}ї"), "2000")]
+    {
+        let response = server.post(&name, &text);
+        assert_eq!(response.status, 413);
+        assert!(string(&response.json(), "error").contains(limit), "{response:?}");
+    }
+    assert_eq!(server.get(&format!("/?user={}", "a".repeat(65))).status, 413);
+    assert_eq!(server.get("/messages").ids(), [1], "what was refused is not kept");
+}
+
+#[test]
+fn a_body_that_cannot_be_used_is_400_and_the_connection_goes_on() {
+    let server = Server::start(1);
+    let mut client = server.client();
+    for body in [
+        "",
+        "hello",
+        "[]",
+        "{}",
+        r#"{"user":"Alice"}"#,
+        r#"{"user":"Alice","text":""}"#,
+        r#"{"user":"Alice","text":" \n "}"#,
+        r#"{"user":"Alice","text":5}"#,
+        r#"{"user":["Alice"],"text":"hi"}"#,
+        r#"{"user":7,"text":"hi"}"#,
+        r#"{"user":"Alice","text":"hi""#,
+        r#"{"user":"Alice","text":"hi"} x"#,
+        r#"{'user':'Alice','text':'hi'}"#,
+    ] {
+        let response = client.ask(post_json(body));
+        assert_eq!(response.status, 400, "{body}");
+        assert!(!string(&response.json(), "error").is_empty(), "{body}");
+    }
+    assert_eq!(client.ask(form("", "user=Alice&text=+%20+")).status, 400);
+    assert_eq!(client.ask(get("/messages")).text(), "[]");
+}
+
+#[test]
+fn a_body_that_is_not_utf_8_is_400() {
+    let server = Server::start(1);
+    let mut client = server.client();
+    client.send("POST /messages HTTP/1.1\r\nHost: rawchat\r\nContent-Type: application/json\r\n");
+    client.send(b"Content-Length: 13\r\n\r\n{\"text\":\"\xff\xfe\"}");
+    let response = client.response();
+    assert_eq!(response.status, 400);
+    assert!(string(&response.json(), "error").contains("UTF-8"));
+}
+
+#[test]
+fn half_a_surrogate_pair_is_never_passed_on() {
+    let server = Server::start(1);
+    for half in [r"\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83d\u0041"] {
+        let response = server.ask(post_json(&format!(r#"{{"text":"{half}"}}"#)));
+        match response.status {
+            201 => assert!(response.text().contains('\u{fffd}'), "{response:?}"),
+            status => assert_eq!(status, 400, "{half}"),
+        }
+    }
+    let whole = server.ask(post_json(r#"{"text":"\ud83d\ude00"}"#));
+    assert_eq!(string(whole.json().get("message").unwrap(), "text"), "😀");
+}
+
+/// RFC 9110 §15.5.12, §15.5.16: 411 for no length, 415 for a body nobody here can read.
+#[test]
+fn a_post_needs_a_length_and_a_type_that_is_known() {
+    let server = Server::start(1);
+    let head = "POST /messages HTTP/1.1\r\nHost: rawchat\r\n";
+    for (status, fields) in [
+        (411, ""),
+        (411, "Content-Type: application/json\r\n"),
+        (415, "Content-Length: 2\r\n"),
+        (415, "Content-Type: text/plain\r\nContent-Length: 2\r\n"),
+        (415, "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 2\r\n"),
+        (415, "Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n"),
+        (400, "Content-Type: Application/JSON;charset=UTF-8\r\nContent-Length: 2\r\n"),
+    ] {
+        let body = if status == 411 { "" } else { "{}" };
+        let response = server.ask(format!("{head}{fields}\r\n{body}"));
+        assert_eq!(response.status, status, "{fields:?}");
+        assert!(!string(&response.json(), "try").is_empty());
+    }
+}
+
+#[test]
+fn markup_that_was_typed_is_shown_and_not_obeyed() {
+    let server = Server::start(1);
+    server.post("<b>Eve</b>", "<img src=x onerror=alert(1)> & \"quotes\" 'too' {{user}} [[a|b]]");
+    let page = page(&server, "/?user=%22%3E%3Cscript%3Ealert(2)%3C/script%3E", "");
+    assert!(page.contains("&lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#39;too"));
+    assert!(page.contains("{{user}} [[a|b]]"), "what a person typed is no template");
+    assert!(page.contains("&lt;b&gt;Eve&lt;/b&gt;"));
+    assert!(!page.contains("<img") && !page.contains("<b>Eve") && !page.contains("<script>alert"));
+}
+
+#[test]
+fn the_language_is_the_query_then_the_cookie_then_the_browser_then_ukrainian() {
+    let server = Server::start(1);
+    let cookie = |lang: &str| format!("Cookie: a=b; lang={lang}; c=d\r\n");
+    for (lang, target, fields) in [
+        ("uk", "/", String::new()),
+        ("en", "/?lang=en", String::new()),
+        ("uk", "/?lang=uk", cookie("en")),
+        ("en", "/?user=Bob&lang=en", cookie("uk")),
+        ("en", "/", cookie("en")),
+        ("uk", "/", cookie("uk") + "Accept-Language: en\r\n"),
+        ("en", "/", "Accept-Language: en-US,en;q=0.9,uk;q=0.8\r\n".into()),
+        ("uk", "/", "Accept-Language: uk-UA,uk;q=0.9,en;q=0.8\r\n".into()),
+        ("en", "/", "Accept-Language: de, EN\r\n".into()),
+        ("uk", "/", "Accept-Language: de, fr;q=0.5\r\n".into()),
+        ("en", "/?lang=tlh", cookie("en")),
+        ("uk", "/?lang=tlh", String::new()),
+    ] {
+        let page = page(&server, target, &fields);
+        assert!(page.contains(&format!("<html lang=\"{lang}\"")), "{lang} {target} {fields:?}");
+        assert!(!page.contains("[[") && !page.contains("]]"), "one half of each text is left");
+    }
+}
+
+#[test]
+fn a_language_that_was_asked_for_is_remembered_in_a_cookie() {
+    let server = Server::start(1);
+    let cookie = server.get("/?lang=en").field("Set-Cookie").map(str::to_string).unwrap();
+    assert!(cookie.starts_with("lang=en;") && cookie.contains("SameSite=Lax"), "{cookie}");
+    assert_eq!(server.get("/").field("Set-Cookie"), None);
+    assert_eq!(server.get("/?lang=x%0d%0aEvil:+1").field("Set-Cookie"), None);
+}
+
+#[test]
+fn a_page_carries_a_policy_that_lets_only_its_own_scripts_run() {
+    for part in 1..=4 {
+        let server = Server::start(part);
+        let (page, other) = (server.get("/"), server.get("/"));
+        let policy = page.field("Content-Security-Policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && policy.contains("form-action 'self'"));
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_ne!(Some(policy), other.field("Content-Security-Policy"), "a nonce is used once");
+        for script in page.text().split("<script").skip(1) {
+            let tag = script.split('>').next().unwrap();
+            let nonce = tag.split("nonce=\"").nth(1).map(|rest| rest.split('"').next().unwrap());
+            let ours = nonce.is_some_and(|nonce| policy.contains(&format!("'nonce-{nonce}'")));
+            assert!(ours || tag.contains("src=\"/"), "part {part}: {tag}");
+        }
+        assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
+    }
+}
+
+/// RFC 6454 §7: the Origin of a page; curl sends none. The scheme may differ, a proxy may speak TLS.
+#[test]
+fn a_page_of_another_site_cannot_post() {
+    let server = Server::start(1);
+    let ask = |origin: &str| {
+        let body = r#"{"text":"hi"}"#;
+        let fields = "Host: chat.example:3000\r\nContent-Type: application/json\r\n";
+        let head = format!("POST /messages HTTP/1.1\r\n{fields}{origin}Content-Length: 13\r\n\r\n");
+        server.ask(head + body).status
+    };
+    for foreign in [
+        "Origin: http://evil.example\r\n",
+        "Origin: null\r\n",
+        "Origin: http://chat.example\r\n",
+        "Origin: http://chat.example:3001\r\n",
+        "Origin: http://chat.example:3000.evil.example\r\n",
+        "Origin: ftp://chat.example:3000\r\n",
+        "Origin: chat.example:3000\r\n",
+        "Origin: \r\n",
+        "Origin: http://chat.example:3000\r\nOrigin: http://evil.example\r\n",
+    ] {
+        assert_eq!(ask(foreign), 403, "{foreign:?}");
+    }
+    assert_eq!(server.get("/messages").text(), "[]");
+    for own in [
+        "",
+        "Origin: http://chat.example:3000\r\n",
+        "Origin: https://chat.example:3000\r\n",
+        "Origin: http://Chat.Example:3000\r\n",
+    ] {
+        assert_eq!(ask(own), 201, "{own:?}");
+    }
+}
+
+/// RFC 9111 §5.2.2.5
+#[test]
+fn no_answer_with_data_may_be_kept_by_a_cache() {
+    let server = Server::start(1);
+    for target in ["/", "/messages", "/stats", "/nothing"] {
+        assert_eq!(server.get(target).field("Cache-Control"), Some("no-store"), "{target}");
+    }
+    assert_eq!(server.post("Alice", "hi").field("Cache-Control"), Some("no-store"));
+}
+
+#[test]
+fn what_the_pages_share_is_served_with_its_type() {
+    let server = Server::start(1);
+    for (target, kind) in [
+        ("/chat.css", "text/css; charset=utf-8"),
+        ("/chat.js", "text/javascript; charset=utf-8"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let response = server.get(target);
+        assert_eq!((response.status, response.field("Content-Type")), (200, Some(kind)));
+        assert!(!response.body.is_empty());
+    }
+}
+
+#[test]
+fn stats_tell_how_things_stand() {
+    let server = Server::start(1);
+    server.post("Alice", "a");
+    server.post("Alice", "b");
+    let stats = server.get("/stats").json();
+    assert_eq!(number(&stats, "totalMessages"), 2);
+    assert!(number(&stats, "connections") >= 1, "the one that asks, at least");
+    for name in ["waitingClients", "oldestWaitingTime", "connectedClients"] {
+        assert_eq!(number(&stats, name), 0, "{name}");
+    }
+    assert_eq!(stats.get("clients"), Some(&Value::Array(Vec::new())));
+    assert!(number(&stats, "serverUptime") < 60);
+}

@@ -1,0 +1,706 @@
+//! HTTP/1.1 from bytes to values and back (RFC 9110, RFC 9112), without a socket.
+
+#[allow(dead_code)]
+#[path = "fuzz/checks.rs"]
+mod checks;
+
+use proptest::prelude::*;
+use rawchat::wire::http::{
+    BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX,
+    Refusal, Request, Response, decode_head, refuse,
+};
+
+/// What bytes come to, apart from the status of a refusal.
+const WHOLE: u16 = 200;
+const MORE: u16 = 100;
+
+/// Takes one request, head and body, from the front of `bytes`.
+fn take(bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
+    let Some((mut request, head)) = decode_head(bytes)? else { return Ok(None) };
+    let body = checks::take_body(&request, &bytes[head..], []).transpose()?;
+    Ok(body.map(|(body, left)| {
+        request.body = body;
+        (request, bytes.len() - left)
+    }))
+}
+
+fn outcome(bytes: impl AsRef<[u8]>) -> u16 {
+    match take(bytes.as_ref()) {
+        Ok(Some(_)) => WHOLE,
+        Ok(None) => MORE,
+        Err(refusal) => {
+            assert!(!refusal.problem.is_empty() && !refusal.advice.is_empty(), "{refusal:?}");
+            refusal.status
+        }
+    }
+}
+
+/// The request that is these bytes, and nothing more.
+fn request(bytes: &str) -> Request {
+    match take(bytes.as_bytes()) {
+        Ok(Some((request, used))) if used == bytes.len() => request,
+        other => panic!("{bytes:?} came to {other:?}"),
+    }
+}
+
+/// A GET with these lines of fields behind Host.
+fn get(fields: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")
+}
+
+/// A POST whose body comes in these chunks.
+fn post_chunks(chunks: &str) -> String {
+    format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+}
+
+fn check<T: AsRef<[u8]>>(table: impl IntoIterator<Item = (T, u16)>) {
+    let shown = |bytes: &T| String::from_utf8_lossy(bytes.as_ref()).into_owned();
+    let came: Vec<_> = table
+        .into_iter()
+        .map(|(bytes, expected)| (shown(&bytes), outcome(&bytes), expected))
+        .filter(|(_, came, expected)| came != expected)
+        .collect();
+    assert!(came.is_empty(), "(bytes, what they came to, expected): {came:#?}");
+}
+
+// ---- Every prefix asks for more
+
+#[test]
+fn every_prefix_of_a_request_asks_for_more() {
+    let requests = [
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n\r\n".to_string(),
+        "\r\n\r\nGET /messages?lastId=3 HTTP/1.0\r\n\r\n".to_string(),
+        "POST /messages HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello".to_string(),
+        post_chunks("5;a=\"b\"\r\nhello\r\n1\r\n!\r\n000\r\nChecked: yes\r\nLast: one\r\n\r\n"),
+    ];
+    for bytes in &requests {
+        check((0..bytes.len()).map(|end| (&bytes[..end], MORE)));
+        check([(bytes, WHOLE)]);
+    }
+}
+
+#[test]
+fn ten_requests_in_one_segment_are_ten_requests() {
+    let bytes: String = (0..10)
+        .map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n#{n}"))
+        .collect();
+    let mut rest = bytes.as_bytes();
+    for n in 0..10 {
+        let (request, used) = take(rest).unwrap().unwrap();
+        assert_eq!((request.path, request.body), (format!("/{n}"), format!("#{n}").into_bytes()));
+        rest = &rest[used..];
+    }
+    assert!(rest.is_empty());
+}
+
+// ---- The request line: RFC 9112 §3
+
+#[test]
+fn a_request_line_that_is_none_is_refused() {
+    let line = |line: &str| format!("{line}\r\nHost: a\r\n\r\n");
+    check([
+        (line("GARBAGE"), 400),
+        (line("GET /"), 400), // HTTP/0.9
+        (line("GET / HTTP/0.9"), 400),
+        (line("GET  / HTTP/1.1"), 400),
+        (line("GET /  HTTP/1.1"), 400),
+        (line(" GET / HTTP/1.1"), 400),
+        (line("GET / HTTP/1.1 "), 400),
+        (line("GET /a b HTTP/1.1"), 400),
+        (line("GET\t/ HTTP/1.1"), 400),
+        (line("GET / http/1.1"), 400),
+        (line("GET / HTTP/1"), 400),
+        (line("GET / HTTP/1.10"), 400),
+        (line("GET / HTTP/11.1"), 400),
+        (line("GET / HTTP/a.b"), 400),
+        (line("GET / ICY/1.1"), 400),
+        (line("GET / HTTP/2.0"), 505), // RFC 9110 §15
+        (line("GET / HTTP/3.1"), 505),
+        (line("G(T / HTTP/1.1"), 400), // RFC 9110 §5.6.2
+        (line("get / HTTP/1.1"), 501),
+        (line("BREW / HTTP/1.1"), 501),
+        (line("CONNECT a:80 HTTP/1.1"), 501),
+        (line("GET /привіт HTTP/1.1"), 400),
+    ]);
+    check([(&b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"[..], 400)]);
+}
+
+#[test]
+fn a_method_that_is_known_is_left_to_the_handler() {
+    for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"] {
+        check([(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n"), WHOLE)]);
+    }
+}
+
+/// RFC 9112 §3.2
+#[test]
+fn a_target_has_four_forms_of_which_three_are_served() {
+    let target = |method, target| format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (sent, path, query) in [
+        ("/", "/", ""),
+        ("/messages?lastId=3&x=?", "/messages", "lastId=3&x=?"),
+        ("/?user=%D0%9E%2", "/", "user=%D0%9E%2"), // a query is not decoded here
+        ("/%D0%9E%D0%bb%d1%8f", "/Оля", ""),       // RFC 3986 §2.1
+        ("/%2Fa%00%25", "//a\0%", ""),
+        ("/%ff", "/\u{fffd}", ""),
+        ("//a/../b", "//a/../b", ""),
+        ("http://a", "/", ""),
+        ("HTTP://[::1]:80?x", "/", "x"),
+        ("http://a.b:3000/messages?lastId=1", "/messages", "lastId=1"),
+    ] {
+        let request = request(&target("GET", sent));
+        assert_eq!((&*request.path, &*request.query), (path, query), "{sent}");
+    }
+    assert_eq!(request(&target("OPTIONS", "*")).path, "*");
+    check(
+        [
+            "*",
+            "messages",
+            "a:80",
+            "?x",
+            "",
+            "ftp://a/",
+            "http://",
+            "http:///",
+            "http://a,b/",
+            "http://u@a/",
+            "/#fragment",
+            "/?a#fragment",
+            "http://a#fragment",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%%20",
+            "/%+1",
+        ]
+        .map(|wrong| (target("GET", wrong), 400)),
+    );
+}
+
+/// RFC 9110 §6.2
+#[test]
+fn a_higher_minor_version_is_answered_as_1_1() {
+    for (version, minor) in [("1.0", 0), ("1.1", 1), ("1.2", 1), ("1.9", 1)] {
+        assert_eq!(request(&format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n")).minor, minor);
+    }
+}
+
+/// RFC 8446 §5.1, RFC 9112 §2
+#[test]
+fn what_is_no_http_at_all_is_refused_before_a_line_has_ended() {
+    let client_hello = [
+        0x16, // a handshake
+        3, 1, // of TLS 1.0 or later
+        2, 0, // of 512 bytes
+        1, 0, 1, 0xfc,
+    ];
+    check([(&client_hello[..], 400), (&client_hello[..1], 400)]);
+    assert!(decode_head(&client_hello).unwrap_err().problem.contains("TLS"));
+    check([
+        (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], 505),
+        (b"\x81\x85\x37\xfa\x21\x3d\x00", 400),
+    ]);
+}
+
+// ---- Lines and fields: RFC 9112 §2.2, §5
+
+#[test]
+fn a_line_ends_in_cr_lf_and_nothing_else() {
+    check([
+        ("GET / HTTP/1.1\nHost: a\n\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\n\r\n", 400),
+        ("GET / HTTP/1.1\rHost: a\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\r", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", 400),
+        ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ]);
+    let refusal = decode_head(b"GET / HTTP/1.1\n").unwrap_err();
+    assert!(refusal.advice.contains("nc -C"), "a student at nc is told what to do");
+}
+
+#[test]
+fn no_control_character_stands_in_a_head() {
+    for byte in (0..0x20).chain([0x7f]).filter(|byte| !b"\t\r\n".contains(byte)) {
+        let byte = char::from(byte);
+        check([
+            (format!("GET /{byte} HTTP/1.1\r\nHost: a\r\n\r\n"), 400),
+            (get(&format!("X: a{byte}b\r\n")), 400),
+            (get(&format!("X{byte}: a\r\n")), 400),
+            (post_chunks(&format!("1;{byte}\r\na\r\n0\r\n\r\n")), 400),
+            (post_chunks(&format!("0\r\nX: {byte}\r\n\r\n")), 400),
+        ]);
+    }
+}
+
+#[test]
+fn a_field_is_a_name_a_colon_and_a_value() {
+    check([
+        (get("X : a\r\n"), 400), // RFC 9112 §5: this is how fields are smuggled
+        (get("X\t: a\r\n"), 400),
+        (get(" X: a\r\n"), 400),
+        (get("X: a\r\n folded\r\n"), 400), // obs-fold
+        (get("X: a\r\n\tfolded\r\n"), 400),
+        (get("X\r\n"), 400),
+        (get(": a\r\n"), 400),
+        (get("X Y: a\r\n"), 400),
+        (get("Ї: a\r\n"), 400),
+        (get("X(): a\r\n"), 400),
+        (get(" \r\n"), 400),
+    ]);
+    for (sent, value) in [
+        ("X:", ""),
+        ("X: \t ", ""),
+        ("X:a", "a"),
+        ("X: \ta b\tc \t", "a b\tc"),
+        ("x: a:b", "a:b"),
+        ("X: Оля", "Оля"),
+    ] {
+        assert_eq!(request(&get(&format!("{sent}\r\n"))).field("X"), Some(value), "{sent:?}");
+    }
+    let odd = "!#$%&'*+-.^_`|~1aZ"; // RFC 9110 §5.6.2
+    assert_eq!(request(&get(&format!("{odd}: yes\r\n"))).field(odd), Some("yes"));
+    let latin1 = take(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xe9\r\n\r\n").unwrap().unwrap().0;
+    assert_eq!(latin1.field("x"), Some("\u{fffd}"));
+}
+
+/// RFC 9112 §3.2, RFC 3986 §3.2.2
+#[test]
+fn a_request_has_exactly_one_host() {
+    let hosted = |fields: &str| format!("GET / HTTP/1.1\r\n{fields}\r\n");
+    check([
+        ("GET / HTTP/1.0\r\n\r\n".to_string(), WHOLE),
+        ("GET / HTTP/1.0\r\nHost: a,b\r\n\r\n".to_string(), 400),
+        (hosted(""), 400),
+        (hosted("Host: a\r\nHost: a\r\n"), 400),
+        (hosted("Host: a\r\nhOST: b\r\n"), 400),
+        ("GET http://a/ HTTP/1.1\r\n\r\n".to_string(), 400),
+    ]);
+    for host in
+        ["a", "a.b-c_d:3000", "127.0.0.1:80", "[::1]", "[::1]:3000", "A%20", "a:", "a:65535"]
+    {
+        check([(hosted(&format!("Host: {host}\r\n")), WHOLE)]);
+    }
+    for host in [
+        "", " ", "a,b", "a b", "u@a", "a/b", "http://a", "a:b", "a:1:2", "a:123456", "[]", "[1]",
+        "[::1", "::1", "[::1]a", "[::z]", ":80", "a?b", "a#b", "Оля",
+    ] {
+        check([(hosted(&format!("Host: {host}\r\n")), 400)]);
+    }
+}
+
+/// RFC 9110 §5.6.1
+#[test]
+fn a_list_goes_on_over_all_fields_of_its_name() {
+    let request =
+        request(&get("Connection: a,, B ,\r\nX: c\r\nconnection:\t\r\nCONNECTION: d\r\n"));
+    assert!(request.list("Connection").eq(["a", "B", "d"]));
+    assert!(request.lists("connection", "b") && !request.lists("connection", "c"));
+    assert!(request.values("connection").eq(["a,, B ,", "", "d"]));
+}
+
+// ---- How long is the body: RFC 9112 §6
+
+#[test]
+fn content_length_is_one_number_of_digits_only() {
+    let length = |value: &str| get(&format!("Content-Length: {value}\r\n"));
+    check(
+        ["", "+5", "-5", "5 5", "5,5", "5, 5", "0x5", "5;", "٥", "5.0"]
+            .map(|wrong| (length(wrong), 400)),
+    );
+    check([
+        (length("0"), WHOLE),
+        (length("000") + "GET", WHOLE),
+        (length("005") + "hello", WHOLE),
+        (length("005"), MORE),
+        (length("5\r\nContent-Length: 5") + "hello", 400),
+        (length("5\r\nContent-Length: 6") + "hello!", 400),
+        (length("99999999999999999999999999"), 413),
+    ]);
+}
+
+/// RFC 9112 §6.1, §6.3
+#[test]
+fn two_answers_to_how_long_the_body_is_are_an_attack() {
+    let coded = |value: &str| get(&format!("Transfer-Encoding: {value}\r\n")) + "0\r\n\r\n";
+    check([
+        (coded("chunked\r\nContent-Length: 5"), 400),
+        (coded("chunked\r\nContent-Length: "), 400),
+        (coded("\r\nContent-Length: 5"), 400),
+        (coded("gzip\r\nContent-Length: 5"), 400),
+        ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), 400),
+        (coded("chunked"), WHOLE),
+        (coded("ChUnKeD"), WHOLE),
+        (coded(",chunked,"), WHOLE),
+        (coded(""), 400),
+        (coded("chunked, chunked"), 400),
+        (coded("chunked\r\nTransfer-Encoding: chunked"), 400),
+        (coded("chunked, gzip"), 400), // it would end where the connection does
+        (coded("gzip, chunked"), 501),
+        (coded("gzip\r\nTransfer-Encoding: chunked"), 501),
+        (coded("xchunked, chunked"), 501),
+    ]);
+}
+
+/// RFC 9112 §7.1, §7.1.1
+#[test]
+fn chunks_that_are_none_are_refused() {
+    check([
+        (post_chunks("0\r\n\r\n"), WHOLE),
+        (post_chunks("000000000000000000000\r\n\r\n"), WHOLE),
+        (post_chunks("5\r\nhello\r\nA \t;a;b=\"c d\"\r\n0123456789\r\n0;z\r\n\r\n"), WHOLE),
+        (post_chunks("0\r\nTrailer: a\r\nMore:\r\n\r\n"), WHOLE),
+        (post_chunks("\r\n"), 400),
+        (post_chunks(";\r\n"), 400),
+        (post_chunks("x\r\n"), 400),
+        (post_chunks("0x5\r\nhello\r\n"), 400),
+        (post_chunks("+5\r\nhello\r\n"), 400),
+        (post_chunks("-1\r\n"), 400),
+        (post_chunks(" 5\r\nhello\r\n"), 400),
+        (post_chunks("5\u{a0};a\r\nhello\r\n"), 400),
+        (post_chunks("5 \r\nhello\r\n"), 400),
+        (post_chunks("5 5\r\nhello\r\n"), 400),
+        (post_chunks("5,\r\nhello\r\n"), 400),
+        (post_chunks("5\nhello\r\n"), 400),
+        (post_chunks("5;\nhello\r\n"), 400),
+        (post_chunks("5\r\nhello!\r\n"), 400),
+        (post_chunks("5\r\nhello\n"), 400),
+        (post_chunks("5\r\nhello\r!"), 400),
+        (post_chunks("5\r\nhello0\r\n\r\n"), 400),
+        (post_chunks("0\r\nno colon\r\n\r\n"), 400),
+        (post_chunks("0\r\nX: a\r\n folded\r\n\r\n"), 400),
+        (post_chunks("0\r\nX : a\r\n\r\n"), 400),
+        (post_chunks("0\r\nX: a\n\r\n"), 400),
+        (post_chunks("FFFFFFFFFFFFFFFF\r\n"), 413),
+        (post_chunks("FFFFFFFFFFFFFFFFFFFFFFFF\r\n"), 413),
+    ]);
+}
+
+#[test]
+fn trailers_are_read_and_not_kept() {
+    let request = request(&post_chunks("2\r\nhi\r\n0\r\nHost: b\r\nContent-Length: 9\r\n\r\n"));
+    assert_eq!(request.body, b"hi");
+    assert!(request.values("Host").eq(["a"]) && request.field("Content-Length").is_none());
+}
+
+// ---- Both sides of every boundary
+
+#[test]
+fn a_request_line_of_over_8_kib_is_414_before_it_has_ended() {
+    assert_eq!(REQUEST_LINE_BYTES_MAX, 8 * 1024);
+    let path = "a".repeat(REQUEST_LINE_BYTES_MAX - "GET / HTTP/1.1".len());
+    let over = "a".repeat(REQUEST_LINE_BYTES_MAX + 1);
+    check([
+        (format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"), WHOLE),
+        (format!("GET /{path}a HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
+        (over[1..].to_string(), MORE),
+        (over.clone(), 414),
+        (format!("\r\n\r\n{over}"), 414),
+    ]);
+}
+
+#[test]
+fn a_head_of_over_16_kib_or_100_fields_is_431_before_it_has_ended() {
+    assert_eq!((HEAD_BYTES_MAX, FIELDS_MAX), (16 * 1024, 100));
+    let begin = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+    let value = "a".repeat(HEAD_BYTES_MAX - begin.len());
+    check([
+        (format!("{begin}{value}\r\n\r\n"), WHOLE),
+        (format!("{begin}{value}"), MORE),
+        (format!("{begin}{value}a"), 431),
+        (format!("{begin}{value}a\r\n\r\n"), 431),
+        (format!("{begin}{value}\r\nY: \r\n\r\n"), 431),
+        (get(&"X: a\r\n".repeat(FIELDS_MAX - 1)), WHOLE),
+        (get(&"X: a\r\n".repeat(FIELDS_MAX)), 431),
+    ]);
+}
+
+#[test]
+fn a_body_of_over_64_kib_is_413_when_it_is_announced() {
+    assert_eq!(BODY_BYTES_MAX, 64 * 1024);
+    let (full, half) = ("b".repeat(BODY_BYTES_MAX), "b".repeat(BODY_BYTES_MAX / 2));
+    let length = |size: usize| get(&format!("Content-Length: {size}\r\n"));
+    let half = format!("{:x}\r\n{half}\r\n", BODY_BYTES_MAX / 2);
+    check([
+        (length(BODY_BYTES_MAX) + &full, WHOLE),
+        (length(BODY_BYTES_MAX), MORE),
+        (length(BODY_BYTES_MAX + 1), 413),
+        (post_chunks(&format!("10000\r\n{full}\r\n0\r\n\r\n")), WHOLE),
+        (post_chunks(&format!("{half}{half}0\r\n\r\n")), WHOLE),
+        (post_chunks("10000\r\n"), MORE),
+        (post_chunks("10001\r\n"), 413),
+        (post_chunks(&format!("{half}{half}1\r\n")), 413),
+        (post_chunks(&format!("{half}8001\r\n")), 413),
+    ]);
+}
+
+#[test]
+fn a_chunk_line_and_the_trailers_are_bounded_too() {
+    let extension = "e".repeat(CHUNK_LINE_BYTES_MAX - 2);
+    let trailer = "t".repeat(HEAD_BYTES_MAX - "X: ".len());
+    check([
+        (post_chunks(&format!("1;{extension}\r\na\r\n0\r\n\r\n")), WHOLE),
+        (post_chunks(&format!("1;{extension}")), MORE),
+        (post_chunks(&format!("1;{extension}e")), 400),
+        (post_chunks(&format!("1;{extension}e\r\na\r\n0\r\n\r\n")), 400),
+        (post_chunks(&format!("0\r\nX: {trailer}\r\n\r\n")), WHOLE),
+        (post_chunks(&format!("0\r\nX: {trailer}t")), 431),
+        (post_chunks(&format!("0\r\nX: {trailer}\r\nY: \r\n")), 431),
+    ]);
+}
+
+#[test]
+fn a_few_empty_lines_before_a_request_are_forgiven() {
+    let after = |count| "\r\n".repeat(count) + &get("");
+    check([(after(1), WHOLE), (after(8), WHOLE), (after(9), 400)]);
+    check([("\r\n".repeat(8), MORE), ("\r\n".repeat(9), 400)]);
+}
+
+// ---- What a request asks of the connection
+
+/// RFC 9112 §9.3
+#[test]
+fn a_connection_goes_on_in_1_1_and_ends_in_1_0_unless_it_is_said() {
+    for (version, fields, expected) in [
+        ("1.1", "", true),
+        ("1.1", "Connection: keep-alive\r\n", true),
+        ("1.1", "Connection: close\r\n", false),
+        ("1.1", "Connection: Upgrade, CLOSE\r\n", false),
+        ("1.1", "Connection: closed\r\n", true),
+        ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
+        ("1.0", "", false),
+        ("1.0", "Connection: Keep-Alive\r\n", true),
+        ("1.0", "Connection: keep-alive, close\r\n", false),
+    ] {
+        let request = request(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n"));
+        assert_eq!(request.keeps_alive(), expected, "{version} {fields}");
+    }
+}
+
+/// RFC 9110 §10.1.1
+#[test]
+fn only_100_continue_can_be_expected_and_only_in_1_1() {
+    assert!(request(&get("Expect: 100-Continue\r\n")).expects_continue());
+    assert!(!request(&get("Expect:\r\n")).expects_continue());
+    assert!(!request("GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expects_continue());
+    check([(get("Expect: tea\r\n"), 417), (get("Expect: 100-continue, tea\r\n"), 417)]);
+}
+
+/// RFC 6454 §7
+#[test]
+fn an_origin_has_the_host_and_port_of_host() {
+    for (host, origins, allowed) in [
+        ("a:3000", &[][..], true),
+        ("a:3000", &["http://a:3000"], true),
+        ("a:3000", &["https://a:3000"], true), // TLS may end at a proxy
+        ("A:3000", &["http://a:3000"], true),
+        ("[::1]:80", &["http://[::1]:80"], true),
+        ("a:3000", &["null"], false),
+        ("a:3000", &[""], false),
+        ("a:3000", &["a:3000"], false),
+        ("a:3000", &["http://a"], false),
+        ("a:3000", &["http://a:3001"], false),
+        ("a:3000", &["http://b:3000"], false),
+        ("a:3000", &["http://a:3000.evil.example"], false),
+        ("a:3000", &["http://a:3000/"], false),
+        ("a:3000", &["ftp://a:3000"], false),
+        ("a:3000", &["file://"], false),
+        ("a:3000", &["http://a:3000", "http://b:3000"], false),
+        ("a:3000", &["http://a:3000 http://b:3000"], false),
+    ] {
+        let origins: String = origins.iter().map(|o| format!("Origin: {o}\r\n")).collect();
+        let request = request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n{origins}\r\n"));
+        let status = request.check_origin().map_or_else(|refusal| refusal.status, |()| WHOLE);
+        assert_eq!(status, if allowed { WHOLE } else { 403 }, "{host} {origins:?}");
+    }
+}
+
+// ---- Responses
+
+fn encode(response: &Response, request: Option<&Request>, keep_alive: bool) -> String {
+    String::from_utf8(response.encode(request, keep_alive, 1_795_342_530)).unwrap()
+}
+
+/// RFC 9110 §6.6.1, §8.6; RFC 9111 §5.2.2.5
+#[test]
+fn a_response_is_one_piece_with_its_date_and_length_and_is_never_cached() {
+    let response = Response::json(200, "[]");
+    let expected = "HTTP/1.1 200 OK\r\n\
+                    Date: Sun, 22 Nov 2026 10:15:30 GMT\r\n\
+                    Content-Type: application/json; charset=utf-8\r\n\
+                    Content-Length: 2\r\n\
+                    Cache-Control: no-store\r\n\
+                    \r\n\
+                    []";
+    assert_eq!(encode(&response, Some(&request(&get(""))), true), expected);
+}
+
+/// RFC 9110 §8.6
+#[test]
+fn no_content_no_length() {
+    for status in [101, 204, 304, 200, 201, 303, 400, 503] {
+        let bytes = encode(&Response::new(status), None, true);
+        let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
+        assert_eq!(head.contains("Content-Length: 0"), ![101, 204, 304].contains(&status));
+        assert_eq!(
+            (head.contains("Content-Length"), body),
+            (head.contains("Content-Length: 0"), "")
+        );
+    }
+}
+
+/// RFC 9110 §9.3.2
+#[test]
+fn head_is_answered_like_get_without_the_content() {
+    let mut request = request(&get(""));
+    let response = Response::new(200).body("text/plain", "hello");
+    let get = encode(&response, Some(&request), true);
+    request.method = "HEAD".into();
+    assert_eq!(encode(&response, Some(&request), true) + "hello", get);
+}
+
+/// RFC 9110 §7.8
+#[test]
+fn a_response_says_once_what_becomes_of_the_connection() {
+    let old = request("GET / HTTP/1.0\r\n\r\n");
+    let upgrade = |status| Response::new(status).with("Upgrade", "websocket");
+    for (response, request, keep_alive, expected) in [
+        (Response::new(200), None, true, &[][..]),
+        (Response::new(200), None, false, &["Connection: close"]),
+        (Response::new(200), Some(&old), true, &["Connection: keep-alive"]),
+        (Response::new(200), Some(&old), false, &["Connection: close"]),
+        (upgrade(101), None, true, &["Connection: Upgrade"]),
+        (upgrade(426), None, true, &["Connection: Upgrade"]),
+        (upgrade(426), None, false, &["Connection: Upgrade, close"]),
+    ] {
+        let bytes = encode(&response, request, keep_alive);
+        let found = bytes.lines().filter(|line| line.starts_with("Connection"));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{response:?} {keep_alive}");
+    }
+}
+
+/// RFC 9110 §15, §15.5.22
+#[test]
+fn every_status_has_its_words_and_httparse_reads_the_response() {
+    let statuses = [
+        101, 200, 201, 204, 303, 400, 403, 404, 405, 408, 411, 413, 414, 415, 417, 426, 431, 501,
+        503, 505,
+    ];
+    for status in statuses {
+        let bytes = encode(&Response::new(status).with("X-Name", "value"), None, false);
+        let mut fields = [httparse::EMPTY_HEADER; 8];
+        let mut parsed = httparse::Response::new(&mut fields);
+        assert!(parsed.parse(bytes.as_bytes()).unwrap().is_complete());
+        assert_eq!(parsed.code, Some(status));
+        assert!(!parsed.reason.unwrap_or_default().is_empty(), "{status}");
+        assert!(parsed.headers.iter().any(|f| (f.name, f.value) == ("X-Name", b"value")));
+    }
+}
+
+#[test]
+fn a_refusal_says_what_came_and_what_to_try() {
+    let refusal = refuse::<()>(400, "\"x\" is no number", "?lastId=7").unwrap_err();
+    let text = refusal.text();
+    assert_eq!(
+        (text.status, &*text.body),
+        (400, &b"400: \"x\" is no number\n     try: ?lastId=7\n"[..])
+    );
+    let json: serde_json::Value = serde_json::from_slice(&refusal.json().body).unwrap();
+    assert_eq!(json, serde_json::json!({"error": "\"x\" is no number", "try": "?lastId=7"}));
+    let told = decode_head(b"GARBAGE\r\n").unwrap_err().problem;
+    assert!(told.contains("1 word") && told.contains("3") && told.contains("GARBAGE"), "{told}");
+}
+
+// ---- For any bytes
+
+/// Requests that are nearly right: the pieces of one, in any order and number.
+fn near_requests() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => prop::sample::select(vec![
+            "GET ", "POST ", "OPTIONS ", "/", "*", "http://a", "?q=%D0", " HTTP/1.1", " HTTP/1.0",
+            "\r\n", "\r\n\r\n", "Host: a", "Host", ":", " ", "\t", "Content-Length: 5", "chunked",
+            "Transfer-Encoding: ", "Expect: 100-continue", "Origin: http://a", "\r", "\n", "%", ",",
+            "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "5\r\nhello",
+            "Connection: Upgrade", "Sec-WebSocket-Version: 13", "0\r\n", ";", "a",
+        ])
+        .prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ];
+    let begin = prop::sample::select(vec!["", "GET / HTTP/1.1\r\nHost: a\r\n", "5\r\nhello\r\n"]);
+    (begin, prop::collection::vec(piece, 0..16))
+        .prop_map(|(begin, pieces)| [begin.as_bytes(), &pieces.concat()].concat())
+}
+
+/// A request that is right, with a body in chunks of any size, or with a length.
+fn requests() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    let fields =
+        "([A-Za-z!#-]{1,9}: ?[ -~]{0,20}\r\n){0,9}".prop_filter("names with a meaning", |fields| {
+            let mut names = fields.lines().filter_map(|line| line.split(':').next());
+            let meant = ["host", "expect", "content-length", "transfer-encoding"];
+            !names.any(|name| meant.contains(&name.to_ascii_lowercase().as_str()))
+        });
+    let chunks = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..5);
+    ("/[a-z0-9/]{0,9}(\\?[a-z=&%]{0,9})?", fields, chunks, any::<bool>()).prop_map(
+        |(target, fields, chunks, chunked)| {
+            let body = chunks.concat();
+            let head = format!("POST {target} HTTP/1.1\r\nHost: a\r\n{fields}");
+            let bytes = if chunked {
+                let framed = chunks.iter().flat_map(|chunk| {
+                    [format!("{:X};x\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat()
+                });
+                let framed: Vec<u8> = framed.collect();
+                let head = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+                [head.as_bytes(), &framed, b"0\r\nT: x\r\n\r\n"].concat()
+            } else {
+                let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+                [head.as_bytes(), &body].concat()
+            };
+            (bytes, body)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_taken_refused_or_waited_on_and_never_more_than_came(bytes in near_requests()) {
+        checks::head(&bytes);
+        checks::chunked(&bytes);
+        checks::target(&bytes);
+        if let Ok(Some((_, used))) = take(&bytes) {
+            prop_assert!(used <= bytes.len());
+            prop_assert_eq!(outcome(&bytes[..used]), WHOLE);
+        }
+    }
+
+    #[test]
+    fn a_request_is_the_same_in_pieces_of_any_size(
+        (bytes, body) in requests(),
+        sizes in prop::collection::vec(1..50usize, 0..50),
+        next in "[ -~]{0,20}",
+    ) {
+        checks::head(&bytes);
+        let bytes = [&bytes, next.as_bytes()].concat();
+        let (request, used) = take(&bytes).unwrap().unwrap();
+        prop_assert_eq!(&request.body, &body);
+        prop_assert_eq!(bytes.len() - used, next.len());
+        // As the server does it: a head, then a body, from one buffer that fills piece by piece.
+        let mut reading: Option<(Request, Body)> = None;
+        let (mut whole, refusal, _) = checks::feed(&bytes[..used], sizes, |buf| match &mut reading {
+            None => {
+                let Some((request, used)) = decode_head(buf.data())? else { return Ok(None) };
+                buf.consume(used);
+                let mut body = Body::of(&request)?;
+                let taken = body.take(buf)?;
+                reading = Some((request, body));
+                Ok(taken)
+            }
+            Some((_, body)) if !buf.data().is_empty() => body.take(buf),
+            Some(_) => Ok(None),
+        });
+        prop_assert_eq!(refusal, None);
+        prop_assert_eq!(whole.pop(), Some(body.clone()));
+        prop_assert_eq!(Request { body, ..reading.unwrap().0 }, request);
+    }
+}

@@ -1,0 +1,384 @@
+//! Text in its small formats: JSON, forms, markup, dates. Without a socket or a clock.
+
+#[allow(dead_code)]
+#[path = "fuzz/checks.rs"]
+mod checks;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rawchat::wire::http::{Request, Response};
+use rawchat::wire::json::{self, DEPTH_MAX, Value};
+use rawchat::wire::{date, form, html};
+
+// ---- JSON: RFC 8259
+
+fn string(text: &str) -> Value {
+    Value::String(text.into())
+}
+
+#[test]
+fn json_in_is_a_value_and_nothing_behind_it() {
+    for (text, expected) in [
+        ("null", Value::Null),
+        (" \t\r\n true ", Value::Bool(true)),
+        ("-0.5e+1", Value::Number(-5.0)),
+        ("0", Value::Number(0.0)),
+        ("\"\"", string("")),
+        ("[]", Value::Array(vec![])),
+        ("[ 1 , [ ] ]", Value::Array(vec![Value::Number(1.0), Value::Array(vec![])])),
+        ("{\"a\" : null}", Value::Object(vec![("a".into(), Value::Null)])),
+    ] {
+        assert_eq!(json::parse(text), Ok(expected), "{text}");
+        checks::json(text.as_bytes());
+    }
+}
+
+#[test]
+fn every_prefix_of_a_json_text_is_an_error_at_its_end_or_where_a_word_begins() {
+    let text = r#"{"user":"Оля \u0041\ud83d\ude00\n","text":[-1.5e-3,true,false,null,{"a":[]}]}"#;
+    assert!(json::parse(text).is_ok());
+    for (end, _) in text.char_indices() {
+        let error = json::parse(&text[..end]).expect_err("a prefix");
+        assert!(error.at <= end && end - error.at < 12, "{end}: {error}");
+        checks::json(&text.as_bytes()[..end]);
+    }
+}
+
+/// Where the mistake is, in bytes. RFC 8259 §6
+#[test]
+fn an_error_in_json_knows_its_place() {
+    for (text, at) in [
+        ("", 0),
+        ("  ", 2),
+        ("nul", 0),
+        ("nulL", 0),
+        ("True", 0),
+        ("1 2", 2),
+        ("{} x", 3),
+        ("01", 1),
+        ("+1", 0),
+        (".5", 0),
+        ("1.", 2),
+        ("1.e5", 2),
+        ("1e", 2),
+        ("1e+", 3),
+        ("-", 1),
+        ("-a", 1),
+        ("0x10", 1),
+        ("NaN", 0),
+        ("-Infinity", 1),
+        ("[1,]", 3),
+        ("[1 2]", 3),
+        ("[,]", 1),
+        ("[", 1),
+        ("[1}", 2),
+        ("{\"a\"}", 4),
+        ("{\"a\":}", 5),
+        ("{\"a\":1,}", 7),
+        ("{a:1}", 1),
+        ("{1:1}", 1),
+        ("{\"a\":1]", 6),
+        ("'a'", 0),
+        ("\"a", 2),
+        ("\"Ї\n\"", 3),
+        ("\"\\x\"", 1),
+        ("\"\\u12g4\"", 1),
+        ("\"\\u+123\"", 1),
+        ("\"\\u123", 1),
+        ("\"\\", 1),
+        ("[1] //", 4),
+        ("\u{feff}1", 0),
+    ] {
+        let error = json::parse(text).expect_err(text);
+        assert_eq!(error.at, at, "{text:?}: {error}");
+        assert!(error.to_string().contains(&format!("byte {at}")) && !error.expected.is_empty());
+        checks::json(text.as_bytes());
+    }
+}
+
+#[test]
+fn a_string_has_all_escapes_and_surrogates_in_pairs_only() {
+    for (text, expected) in [
+        (r#""\"\\\/\b\f\n\r\t""#, Some("\"\\/\u{8}\u{c}\n\r\t")),
+        (r#""\u041e\u043B\u044f""#, Some("Оля")),
+        (r#""\u0000\u007f\uffff""#, Some("\0\u{7f}\u{ffff}")),
+        (r#""\ud83d\ude00""#, Some("😀")),
+        (r#""\uD800\uDC00\udbff\udfff""#, Some("\u{10000}\u{10ffff}")),
+        (r#""\ud83d""#, None),
+        (r#""\ude00""#, None),
+        (r#""\ude00\ud83d""#, None),
+        (r#""\ud83d\ud83d\ude00""#, None),
+        (r#""\ud83dx""#, None),
+        (r#""\ud83d\n\ude00""#, None),
+        (r#""\ud83d\u0041""#, None),
+    ] {
+        assert_eq!(json::parse(text).ok(), expected.map(string), "{text}");
+        checks::json(text.as_bytes());
+    }
+}
+
+#[test]
+fn a_control_character_stands_in_no_string_unless_escaped() {
+    for character in ('\0'..'\u{a0}').filter(|c| !"\"\\".contains(*c)) {
+        let text = format!("\"{character}\"");
+        assert_eq!(json::parse(&text).is_ok(), character >= ' ', "{text:?}");
+        checks::json(text.as_bytes());
+    }
+}
+
+#[test]
+fn arrays_and_objects_go_so_deep_and_no_deeper() {
+    for (open, inside, close) in [("[", "", "]"), ("[", "1", "]"), ("{\"a\":", "[]", "}")] {
+        let brackets = DEPTH_MAX - inside.matches('[').count();
+        let nested = |depth| [open.repeat(depth), inside.into(), close.repeat(depth)].concat();
+        assert!(json::parse(&nested(brackets)).is_ok(), "{brackets} of {open}{inside}");
+        assert!(json::parse(&nested(brackets + 1)).is_err(), "{open}{inside}");
+        assert!(json::parse(&nested(100_000)).is_err(), "without a stack overflow");
+    }
+}
+
+#[test]
+fn of_members_with_one_name_the_last_one_counts() {
+    let value = json::parse(r#"{"a":1,"b":2,"\u0061":3}"#).unwrap();
+    assert_eq!(value.get("a"), Some(&Value::Number(3.0)));
+    assert_eq!((value.get("c"), json::parse("[]").unwrap().get("a")), (None, None));
+}
+
+#[test]
+fn a_string_goes_out_with_nothing_that_would_end_it() {
+    let mut out = "> ".to_string();
+    json::quote(&mut out, "Їжак \"\\/\n\t\r\0\u{1f}\u{7f}\u{2028}😀");
+    assert_eq!(out, "> \"Їжак \\\"\\\\/\\n\\t\\u000d\\u0000\\u001f\u{7f}\u{2028}😀\"");
+}
+
+// ---- Forms and queries: URL Standard §5
+
+#[test]
+fn a_form_gives_the_first_value_of_a_name_decoded() {
+    for (text, name, expected) in [
+        ("user=%D0%9E%D0%BB%D1%8F&text=a+b", "user", Some("Оля")),
+        ("user=%D0%9E%D0%BB%D1%8F&text=a+b", "text", Some("a b")),
+        ("a=1&a=2", "a", Some("1")),
+        ("b&a", "a", Some("")),
+        ("a=", "a", Some("")),
+        ("a==b=c", "a", Some("=b=c")),
+        ("a=1;b=2", "a", Some("1;b=2")),
+        ("&&a=1&", "a", Some("1")),
+        ("%61%3d=1", "a=", Some("1")),
+        ("a+b=1", "a b", Some("1")),
+        ("a=%2B+%2b", "a", Some("+ +")),
+        ("a=%", "a", Some("%")),
+        ("a=%4", "a", Some("%4")),
+        ("a=%zz%41", "a", Some("%zzA")),
+        ("a=%%34%31", "a", Some("%41")), // decoded once, not twice
+        ("a=%ff%D0", "a", Some("\u{fffd}\u{fffd}")),
+        ("A=1", "a", None),
+        ("", "a", None),
+    ] {
+        assert_eq!(form::get(text, name).as_deref(), expected, "{text}");
+        checks::form(text.as_bytes());
+    }
+}
+
+/// RFC 3986 §2.1, §2.3
+#[test]
+fn what_is_percent_encoded_is_safe_anywhere_in_a_url() {
+    assert_eq!(form::encode("aZ9-._~ +&=%/?#\"Ї"), "aZ9-._~%20%2B%26%3D%25%2F%3F%23%22%D0%87");
+    let digits: Vec<u8> = (0..=255).filter(|byte| form::hex(*byte).is_some()).collect();
+    assert_eq!(digits, b"0123456789ABCDEFabcdef");
+    assert_eq!([b'0', b'9', b'a', b'F'].map(form::hex), [0, 9, 10, 15].map(Some));
+}
+
+// ---- Markup
+
+#[test]
+fn text_never_becomes_markup() {
+    assert_eq!(
+        html::escape("<img src='x' onerror=\"alert(1)\"> & Їжак"),
+        "&lt;img src=&#39;x&#39; onerror=&quot;alert(1)&quot;&gt; &amp; Їжак"
+    );
+}
+
+#[test]
+fn a_page_is_filled_in_one_language_and_values_are_not_looked_into() {
+    let values = [("user", "{{lang}} [[a|b]] {{user}}"), ("lang", "uk")];
+    for (template, uk, en) in [
+        ("plain", "plain", "plain"),
+        ("", "", ""),
+        ("[[Чат|Chat]]!", "Чат!", "Chat!"),
+        ("[[а|a]][[б|b]]", "аб", "ab"),
+        ("[[|only in English]]", "", "only in English"),
+        ("<{{lang}}>", "<uk>", "<uk>"),
+        ("{{user}}", "{{lang}} [[a|b]] {{user}}", "{{lang}} [[a|b]] {{user}}"),
+        ("[[Ви {{lang}}|You {{user}}]]", "Ви uk", "You {{lang}} [[a|b]] {{user}}"),
+        ("{{unknown}} {{lang", "{{unknown}} {{lang", "{{unknown}} {{lang"),
+        ("a[0] {b} [c|d]", "a[0] {b} [c|d]", "a[0] {b} [c|d]"),
+        ("x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]"),
+        ("[[а|a", "[[а|a", "[[а|a"),
+        ("{{{lang}}}", "{uk}", "{uk}"),
+    ] {
+        assert_eq!(html::fill(template, true, &values), uk);
+        assert_eq!(html::fill(template, false, &values), en);
+    }
+}
+
+fn page(query: &str, cookie: &str, accepted: &str) -> Response {
+    let field = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let fields = vec![field("Cookie", cookie), field("Accept-Language", accepted)];
+    let request = Request { query: query.into(), fields, ..Request::default() };
+    html::page("{{lang}} [[Чат|Chat]] {{user}} {{nonce}}", &request, &[("user", "{{nonce}}")])
+}
+
+#[test]
+fn a_page_is_in_the_language_asked_for_or_saved_or_the_browsers_or_ukrainian() {
+    for (query, cookie, accepted, lang, saved) in [
+        ("", "", "", "uk", false),
+        ("lang=en", "lang=uk", "uk", "en", true),
+        ("user=A&lang=uk", "lang=en", "en", "uk", true),
+        ("lang=de", "lang=en", "uk", "en", false),
+        ("", "a=b; lang=en", "uk", "en", false),
+        ("", "xlang=en", "uk", "uk", false),
+        ("", "lang=de", "de, en-GB;q=0.9, uk", "en", false),
+        ("", "", "EN", "en", false),
+        ("", "", "u, \u{457}", "uk", false),
+    ] {
+        let response = page(query, cookie, accepted);
+        let body = String::from_utf8_lossy(&response.body).into_owned();
+        let begin = if lang == "uk" { "uk Чат {{nonce}} " } else { "en Chat {{nonce}} " };
+        assert!(body.starts_with(begin), "{query}, {cookie}, {accepted}: {body}");
+        let cookie = response.fields.iter().find(|(name, _)| *name == "Set-Cookie");
+        assert_eq!(cookie.is_some(), saved, "{query}, {cookie:?}");
+        assert!(cookie.is_none_or(|(_, value)| value.starts_with(&format!("lang={lang};"))));
+    }
+}
+
+#[test]
+fn only_the_scripts_of_the_page_run_and_their_word_is_new_each_time() {
+    let [one, other] = [(); 2].map(|()| {
+        let response = page("", "", "");
+        let nonce =
+            String::from_utf8_lossy(&response.body[response.body.len() - 32..]).into_owned();
+        let policy = response.fields.iter().find(|(name, _)| *name == "Content-Security-Policy");
+        let policy = policy.expect("a policy").1.to_string();
+        assert!(policy.contains(&format!("script-src 'self' 'nonce-{nonce}';")), "{policy}");
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+        nonce
+    });
+    assert_ne!(one, other);
+}
+
+// ---- Dates: RFC 9110 §5.6.7
+
+#[test]
+fn a_moment_is_written_as_the_web_writes_it() {
+    for (millis, iso, imf) in [
+        (0, "1970-01-01T00:00:00.000Z", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777_000, "1994-11-06T08:49:37.000Z", "Sun, 06 Nov 1994 08:49:37 GMT"), // the RFC's
+        (951_782_399_999, "2000-02-28T23:59:59.999Z", "Mon, 28 Feb 2000 23:59:59 GMT"),
+        (951_782_400_000, "2000-02-29T00:00:00.000Z", "Tue, 29 Feb 2000 00:00:00 GMT"),
+        (1_795_342_530_123, "2026-11-22T10:15:30.123Z", "Sun, 22 Nov 2026 10:15:30 GMT"),
+        (4_107_542_400_001, "2100-03-01T00:00:00.001Z", "Mon, 01 Mar 2100 00:00:00 GMT"),
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z", "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ] {
+        assert_eq!(date::iso8601(millis), iso);
+        assert_eq!(date::imf_fixdate(millis / 1000), imf);
+    }
+}
+
+#[test]
+fn every_day_until_2400_has_its_date() {
+    let last = Timestamp::from_second(13_569_465_600).unwrap(); // 2400-01-01
+    for day in 0..(last.as_second() as u64 / 86_400) {
+        let theirs = Timestamp::from_second(day as i64 * 86_400).unwrap();
+        let expected = theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        assert_eq!(date::imf_fixdate(day * 86_400), expected);
+    }
+}
+
+// ---- For any text
+
+/// JSON that is nearly right: the pieces of some, in any order and number.
+fn near_json() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(vec![
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "d83d", "\\ude00", "\"a\"", "\"a\":", "null",
+            "true", "fals", "e", "1", "0", "-", ".", "E+9", "e400", " ", "\n", "[]", "{}", "\\n", "0041",
+        ])
+        .prop_map(String::from),
+        1 => "\\PC",
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+/// JSON that is right.
+fn right_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(8, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(serde_json::Value::Array),
+            prop::collection::vec((any::<String>(), inner), 0..8)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn serde_json_and_we_call_the_same_texts_json(text in near_json()) {
+        checks::json(text.as_bytes());
+    }
+
+    #[test]
+    fn what_serde_json_writes_we_read(value in right_json(), pretty in any::<bool>()) {
+        let text = if pretty { format!("{value:#}") } else { value.to_string() };
+        prop_assert!(json::parse(&text).is_ok());
+        checks::json(text.as_bytes());
+    }
+
+    #[test]
+    fn a_browser_and_we_read_the_same_form(
+        text in "([a-c%+=&;]|%[0-9a-fA-F]{2}|\\PC){0,20}",
+        any in any::<String>(),
+        target in "/?([a-c/?%#.]|%[0-9a-f]{2}|[!-~]){0,20}",
+    ) {
+        checks::form(text.as_bytes());
+        checks::form(any.as_bytes());
+        checks::target(target.as_bytes());
+    }
+
+    #[test]
+    fn escaped_text_has_no_markup_and_can_be_read_back(text in "([<>&\"';#a-z]|\\PC){0,20}") {
+        let escaped = html::escape(&text);
+        prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
+        let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+        let back = entities.iter().fold(escaped, |text, (entity, c)| text.replace(entity, c));
+        prop_assert_eq!(back, text);
+    }
+
+    #[test]
+    fn a_value_stands_in_the_page_as_it_is(
+        value in "([\\[\\]{}|]|user|\\PC){0,20}",
+        template in "([\\[\\]{}|a]|\\{\\{user\\}\\}|\\[\\[Ї\\|I\\]\\]){0,20}",
+        ukrainian in any::<bool>(),
+    ) {
+        let page = format!("[[Ви|You]]: {{{{user}}}}{}", "!");
+        let filled = html::fill(&page, ukrainian, &[("user", &value)]);
+        prop_assert_eq!(filled, format!("{}: {value}!", if ukrainian { "Ви" } else { "You" }));
+        let _ = html::fill(&template, ukrainian, &[("user", &value)]);
+    }
+
+    #[test]
+    fn a_moment_is_what_jiff_takes_it_for(millis in 0..253_402_207_200_000_u64) {
+        let moment = Timestamp::from_millisecond(millis as i64).unwrap();
+        prop_assert_eq!(date::iso8601(millis), format!("{moment:.3}"));
+        let imf = moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        prop_assert_eq!(date::imf_fixdate(millis / 1000), imf);
+    }
+}
