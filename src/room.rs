@@ -30,7 +30,7 @@ pub struct Message {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub timestamp: u64,
     /// All of it as it travels: written once here, copied by everyone who sends it.
-    pub json: String,
+    pub json: Arc<str>,
 }
 
 /// Somebody came (the first connection of that name) or went (the last).
@@ -138,9 +138,9 @@ impl Room {
     /// §3.2 Says something: give it the next id, push it, ring.
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
         let mut state = self.lock_when_followed();
-        let (id, json) = (state.newest + 1, String::new());
+        let (id, json) = (state.newest + 1, Arc::from(""));
         let mut message = Message { id, user, text, timestamp: now_ms(), json };
-        message.json = (self.render)(&message);
+        message.json = (self.render)(&message).into();
         let message = Arc::new(message);
         state.newest = id;
         state.log_bytes += message.json.len();

@@ -225,13 +225,13 @@ impl Connection {
 
     fn write(&self, response: &Response, request: Option<&Request>, on: bool) -> io::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let bytes = response.encode(request, on, now.as_secs());
+        let size = response.write(&mut &*self.socket, request, on, now.as_secs())?;
         if let Some(Request { method, path, query, .. }) = request {
             let mark = if query.is_empty() { "" } else { "?" };
-            let (status, size) = (response.status, bytes.len());
+            let status = response.status;
             event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out");
         }
-        (&*self.socket).write_all(&bytes)
+        Ok(())
     }
 
     /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,

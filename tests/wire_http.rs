@@ -520,7 +520,10 @@ fn an_origin_has_the_host_and_port_of_host() {
 // ---- Responses
 
 fn encode(response: &Response, request: Option<&Request>, keep_alive: bool) -> String {
-    String::from_utf8(response.encode(request, keep_alive, 1_795_342_530)).unwrap()
+    let mut bytes = Vec::new();
+    let size = response.write(&mut bytes, request, keep_alive, 1_795_342_530).unwrap();
+    assert_eq!(size, bytes.len());
+    String::from_utf8(bytes).unwrap()
 }
 
 /// RFC 9110 §6.6.1, §8.6; RFC 9111 §5.2.2.5

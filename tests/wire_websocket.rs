@@ -48,6 +48,12 @@ fn field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.fields.iter().find(|field| field.0 == name).map(|(_, value)| &**value)
 }
 
+fn response_text(response: &Response) -> String {
+    let mut bytes = Vec::new();
+    response.write(&mut bytes, None, true, 0).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
 /// RFC 6455 §4.2.2
 #[test]
 fn the_handshake_of_the_rfc_is_answered_as_in_the_rfc() {
@@ -55,7 +61,7 @@ fn the_handshake_of_the_rfc_is_answered_as_in_the_rfc() {
     assert_eq!(response.status, 101);
     assert_eq!(field(&response, "Upgrade"), Some("websocket"));
     assert_eq!(field(&response, "Sec-WebSocket-Accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    let bytes = String::from_utf8(response.encode(None, true, 0)).unwrap();
+    let bytes = response_text(&response);
     assert_eq!(bytes.matches("\r\nConnection: Upgrade\r\n").count(), 1);
     // Declined by not being mentioned.
     assert!(!bytes.contains("Protocol:") && !bytes.contains("Extensions"));
@@ -122,7 +128,7 @@ fn a_handshake_that_lacks_something_is_refused_and_told_what() {
     ] {
         let response = answer(&upgrade(changes)).expect_err("a refusal");
         assert_eq!(response.status, status, "{changes:?}");
-        let bytes = String::from_utf8(response.encode(None, true, 0)).unwrap();
+        let bytes = response_text(&response);
         let connection = bytes.matches("\r\nConnection: Upgrade\r\n").count();
         assert_eq!(connection, if status == 403 { 0 } else { 1 }, "{bytes}");
         let version = field(&response, "Sec-WebSocket-Version");

@@ -5,7 +5,7 @@
 use super::{Chat, Handler, Reply};
 use crate::event;
 use crate::room::Message;
-use crate::wire::http::{Refusal, Request, Response, refuse};
+use crate::wire::http::{Refusal, Request, Response, only, refuse};
 use crate::wire::{date, form, html, json};
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub const USER_CHARS_MAX: usize = 64;
 /// Characters of a message.
 pub const TEXT_CHARS_MAX: usize = 2_000;
+/// Messages written into a page; `GET /messages` has the others.
+pub const PAGE_MESSAGES_MAX: usize = 200;
 const NOBODY: &str = "Анонім";
 
 const CSS: &str = include_str!("../../public/chat.css");
@@ -47,28 +49,9 @@ pub fn answer(chat: &Chat, request: &Request) -> Response {
     }
 }
 
-/// Answers if the method is one of `allow`; tells which are, if not. RFC 9110 §9.3.7, §15.5.6
-pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Response) -> Response {
-    let method = request.method.as_str();
-    match method {
-        "OPTIONS" => Response::new(204).with("Allow", allow),
-        _ if allow.split(", ").any(|allowed| allowed == method) => respond(),
-        _ => {
-            let problem = format!("{method} is not for {}", request.path);
-            Refusal { status: 405, problem, advice: allow }.json().with("Allow", allow)
-        }
-    }
-}
-
 /// `[…]`, each message as the room keeps it.
 pub fn array(messages: &[Arc<Message>]) -> Response {
-    let size = messages.iter().map(|message| message.json.len() + 1).sum::<usize>();
-    let mut body = String::with_capacity(size + 2);
-    for message in messages {
-        body.push(if body.is_empty() { '[' } else { ',' });
-        body.push_str(&message.json);
-    }
-    Response::json(200, if body.is_empty() { "[]".into() } else { body + "]" })
+    Response::array(messages.iter().map(|message| message.json.clone()).collect())
 }
 
 fn list(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
@@ -153,14 +136,13 @@ fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
     }
 }
 
-/// The technique's page, with the name and the language of who asks for it. The messages are
-/// written into it where the page has a place for them: that is part 1.
+/// The technique's page, with the name of who asks for it. The messages are written into it where
+/// it has a place for them: that is part 1.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
     let user = name(request.query("user"))?;
-    let messages: String = match chat.technique.page.contains("{{messages}}") {
-        true => chat.room.since(0).iter().map(|message| item(message)).collect(),
-        false => String::new(),
-    };
+    let mut messages = chat.room.since(0);
+    let older = messages.len().saturating_sub(PAGE_MESSAGES_MAX);
+    let messages: String = messages.drain(older..).map(|message| item(&message)).collect();
     let values = [
         ("user", &*html::escape(&user)),
         ("user_url", &form::encode(&user)),

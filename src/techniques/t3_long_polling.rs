@@ -4,7 +4,7 @@
 
 use super::{Chat, Handler, Reply, t1_refresh};
 use crate::event;
-use crate::wire::http::{Request, Response};
+use crate::wire::http::{Request, Response, only};
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     Arc::new(move |request, socket| match (request.path.as_str(), request.method.as_str()) {
         ("/subscribe", "GET" | "HEAD") => subscribe(&chat, request, socket),
         ("/subscribe", _) => {
-            Reply::Http(t1_refresh::only("GET, HEAD, OPTIONS", request, &|| Response::new(204)))
+            Reply::Http(only("GET, HEAD, OPTIONS", request, &|| Response::new(204)))
         }
         _ => Reply::Http(t1_refresh::answer(&chat, request)),
     })

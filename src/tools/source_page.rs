@@ -3,13 +3,11 @@
 
 use crate::tools::markdown::{self, Links};
 use crate::wire::html::{self, escape};
-use crate::wire::http::{Handler, Refusal, Reply, Request, Response};
+use crate::wire::http::{Handler, Reply, Request, Response, only};
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::Arc;
-
-const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 const SOURCE_HTML: &str = include_str!("../../public/source.html");
 const LECTURE_HTML: &str = include_str!("../../public/lecture.html");
@@ -68,23 +66,11 @@ fn answer(request: &Request) -> Option<Response> {
         "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
         _ => return None,
     };
-    Some(match request.method.as_str() {
-        "GET" | "HEAD" => respond(request),
-        "OPTIONS" => Response::new(204).with("Allow", ALLOW),
-        method => {
-            let problem = format!("{method} is not for {}", request.path);
-            Refusal { status: 405, problem, advice: ALLOW }.json().with("Allow", ALLOW)
-        }
-    })
-}
-
-/// The language in which a page will be given to this reader.
-fn speaks_ukrainian(request: &Request) -> bool {
-    *html::page("{{lang}}", request, &[]).body == *b"uk"
+    Some(only("GET, HEAD, OPTIONS", request, &|| respond(request)))
 }
 
 fn lecture(request: &Request) -> Response {
-    let (names, ukrainian) = (names(), speaks_ukrainian(request));
+    let (names, ukrainian) = (names(), html::speaks_ukrainian(request));
     let links = Links { page: "/source", marks: &names };
     let order = markdown::render(if ukrainian { LECTURE_UK } else { LECTURE_EN }, &links);
     let mut terms = String::new();
@@ -111,7 +97,7 @@ pub fn glossary() -> impl Iterator<Item = [&'static str; 4]> {
 
 fn source(request: &Request) -> Response {
     let with_tools = request.query("tools").is_some();
-    let book = Book::of(if speaks_ukrainian(request) { NOTES_UK } else { NOTES_EN });
+    let book = Book::of(if html::speaks_ukrainian(request) { NOTES_UK } else { NOTES_EN });
     let (marks, names) = (marks(), names());
     let links = Links { page: "", marks: &names };
     let (mut contents, mut code) = (String::new(), String::new());

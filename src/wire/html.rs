@@ -30,7 +30,7 @@ pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Respo
 
 /// `?lang=`, then the choice of last time, then the browser's languages in the order it names
 /// them, then Ukrainian.
-fn speaks_ukrainian(request: &Request) -> bool {
+pub fn speaks_ukrainian(request: &Request) -> bool {
     let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
     let saved = cookies.filter_map(|pair| pair.trim().strip_prefix("lang=").map(str::to_string));
     let browser = request.list("Accept-Language").filter_map(|tag| tag.get(..2));

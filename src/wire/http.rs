@@ -4,6 +4,8 @@
 
 use super::{buffer::Buffer, date, form, json};
 use std::borrow::Cow;
+use std::io::{self, Write};
+use std::sync::Arc;
 
 /// A longer request line is 414.
 pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
@@ -17,6 +19,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// The head of most responses is no longer, so its memory is asked for once.
 const HEAD_BYTES_USUAL: usize = 256;
+/// What is put together of a long array before it is written.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// Empty lines before a request line: a person at a terminal likes to press Enter.
 const EMPTY_LINES_MAX: usize = 8;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able to come first");
@@ -440,16 +444,19 @@ fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Fields beside those that [`Response::encode`] adds to every response.
+    /// Fields beside those that [`Response::write`] adds to every response.
     pub fields: Vec<(&'static str, Cow<'static, str>)>,
-    /// The content.
+    /// The content, if it is not an array.
     pub body: Cow<'static, [u8]>,
+    /// The items of a JSON array, which others hold as well: for a slow reader of sixteen
+    /// megabytes we keep a list of pointers, not another sixteen megabytes.
+    pub array: Option<Vec<Arc<str>>>,
 }
 
 impl Response {
     /// A response without content.
     pub fn new(status: u16) -> Response {
-        Response { status, fields: Vec::new(), body: Cow::Borrowed(b"") }
+        Response { status, fields: Vec::new(), body: Cow::Borrowed(b""), array: None }
     }
 
     /// The same with one more field.
@@ -469,11 +476,56 @@ impl Response {
         Response::new(status).body("application/json; charset=utf-8", body)
     }
 
-    /// §1.6 The whole response in one piece, to be given to the socket in one write: head and
-    /// body in two would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
-    pub fn encode(&self, request: Option<&Request>, keep_alive: bool, now_s: u64) -> Vec<u8> {
+    /// A JSON array of items that are JSON already.
+    pub fn array(items: Vec<Arc<str>>) -> Response {
+        Response { array: Some(items), ..Response::json(200, "") }
+    }
+
+    /// §1.6 Head and body in one write (a long array in several), and the count of their bytes.
+    /// Two writes would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
+    pub fn write(
+        &self,
+        out: &mut impl Write,
+        request: Option<&Request>,
+        keep_alive: bool,
+        now_s: u64,
+    ) -> io::Result<usize> {
+        let mut bytes = self.head(request, keep_alive, now_s).into_bytes();
+        let head = bytes.len();
+        // RFC 9110 §9.3.2: HEAD is GET without the content.
+        if request.is_some_and(|request| request.method == "HEAD") {
+            return out.write_all(&bytes).map(|()| head);
+        }
+        match &self.array {
+            None => bytes.extend_from_slice(&self.body),
+            Some(items) => {
+                bytes.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
+                    bytes.extend_from_slice(item.as_bytes());
+                    if bytes.len() >= WRITE_BYTES_MAX {
+                        out.write_all(&bytes)?;
+                        bytes.clear();
+                    }
+                }
+                bytes.push(b']');
+            }
+        }
+        out.write_all(&bytes).map(|()| head + self.length())
+    }
+
+    fn length(&self) -> usize {
+        let items = self.array.iter().flatten().map(|item| item.len() + 1).sum::<usize>();
+        match &self.array {
+            None => self.body.len(),
+            Some(_) => items.max(1) + 1, // a bracket or a comma before each, a bracket at the end
+        }
+    }
+
+    fn head(&self, request: Option<&Request>, keep_alive: bool, now_s: u64) -> String {
         let status = self.status;
-        let mut head = String::with_capacity(HEAD_BYTES_USUAL + self.body.len());
+        let size = HEAD_BYTES_USUAL + self.length().min(WRITE_BYTES_MAX);
+        let mut head = String::with_capacity(size);
         head.extend(["HTTP/1.1 ", &status.to_string(), " ", reason(status), "\r\n"]);
         let mut field = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
         // RFC 9110 §6.6.1
@@ -483,7 +535,7 @@ impl Response {
         }
         // RFC 9110 §8.6: not where there can be no content.
         if !matches!(status, 100..=199 | 204 | 304) {
-            field("Content-Length", &self.body.len().to_string());
+            field("Content-Length", &self.length().to_string());
         }
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
@@ -495,13 +547,20 @@ impl Response {
             _ if request.is_some_and(|r| r.minor == 0) => field("Connection", "keep-alive"),
             _ => {}
         }
-        head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        // RFC 9110 §9.3.2: HEAD is GET without the content.
-        if request.is_none_or(|request| request.method != "HEAD") {
-            bytes.extend_from_slice(&self.body);
+        head + "\r\n"
+    }
+}
+
+/// Answers if the method is one of `allow`; tells which are, if not. RFC 9110 §9.3.7, §15.5.6
+pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Response) -> Response {
+    let method = request.method.as_str();
+    match method {
+        "OPTIONS" => Response::new(204).with("Allow", allow),
+        _ if allow.split(", ").any(|allowed| allowed == method) => respond(),
+        _ => {
+            let problem = format!("{method} is not for {}", request.path);
+            Refusal { status: 405, problem, advice: allow }.json().with("Allow", allow)
         }
-        bytes
     }
 }
 
