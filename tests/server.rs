@@ -5,9 +5,10 @@ mod common;
 use common::{AGES, Client, DEADLINE, Server, calm, eventually, get, patient, post, serve, string};
 use rawchat::server::Limits;
 use rawchat::wire::http::{Reply, Response};
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(150);
 
@@ -28,9 +29,12 @@ fn refused(server: &Server, bytes: impl AsRef<[u8]>) -> (u16, String) {
 
 /// A byte now and then, until there is an answer.
 fn drip(client: &mut Client, byte: &[u8]) -> common::Response {
+    let began = Instant::now();
     client.socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
     // The server may be closing already: its answer is there to be read.
-    while client.fill().is_err() && std::io::Write::write(&mut client.socket, byte).is_ok() {}
+    while client.fill().is_err() && client.socket.write(byte).is_ok() {
+        assert!(began.elapsed() < DEADLINE, "no answer");
+    }
     client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
     client.response()
 }
@@ -416,9 +420,7 @@ fn a_client_that_goes_on_sending_forever_is_cut_off() {
     let mut client = server.client();
     client.send("GARBAGE\r\n");
     assert_eq!(client.response().status, 400);
-    eventually("the server has closed", || {
-        std::io::Write::write_all(&mut client.socket, b"more and more").is_err()
-    });
+    eventually("the server has closed", || client.socket.write_all(b"more and more").is_err());
     eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
 }
 

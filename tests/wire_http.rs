@@ -365,7 +365,7 @@ fn chunks_that_are_none_are_refused() {
         (post_chunks("5,\r\nhello\r\n"), 400),
         (post_chunks("5\nhello\r\n"), 400),
         (post_chunks("5;\nhello\r\n"), 400),
-        (post_chunks("5\r\nhello!\r\n"), 400),
+        (post_chunks("5\r\nhello!"), 400),
         (post_chunks("5\r\nhello\n"), 400),
         (post_chunks("5\r\nhello\r!"), 400),
         (post_chunks("5\r\nhello0\r\n\r\n"), 400),
@@ -515,6 +515,17 @@ fn an_origin_has_the_host_and_port_of_host() {
         let status = request.check_origin().map_or_else(|refusal| refusal.status, |()| WHOLE);
         assert_eq!(status, if allowed { WHOLE } else { 403 }, "{host} {origins:?}");
     }
+}
+
+/// RFC 9112 §3.2.2
+#[test]
+fn a_host_in_the_target_is_the_host() {
+    let head = "POST http://b:3000/messages HTTP/1.1\r\nHost: a\r\nOrigin: http://";
+    assert_eq!(request(&format!("{head}b:3000\r\n\r\n")).check_origin(), Ok(()));
+    assert!(request(&format!("{head}a\r\n\r\n")).check_origin().is_err());
+    let two = "GET http://b/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
+    assert_eq!(decode_head(two.as_bytes()).unwrap_err().status, 400);
+    assert_eq!(decode_head(b"GET http://b/ HTTP/1.1\r\n\r\n").unwrap_err().status, 400);
 }
 
 // ---- Responses

@@ -157,6 +157,7 @@ pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         return Ok(None);
     };
     let mut request = request_line(line)?;
+    let in_target = request.fields.len();
     // 3. One field a line, up to the empty line.
     loop {
         let left = HEAD_BYTES_MAX.saturating_sub(used);
@@ -170,7 +171,7 @@ pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         }
     }
     // 4. What only the whole head can tell.
-    check_host(&request)?;
+    check_host(&request, in_target)?;
     if let Some(other) = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue")) {
         return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
     }
@@ -241,32 +242,37 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
         return refuse(400, format!("{target:?} is not ASCII, expected %XX for other bytes"), TRY);
     }
-    let (path, query) = target_of(method, target)?;
-    Ok(Request { method: method.into(), path, query, minor, ..Request::default() })
+    let (host, path, query) = target_of(method, target)?;
+    // RFC 9112 §3.2.2: a host in the target stands before Host, and so in place of it.
+    let fields = host.map(|host| ("Host".to_string(), host.to_string())).into_iter().collect();
+    Ok(Request { method: method.into(), path, query, minor, fields, body: Vec::new() })
 }
 
 /// The target in its three forms: `/path?query`, `http://host/path?query`, `*`. RFC 9112 §3.2
-fn target_of(method: &str, target: &str) -> Result<(String, String), Refusal> {
+fn target_of<'a>(
+    method: &str,
+    target: &'a str,
+) -> Result<(Option<&'a str>, String, String), Refusal> {
     if target == "*" && method == "OPTIONS" {
-        return Ok(("*".into(), String::new()));
+        return Ok((None, "*".into(), String::new()));
     }
     if target.contains('#') {
         return refuse(400, "a fragment (#…) stays in the browser, it is never sent", "/messages");
     }
-    let origin = match target.split_at_checked(7) {
+    let (host, origin) = match target.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
             let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-            if is_host(host) { path } else { "no host" }
+            (Some(host), if is_host(host) { path } else { "no host" })
         }
-        _ if target.starts_with('/') => target,
-        _ => "no path",
+        _ if target.starts_with('/') => (None, target),
+        _ => (None, "no path"),
     };
     let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
     let escaped = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     match path {
-        "" => Ok(("/".into(), query.into())),
+        "" => Ok((host, "/".into(), query.into())),
         _ if path.starts_with('/') && path.split('%').skip(1).all(escaped) => {
-            Ok((form::decode(path), query.into()))
+            Ok((host, form::decode(path), query.into()))
         }
         _ => refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages"),
     }
@@ -292,8 +298,8 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
-fn check_host(request: &Request) -> Result<(), Refusal> {
-    let mut hosts = request.values("Host");
+fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
+    let mut hosts = request.values("Host").skip(in_target);
     match (hosts.next(), hosts.next()) {
         (None, _) if request.minor == 0 => Ok(()),
         (Some(host), None) if is_host(host) => Ok(()),
@@ -399,15 +405,15 @@ impl Body {
             _ => CHUNK_LINE_BYTES_MAX,
         };
         let status = if let Part::Trailers(_) = self.next { 431 } else { 400 };
+        if matches!(self.next, Part::DataEnd) && data.first().is_some_and(|byte| *byte != b'\r') {
+            return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
+        }
         let mut used = 0;
         let Some(line) = next_line(data, &mut used, bytes_max, status)? else { return Ok(0) };
         self.next = match self.next {
             Part::Trailers(_) if line.is_empty() => Part::Nothing,
             Part::Trailers(seen) => field_line(line).map(|_| Part::Trailers(seen + used))?,
-            Part::DataEnd if line.is_empty() => Part::Size,
-            Part::DataEnd => {
-                return refuse(400, "a chunk longer than its size says", "5 CR LF hello");
-            }
+            Part::DataEnd => Part::Size,
             _ => data_of(within_limit(self.bytes.len(), chunk_size(line)?)?, Part::Trailers(0)),
         };
         Ok(used)

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test } from "node:test";
+import axe from "axe-core";
+import { eventually, leave, person, serve } from "./rawchat.js";
+
+const cyrillic = /\p{Script=Cyrillic}/u;
+const PAGES = ["/source", "/source?tools=1", "/lecture"];
+const WIDE = { width: 1280, height: 720 };
+const PHONE = { width: 360, height: 740 };
+
+async function open(server, address, options) {
+  const page = await person(undefined, undefined, options);
+  await page.goto(server.url + address);
+  return page;
+}
+
+/** How far below the top of the window, and below what sticks there, the mark begins. */
+const gap = (page, id) => page.evaluate((id) => {
+  const row = document.getElementById(id);
+  const head = row.closest(".part").querySelector("h2").getBoundingClientRect();
+  return row.getBoundingClientRect().top - head.bottom;
+}, id);
+
+for (const viewport of [WIDE, PHONE])
+  test(`a deep link opens at its mark, under the name of its part, ${viewport.width} px`, async () => {
+    const server = await serve(3);
+    for (const mark of ["1.1", "3.2", "4.12", "2"]) {
+      const page = await open(server, `/source#${mark}`, { viewport });
+      await eventually(async () => {
+        const below = await gap(page, mark);
+        assert.ok(below >= 0 && below < 60, `§${mark} is ${below} px below the heading`);
+      });
+      const head = page.locator(".part", { has: page.locator(`[id="${mark}"]`) }).locator("h2");
+      assert.ok((await head.boundingBox()).y <= 1, "the name of the part is in sight");
+      assert.match(await page.locator(`[id="${mark}"] h4`).textContent(), new RegExp(`^§${mark} `));
+      await leave(page);
+    }
+    await server.stop();
+  });
+
+test("the contents, the notes and the comments lead to marks", async () => {
+  const server = await serve(1);
+  const page = await open(server, "/source", { javaScriptEnabled: false });
+  for (const link of [".contents a[href='#4.7']", "[id='4.7'] .note a[href='#3.4']"]) {
+    await page.locator(link).first().click();
+    const mark = link.match(/#([\d.]+)/)[1];
+    await eventually(async () => assert.ok(Math.abs(await gap(page, mark)) < 60, link));
+  }
+  await leave(page);
+  await server.stop();
+});
+
+test("a note stands beside its code in a wide window and stays while the code goes by, and above it on a phone", async () => {
+  const server = await serve(3);
+  const boxes = (page) => page.locator('[id="3.4"]').evaluate((row) =>
+    [".note", ".code"].map((name) => row.querySelector(name).getBoundingClientRect().toJSON()));
+  const wide = await open(server, "/source#3.4", { viewport: WIDE });
+  const [note, code] = await boxes(wide);
+  assert.ok(note.right <= code.left && Math.abs(note.top - code.top) < 2);
+  const long = await open(server, "/source#4.8", { viewport: WIDE });
+  const top = () => long.locator('[id="4.8"] .note').evaluate((note) => note.getBoundingClientRect().top);
+  await long.evaluate(() => scrollBy(0, 900));
+  await eventually(async () => assert.ok((await top()) >= 0 && (await top()) < 120, `${await top()}`));
+
+  const phone = await open(server, "/source#3.4", { viewport: PHONE });
+  const [above, below] = await boxes(phone);
+  assert.ok(above.bottom <= below.top + 1 && Math.abs(above.left - below.left) < 2);
+  await leave(wide, long, phone);
+  await server.stop();
+});
+
+test("the pages speak the reader's language, and the other one opens at the same mark", async () => {
+  const server = await serve(2);
+  for (const address of PAGES) {
+    const prose = (page) => page.evaluate(() => {
+      for (const other of document.querySelectorAll("a.lang, .code, pre, code, .terms span")) other.remove();
+      return [document.title, document.body.innerText, ...[...document.querySelectorAll("[aria-label]")].map((one) => one.getAttribute("aria-label"))].join("\n");
+    });
+    const english = await open(server, address, { locale: "en-GB" });
+    const ukrainian = await open(server, address, { locale: "uk-UA" });
+    assert.doesNotMatch((await prose(english)).replaceAll("Анонім", ""), cyrillic, address);
+    assert.match(await prose(ukrainian), cyrillic, address);
+    await leave(english, ukrainian);
+  }
+  const page = await open(server, "/source?tools=1#3.2", { locale: "uk-UA" });
+  await page.locator("a.lang").click();
+  await page.locator('html[lang="en"]').waitFor();
+  assert.match(page.url(), /tools=1#3\.2$/);
+  await eventually(async () => assert.ok(Math.abs(await gap(page, "3.2")) < 60));
+  await page.goto(`${server.url}/lecture`);
+  assert.equal(await page.locator("html").getAttribute("lang"), "en", "remembered");
+  await leave(page);
+  await server.stop();
+});
+
+test("no page scrolls sideways at 360 px, code scrolls inside itself", async () => {
+  const server = await serve(4);
+  for (const address of PAGES)
+    for (const locale of ["uk-UA", "en-GB"]) {
+      const page = await open(server, address, { viewport: PHONE, locale });
+      const wide = await page.evaluate(() =>
+        [...document.querySelectorAll("html, body, main, .part, .row, .note, .contents, .order, .terms, .note pre")]
+          .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 0).map((box) => box.id || box.className || box.localName));
+      assert.deepEqual(wide, [], address);
+      if (address !== "/lecture") {
+        const code = page.locator('[id="3.4"] .code');
+        assert.ok(await code.evaluate((box) => box.scrollWidth > box.clientWidth), "a long line");
+        await code.focus();
+        await page.keyboard.press("ArrowRight");
+        await eventually(async () => assert.ok((await code.evaluate((box) => box.scrollLeft)) > 0));
+      }
+      await leave(page);
+    }
+  await server.stop();
+});
+
+test("a line of a hundred characters fits beside its note at 1280 px and at 1920 px", async () => {
+  const server = await serve(1);
+  for (const [width, height] of [[1280, 720], [1920, 1080]]) {
+    const page = await open(server, "/source", { viewport: { width, height } });
+    const wide = await page.locator(".code").evaluateAll((boxes) =>
+      boxes.filter((box) => box.scrollWidth > box.clientWidth && box.textContent.split("\n").every((line) => line.length <= 100)).map((box) => box.ariaLabel));
+    assert.deepEqual(wide, [], `${width} px`);
+    await leave(page);
+  }
+  await server.stop();
+});
+
+for (const colorScheme of ["light", "dark"])
+  test(`the source and the lecture pass axe in the ${colorScheme} scheme`, async () => {
+    const server = await serve(1);
+    for (const address of ["/source#3.2", "/lecture"])
+      for (const viewport of [PHONE, WIDE]) {
+        const page = await open(server, address, { colorScheme, viewport, reducedMotion: "reduce" });
+        await page.evaluate(axe.source);
+        const { violations, passes } = await page.evaluate(() => window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
+        assert.ok(passes.some(({ id }) => id === "color-contrast"));
+        await leave(page);
+      }
+    await server.stop();
+  });
+
+test("on paper nothing is cut off, dark or light", async () => {
+  const server = await serve(1);
+  for (const address of ["/source", "/lecture"]) {
+    const page = await open(server, address, { colorScheme: "dark", viewport: { width: 720, height: 1000 } });
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    const cut = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((box) => box.scrollWidth > box.clientWidth + 1).length);
+    assert.equal(cut, 0, address);
+    const [ink, paper] = await page.evaluate(() => ["color", "backgroundColor"].map((what) => getComputedStyle(document.body)[what]));
+    assert.deepEqual([ink, paper], ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]);
+    await leave(page);
+  }
+  await server.stop();
+});
+
+test("the source and the lecture are photographed", { skip: !process.env.SHOTS }, async () => {
+  const server = await serve(1);
+  const shots = path.join(import.meta.dirname, "shots");
+  for (const lang of ["uk", "en"])
+    for (const colorScheme of ["light", "dark"])
+      for (const [width, height] of [[360, 740], [1280, 720]]) {
+        const options = { colorScheme, viewport: { width, height }, locale: lang === "uk" ? "uk-UA" : "en-GB" };
+        const name = `${lang}-${colorScheme}-${width}`;
+        const views = [["/source", "source"], ["/source#3.4", "source-3.4"], ["/source#2.2", "source-2.2"], ["/source#4.8", "source-4.8"], ["/lecture", "lecture"], ["/lecture#glossary", "glossary"]];
+        for (const [address, view] of views) {
+          const page = await open(server, address, options);
+          await page.screenshot({ path: path.join(shots, `${view}-${name}.png`) });
+          await leave(page);
+        }
+      }
+  for (const address of ["source", "lecture"]) {
+    const page = await open(server, `/${address}`);
+    await page.pdf({ path: path.join(shots, `${address}.pdf`), format: "A4" });
+    await leave(page);
+  }
+  await server.stop();
+});

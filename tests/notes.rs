@@ -1,0 +1,440 @@
+//! The notes to the source: each mark has one in both languages, each was confirmed for the code
+//! under it and for its sister in the other language, and what they point at is there.
+//!
+//! `make notes-accept MARK=3.2` (or `MARK=all`), after reading: see `the_notes_are_confirmed`.
+
+mod common;
+
+use common::{Process, get, serve};
+use rawchat::tools::markdown::{Links, render};
+use rawchat::tools::source_page::{self, Book, FILES, Mark, Note, glossary, marks};
+use rawchat::wire::http::{Reply, Response};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+const LANGUAGES: [&str; 2] = ["uk", "en"];
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn notes_file(language: &str) -> String {
+    format!("public/notes/{language}.md")
+}
+
+fn cyrillic(text: &str) -> bool {
+    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
+}
+
+// ---- Whole, and confirmed
+
+#[test]
+fn each_mark_has_a_note_in_both_languages_and_each_note_a_mark() {
+    let names = |marks: &[Mark]| marks.iter().map(|mark| mark.name).collect::<BTreeSet<_>>();
+    let marks = marks();
+    assert!(marks.len() >= 25, "this test looks at nothing");
+    for language in LANGUAGES {
+        let text = read(&notes_file(language));
+        let book = Book::of(&text);
+        let noted: BTreeSet<&str> = book.notes.iter().map(|note| note.mark).collect();
+        assert_eq!(noted, names(&marks), "{language}: marks that are noted, and marks there are");
+        assert_eq!(book.notes.len(), noted.len(), "{language}: a mark has two notes");
+        for Note { mark, title, body, .. } in &book.notes {
+            let body = without_code(body);
+            let words = body.split_whitespace().filter(|w| w.contains(char::is_alphabetic)).count();
+            assert!((50..=160).contains(&words), "{language}: §{mark} has {words} words");
+            assert!(!title.is_empty(), "{language}: §{mark}");
+            assert_eq!(cyrillic(&body), language == "uk", "{language}: §{mark}");
+        }
+    }
+}
+
+#[test]
+fn both_languages_show_the_same_code_and_cite_the_same_sections() {
+    let [uk, en] = LANGUAGES.map(|language| read(&notes_file(language)));
+    let [uk, en] = [Book::of(&uk), Book::of(&en)];
+    assert_eq!(uk.parts.len(), en.parts.len());
+    for (one, other) in uk.notes.iter().zip(&en.notes) {
+        assert_eq!(one.mark, other.mark, "the order of the notes");
+        assert_eq!(fences(one.body), fences(other.body), "§{}", one.mark);
+        assert_eq!(sections(one.body), sections(other.body), "§{}", one.mark);
+    }
+}
+
+fn fences(body: &str) -> Vec<&str> {
+    body.split("```").skip(1).step_by(2).collect()
+}
+
+fn without_code(body: &str) -> String {
+    let prose: String = body.split("```").step_by(2).collect();
+    prose.split('`').step_by(2).collect()
+}
+
+/// `https://…/rfc6455#section-5.2` and `#3.2`: what a text leads to.
+fn sections(body: &str) -> Vec<String> {
+    let names = marks().iter().map(|mark| mark.name.to_string()).collect();
+    let page = render(body, &Links { page: "", marks: &names });
+    links(&page)
+}
+
+/// A changed note or a changed piece of code is confirmed by a person who has read both, by
+/// `NOTES_ACCEPT=3.2` (or `all`) in the environment of this test.
+#[test]
+fn the_notes_are_confirmed() {
+    let accept = std::env::var("NOTES_ACCEPT").unwrap_or_default();
+    let code: BTreeMap<&str, String> = marks().iter().map(|m| (m.name, hash(&m.code))).collect();
+    assert!(
+        ["", "all"].contains(&&*accept) || code.contains_key(&*accept),
+        "there is no mark {accept:?}: say MARK=3.2, or MARK=all"
+    );
+    let texts = LANGUAGES.map(|language| read(&notes_file(language)));
+    let hashes = texts.each_ref().map(|text| {
+        let notes = Book::of(text).notes;
+        notes.iter().map(|n| (n.mark, hash(&format!("{}\n{}", n.title, n.body)))).collect()
+    });
+    let hashes: [BTreeMap<&str, String>; 2] = hashes;
+    let mut problems = Vec::new();
+    for (at, language) in LANGUAGES.into_iter().enumerate() {
+        let mut text = texts[at].clone();
+        for Note { mark, title, stamp, .. } in Book::of(&texts[at]).notes {
+            let (Some(code), Some(other)) = (code.get(mark), hashes[1 - at].get(mark)) else {
+                continue; // another test tells
+            };
+            let expected = format!("code {code} · other {other}");
+            if stamp == expected {
+                continue;
+            }
+            if [mark, "all"].contains(&&*accept) {
+                let head = format!("\n## §{mark} {title}\n");
+                let before = [format!("{head}<!-- {stamp} -->\n"), head.clone()];
+                let before = before.iter().find(|before| text.contains(*before)).unwrap();
+                text = text.replacen(before, &format!("{head}<!-- {expected} -->\n"), 1);
+                continue;
+            }
+            let changed = match stamp.split(" · ").next() == expected.split(" · ").next() {
+                true => "the note in the other language",
+                false => "the code under it",
+            };
+            problems.push(format!("{}: §{mark}: {changed} has changed", notes_file(language)));
+        }
+        if text != texts[at] {
+            std::fs::write(path(&notes_file(language)), text).unwrap();
+        }
+    }
+    let advice = "read the note and the code, mend what is not true any more, then confirm each \
+                  with `make notes-accept MARK=3.2`";
+    assert!(problems.is_empty(), "{problems:#?}\n{advice}");
+}
+
+/// FNV-1a, as 8 digits; white space does not count.
+fn hash(text: &str) -> String {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in text.split_whitespace().flat_map(|word| word.bytes().chain([b' '])) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{:08x}", (hash >> 32) as u32 ^ hash as u32)
+}
+
+#[test]
+fn a_stamp_is_that_of_the_words_and_not_of_the_space_between_them() {
+    assert_eq!(hash("let a = 1;\n    // two"), hash("let  a = 1; // two\n"));
+    assert_ne!(hash("let a = 1;"), hash("let a = 2;"));
+    assert_ne!(hash("ab c"), hash("a bc"));
+}
+
+#[test]
+fn a_mark_is_about_its_function_or_its_statement_and_a_module_s_up_to_the_next_mark() {
+    let marks = marks();
+    let code = |name| &marks.iter().find(|mark| mark.name == name).unwrap().code;
+    let ends = |name, with: &str| assert!(code(name).ends_with(with), "§{name}: {}", code(name));
+    for (name, begins) in [("3.4", "    /// §3.4 "), ("2", "//! §2 "), ("2.2", "        // §2.2 ")] {
+        assert!(code(name).starts_with(begins), "§{name}: {}", code(name));
+    }
+    ends("3.4", "        state\n    }");
+    ends("2.2", "\"no-store\");");
+    ends("2", "t1_refresh::handler;");
+    assert!(code("1.6").contains("§2.2"), "one inside another");
+    assert!(code("1.4").contains("fn of("), "a type is about what it can do");
+    assert!(!code("4.2").contains("§4.3"));
+}
+
+// ---- The page
+
+#[test]
+fn no_file_of_the_source_is_forgotten() {
+    let mut there = BTreeSet::new();
+    let mut folders = vec!["src".to_string()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(path(&folder)).unwrap().map(Result::unwrap) {
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(name),
+                false => drop(there.insert(name)),
+            }
+        }
+    }
+    let listed: Vec<&str> = FILES.iter().map(|file| file.path).collect();
+    let distinct: BTreeSet<&str> = listed.iter().copied().collect();
+    assert_eq!(listed.len(), distinct.len(), "a file is listed twice");
+    let source: BTreeSet<String> =
+        listed.iter().filter(|p| p.starts_with("src/")).map(|p| p.to_string()).collect();
+    assert_eq!(source, there, "files that source_page.rs lists, and files there are");
+    for file in &FILES {
+        assert_eq!(file.part == 6, file.path.starts_with("src/tools/"), "{}", file.path);
+    }
+}
+
+/// One server for all tests: `/source` and `/lecture` beside a handler that answers 418.
+static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
+    let handler = source_page::beside(Arc::new(|_, _| Reply::Http(Response::new(418))));
+    serve(common::patient(), Arc::new(()), handler)
+});
+
+fn ask(request: &str) -> common::Response {
+    common::Client::connect(*ADDRESS).ask(request)
+}
+
+fn page(target: &str) -> String {
+    let response = ask(&get(target));
+    assert_eq!(response.status, 200, "{target}");
+    assert_eq!(response.field("Content-Type"), Some("text/html; charset=utf-8"), "{target}");
+    response.text().to_string()
+}
+
+fn all_pages() -> impl Iterator<Item = (String, String)> {
+    let targets = ["/source?lang=", "/source?tools=1&lang=", "/lecture?lang="];
+    let each = targets.into_iter().flat_map(|target| LANGUAGES.map(|lang| format!("{target}{lang}")));
+    each.map(|target| (target.clone(), page(&target)))
+}
+
+fn links(page: &str) -> Vec<String> {
+    let found = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    found.map(|link| link.replace("&amp;", "&")).collect()
+}
+
+fn ids(page: &str) -> BTreeSet<String> {
+    let found = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    found.map(str::to_string).collect()
+}
+
+#[test]
+fn the_source_is_shown_to_the_last_character() {
+    for (target, with_tools) in [("/source", false), ("/source?tools=1", true)] {
+        let page = page(target);
+        let mut lines = page
+            .split("<span data-n=\"")
+            .skip(1)
+            .map(|rest| rest.split_once('>').unwrap().1.split_once("\n</span>").unwrap().0)
+            .map(as_text);
+        for file in FILES.iter().filter(|file| with_tools || file.part < 6) {
+            let text = read(file.path);
+            let from = if file.path.ends_with(".html") { "<script" } else { "" };
+            let shown = text.lines().skip_while(|line| !line.starts_with(from));
+            let shown = shown.skip(usize::from(!from.is_empty())).take_while(|l| *l != "</script>");
+            for line in shown {
+                assert_eq!(lines.next().as_deref(), Some(line), "{}", file.path);
+            }
+        }
+        assert_eq!(lines.next(), None);
+    }
+}
+
+/// What a browser shows of markup: no tags, and characters for their names.
+fn as_text(markup: &str) -> String {
+    let pieces = markup.split('<').enumerate();
+    let text = pieces.map(|(at, piece)| match (at, piece.split_once('>')) {
+        (0, _) => piece,
+        (_, tag) => tag.expect("a tag has an end").1,
+    });
+    let names = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    names.iter().fold(text.collect(), |text: String, (name, sign)| text.replace(name, sign))
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let source = ids(&page("/source"));
+    for mark in marks() {
+        assert!(source.contains(mark.name), "§{} has no place on the page", mark.name);
+    }
+    for (target, page) in all_pages() {
+        let (ids, links) = (ids(&page), links(&page));
+        assert_eq!(ids.len(), page.matches(" id=\"").count(), "{target}: an id twice");
+        assert!(links.len() > 40, "{target}: this test looks at nothing");
+        for link in links {
+            let there = match link.split_once('#') {
+                _ if link.starts_with("https://www.rfc-editor.org/rfc/rfc") => true,
+                Some(("", id)) => ids.contains(id),
+                Some(("/source", id)) => source.contains(id),
+                Some(("/source?tools=1", id)) => id == "part-6",
+                _ if link == "/" => true,
+                _ => ask(&get(&link)).status == 200 || ["/icon.svg", "/chat.css"].contains(&&*link),
+            };
+            assert!(there, "{target}: {link}");
+        }
+    }
+}
+
+#[test]
+fn no_number_of_a_mark_in_a_text_is_left_without_a_link() {
+    for (target, page) in all_pages() {
+        let prose = page.split("<pre class=\"code\"").enumerate().map(|(at, piece)| match at {
+            0 => piece,
+            _ => piece.split_once("</pre>").unwrap().1,
+        });
+        for piece in prose {
+            for (at, _) in piece.match_indices('§') {
+                let before = piece[..at].rsplit(['<', '>']).next().unwrap();
+                let inside = piece[..at].rfind("<a ").is_some_and(|a| !piece[a..at].contains("</a>"));
+                let named = piece[..at].ends_with("<b>") || piece[..at].ends_with("#");
+                assert!(inside || named, "{target}: {before}{}", piece[at..].lines().next().unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_obey_their_own_policy() {
+    for (target, page) in all_pages() {
+        for forbidden in [" style=", " onclick=", " onload=", "src=\"http", "href=\"http:", "<style"] {
+            assert!(!page.contains(forbidden), "{target}: {forbidden}");
+        }
+        for left in ["[[", "]]", "{{"] {
+            let prose = page.split("<pre").next().unwrap();
+            assert!(!prose.contains(left), "{target}: {left}");
+        }
+        let language = if target.ends_with("uk") { "uk" } else { "en" };
+        assert!(page.contains(&format!("<html lang=\"{language}\">")), "{target}");
+    }
+}
+
+#[test]
+fn tools_are_shown_to_those_who_ask() {
+    assert!(!page("/source").contains("src/tools/"));
+    assert!(page("/source?tools=1").contains("<h3>src/tools/source_page.rs</h3>"));
+    assert!(page("/source?tools=1&lang=en").contains("href=\"/source?lang=uk&amp;tools=1\""));
+}
+
+#[test]
+fn they_are_read_and_nothing_else_and_the_rest_is_the_technique_s() {
+    for path in ["/source", "/lecture", "/source.css"] {
+        // RFC 9110 §9.3.2: the same head, and no content.
+        let mut client = common::Client::connect(*ADDRESS);
+        client.send(format!("HEAD {path} HTTP/1.1\r\nHost: rawchat\r\n\r\n"));
+        let head = client.response_head();
+        assert_eq!(head.status, 200, "{path}");
+        assert!(head.field("Content-Length").unwrap().parse::<usize>().unwrap() > 1000, "{path}");
+        assert_eq!(client.ask(get("/nothing/else")).status, 418, "{path}: it had content");
+        // RFC 9110 §15.5.6
+        let post = ask(&format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!((post.status, post.field("Allow")), (405, Some("GET, HEAD, OPTIONS")), "{path}");
+        let options = ask(&format!("OPTIONS {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!((options.status, options.field("Allow")), (204, Some("GET, HEAD, OPTIONS")));
+    }
+    for other in ["/", "/sources", "/source/", "/messages"] {
+        assert_eq!(ask(&get(other)).status, 418, "{other}");
+    }
+}
+
+#[test]
+fn every_part_serves_them() {
+    for part in 1..=4 {
+        let process = Process::quiet(part);
+        for target in ["/source", "/lecture", "/source.css"] {
+            assert_eq!(process.get(target).status, 200, "part {part}: {target}");
+        }
+        let page = process.get("/");
+        for link in [format!("href=\"/source#{part}\""), "href=\"/lecture\"".into()] {
+            assert!(page.text().contains(&link), "part {part}: {link}");
+        }
+        assert_eq!(process.get("/messages").text(), "[]", "part {part}");
+    }
+}
+
+// ---- The lecture
+
+#[test]
+fn the_lecture_lasts_ninety_minutes_and_is_the_same_in_both_languages() {
+    let [uk, en] = LANGUAGES.map(|language| read(&format!("public/notes/lecture.{language}.md")));
+    let shape = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.is_empty());
+        let kind = |line: &str| line.split(' ').next().unwrap().to_string();
+        lines.map(|line| if line.starts_with(['#', '-']) { kind(line) } else { "text".into() }).collect()
+    };
+    assert_eq!(shape(&uk), shape(&en));
+    assert_eq!(fences(&uk), fences(&en));
+    assert_eq!(sections(&uk), sections(&en));
+    for text in [&uk, &en] {
+        let times = text.lines().filter_map(|line| line.strip_prefix("## ")?.split_once(" · "));
+        let times = times.map(|(time, _)| time.split(' ').next().unwrap().split_once('–').unwrap());
+        let mut now = "0";
+        for (from, to) in times {
+            assert_eq!(from, now, "minutes without a plan, or twice planned");
+            now = to;
+        }
+        assert_eq!(now, "90");
+    }
+    assert!(cyrillic(&uk) && !cyrillic(&en));
+}
+
+#[test]
+fn the_glossary_has_four_cells_a_row() {
+    let rows: Vec<_> = glossary().collect();
+    let lines = read("public/notes/glossary.md").lines().count();
+    assert_eq!(rows.len(), lines - 2, "a row that is no row");
+    assert!(rows.len() >= 15);
+    let terms: BTreeSet<_> = rows.iter().map(|[uk, ..]| uk).collect();
+    assert_eq!(terms.len(), rows.len(), "a term twice");
+    for [uk, en, in_ukrainian, in_english] in rows {
+        assert!(cyrillic(uk) && cyrillic(in_ukrainian), "{uk}");
+        assert!(!cyrillic(en) && !cyrillic(in_english) && !en.is_empty(), "{en}");
+    }
+}
+
+// ---- Markdown
+
+fn rendered(text: &str) -> String {
+    let marks = ["3", "3.2"].map(String::from).into();
+    render(text, &Links { page: "/source", marks: &marks })
+}
+
+#[test]
+fn markup_in_a_note_is_text() {
+    assert_eq!(rendered("<b>a & b</b> \"c\""), "<p>&lt;b&gt;a &amp; b&lt;/b&gt; &quot;c&quot;</p>\n");
+    assert_eq!(rendered("`<i>`"), "<p><code>&lt;i&gt;</code></p>\n");
+    assert_eq!(rendered("```\n<i> **a** `b`\n\nc\n```\nd"), "<pre><code>&lt;i&gt; **a** `b`\n\nc\n</code></pre>\n<p>d</p>\n");
+    assert_eq!(rendered("[a](javascript:b)"), "<p>[a](javascript:b)</p>\n");
+    assert_eq!(rendered("[a](/b\" onclick=\"c)"), "<p><a href=\"/b&quot; onclick=&quot;c\">a</a></p>\n");
+}
+
+#[test]
+fn a_note_has_paragraphs_lists_and_headings() {
+    assert_eq!(rendered("a\nb\n\nc"), "<p>a b</p>\n<p>c</p>\n");
+    assert_eq!(rendered("- a\n  b\n- c\n\nd"), "<ul>\n<li>a b</li>\n<li>c</li>\n</ul>\n<p>d</p>\n");
+    assert_eq!(rendered("1. a\n2. b"), "<ol>\n<li>a</li>\n<li>b</li>\n</ol>\n");
+    assert_eq!(rendered("1990. a"), "<ol>\n<li>a</li>\n</ol>\n", "so no year begins a line");
+    assert_eq!(rendered("## a\nb"), "<h2>a</h2>\n<p>b</p>\n");
+    assert_eq!(rendered("**a `b`** * c"), "<p><b>a <code>b</code></b> * c</p>\n");
+    assert_eq!(rendered("`a"), "<p>`a</p>\n");
+}
+
+#[test]
+fn marks_and_sections_of_rfcs_are_links_and_not_taken_for_each_other() {
+    let rfc = |text: &str, section: &str| {
+        format!("<a href=\"https://www.rfc-editor.org/rfc/rfc6455{section}\">{text}</a>")
+    };
+    assert_eq!(rendered("§3.2."), "<p><a href=\"/source#3.2\">§3.2</a>.</p>\n");
+    assert_eq!(rendered("§9.9"), "<p>§9.9</p>\n");
+    let section = rfc("RFC 6455 §3.2", "#section-3.2");
+    assert_eq!(rendered("(RFC 6455 §3.2)"), format!("<p>({section})</p>\n"));
+    let both = format!("{section}, {}", rfc("§3", "#section-3"));
+    assert_eq!(rendered("RFC 6455 §3.2, §3"), format!("<p>{both}</p>\n"));
+    let and = "<a href=\"/source#3\">§3</a>";
+    assert_eq!(rendered("RFC 6455 §3.2; §3"), format!("<p>{section}; {and}</p>\n"));
+    assert_eq!(rendered("RFC 6455"), format!("<p>{}</p>\n", rfc("RFC 6455", "")));
+}
