@@ -17,7 +17,6 @@ pub fn enable() {
     ON.store(true, Ordering::Relaxed);
 }
 
-/// Whether anybody reads it.
 pub fn on() -> bool {
     ON.load(Ordering::Relaxed)
 }

@@ -18,14 +18,11 @@ pub const BEHIND_EVENTS_MAX: u64 = 1_000;
 pub const NEWS_BYTES_MAX: usize = 128 * 1024;
 const _: () = assert!(BEHIND_EVENTS_MAX < MESSAGES_MAX as u64 / 2, "nothing untaken is forgotten");
 
-/// Something that was said.
 #[derive(Debug)]
 pub struct Message {
     /// 1, 2, 3, …
     pub id: u64,
-    /// Who said it.
     pub user: String,
-    /// What was said.
     pub text: String,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub timestamp: u64,
@@ -38,9 +35,7 @@ pub struct Message {
 pub struct Change {
     /// The newest message when it happened.
     after: u64,
-    /// Who.
     pub user: String,
-    /// Came, or went.
     pub joined: bool,
     /// Connections in the room after it.
     pub connections: usize,
@@ -50,7 +45,6 @@ pub struct Change {
 
 /// What happened in the room, in the order it happened.
 #[derive(Debug, Clone)]
-#[allow(missing_docs)]
 pub enum Event {
     Said(Arc<Message>),
     Changed(Arc<Change>),
@@ -59,9 +53,7 @@ pub enum Event {
 /// How far somebody has followed: messages and changes, both counted from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The last message seen.
     pub id: u64,
-    /// The last change seen.
     pub changes: u64,
 }
 
@@ -77,7 +69,6 @@ impl Position {
 pub struct Welcome {
     /// Where its stream begins.
     pub from: Position,
-    /// The newest message.
     pub newest: u64,
     /// The names, each once, in order.
     pub users: Vec<Arc<str>>,
@@ -87,7 +78,6 @@ pub struct Welcome {
 
 /// A picture of the room, for `GET /stats`.
 #[derive(Debug)]
-#[allow(missing_docs)]
 pub struct Stats {
     pub newest: u64,
     pub kept: usize,
@@ -202,7 +192,7 @@ impl Room {
     /// lets those go on who were too fast.
     pub fn wait_news(&self, from: Position, patience: Duration) {
         let mut state = self.lock();
-        let behind = state.taken.is_some_and(|taken| state.behind(taken) >= BEHIND_EVENTS_MAX);
+        let behind = state.too_far();
         state.taken = Some(from);
         if behind {
             self.news.notify_all();
@@ -225,8 +215,7 @@ impl Room {
         if state.here[user] == 1 {
             state.change(user, true);
         }
-        let forgotten = state.newest - state.log.len() as u64;
-        let id = last_id.map_or(state.newest, |id| state.known(id).max(forgotten));
+        let id = last_id.map_or(state.newest, |id| state.known(id).max(state.forgotten()));
         let welcome = Welcome {
             from: Position { id, changes: state.changed },
             newest: state.newest,
@@ -253,7 +242,6 @@ impl Room {
         self.news.notify_all();
     }
 
-    /// How things stand.
     pub fn stats(&self) -> Stats {
         let state = self.lock();
         Stats {
@@ -269,14 +257,8 @@ impl Room {
     /// §4.11 The lock, when the broadcaster is near enough. This is flow control: who speaks faster than
     /// all can be told is made to wait, its socket fills, and TCP slows it down.
     fn lock_when_followed(&self) -> MutexGuard<'_, State> {
-        let too_far = |state: &State| {
-            state.taken.is_some_and(|taken| state.behind(taken) >= BEHIND_EVENTS_MAX)
-        };
-        let mut state = self.lock();
-        while too_far(&state) {
-            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state
+        let waited = self.news.wait_while(self.lock(), |state| state.too_far());
+        waited.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -286,14 +268,22 @@ impl State {
         if id > self.newest { 0 } else { id }
     }
 
+    /// The newest message that is no longer kept.
+    fn forgotten(&self) -> u64 {
+        self.newest - self.log.len() as u64
+    }
+
     fn since(&self, id: u64) -> Vec<Arc<Message>> {
-        let forgotten = self.newest - self.log.len() as u64;
-        let skip = self.known(id).saturating_sub(forgotten) as usize;
+        let skip = self.known(id).saturating_sub(self.forgotten()) as usize;
         self.log.range(skip..).cloned().collect()
     }
 
     fn behind(&self, from: Position) -> u64 {
         self.newest + self.changed - from.events()
+    }
+
+    fn too_far(&self) -> bool {
+        self.taken.is_some_and(|taken| self.behind(taken) >= BEHIND_EVENTS_MAX)
     }
 
     fn change(&mut self, user: &str, joined: bool) {
@@ -308,9 +298,8 @@ impl State {
 
     /// Merges the two logs by `Change::after`.
     fn news(&self, from: Position) -> Option<Vec<Event>> {
-        let forgotten = self.newest - self.log.len() as u64;
         let forgotten_changes = self.changed - self.changes.len() as u64;
-        let said = from.id.checked_sub(forgotten)? as usize;
+        let said = from.id.checked_sub(self.forgotten())? as usize;
         let changed = from.changes.checked_sub(forgotten_changes)? as usize;
         let mut said = self.log.range(said..).peekable();
         let mut changed = self.changes.range(changed..).peekable();

@@ -6,8 +6,8 @@
 
 use crate::event;
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response};
-use std::io::{self, ErrorKind, Read, Write};
+use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response, refuse};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -34,16 +34,12 @@ pub const TURNED_AWAY_MAX: usize = 256;
 /// Room for deep calls. A page that is never touched is never paid for, and one that was touched
 /// once is paid for as long as the connection lasts: so no large arrays here.
 pub const STACK_BYTES: usize = 128 * 1024;
-/// One read of what is thrown away.
-const SCRAP_BYTES: usize = 4096;
 /// Read and thrown away after a refusal.
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// ENFILE and EMFILE on Unix, WSAEMFILE on Windows: the process has all the sockets it may have.
 const NO_DESCRIPTOR: [i32; 3] = [23, 24, 10_024];
-/// A timeout of nothing would be no timeout at all.
-const A_MOMENT: Duration = Duration::from_millis(1);
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -72,10 +68,8 @@ pub fn serve(
         // Kept for the moment when there is no other descriptor: to say so, and not just hang.
         spare = spare.or_else(|| listener.try_clone().ok());
         let mut accepted = listener.accept();
-        let no_descriptor = |error: &io::Error| {
-            error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code))
-        };
-        let drained = accepted.as_ref().is_err_and(no_descriptor);
+        let code = accepted.as_ref().err().and_then(io::Error::raw_os_error);
+        let drained = code.is_some_and(|code| NO_DESCRIPTOR.contains(&code));
         if drained && spare.take().is_some() {
             accepted = listener.accept();
         }
@@ -118,7 +112,6 @@ impl Connection {
     fn run(mut self, full: bool, handler: &Handler<Arc<TcpStream>>) -> io::Result<()> {
         // Nagle's algorithm would hold a small write back until the last one is acknowledged.
         self.socket.set_nodelay(true)?;
-        self.socket.set_read_timeout(Some(self.limits.idle))?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
             let problem = "all places are taken".to_string();
@@ -180,30 +173,22 @@ impl Connection {
         begun: bool,
         mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
     ) -> Result<T, Stop> {
-        let timeout = |left| self.socket.set_read_timeout(Some(left)).map_err(|_| None);
-        let stop = |status, problem, advice| Err(Some(Refusal { status, problem, advice }));
         let mut deadline = begun.then(|| Instant::now() + patience);
-        let mut hurried = false;
         loop {
             if let Some(found) = parse(&mut self.buf)? {
-                if hurried {
-                    timeout(self.limits.idle)?;
-                }
                 return Ok(found);
             }
-            if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    let problem = format!("the request did not come whole within {patience:?}");
-                    return stop(408, problem, "the same without the pause");
-                }
-                timeout(left)?;
-                hurried = true;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = left.unwrap_or(self.limits.idle);
+            if left.is_zero() {
+                let problem = format!("the request did not come whole within {patience:?}");
+                return refuse(408, problem, "the same without the pause").map_err(Some);
             }
+            self.socket.set_read_timeout(Some(left)).map_err(|_| None)?;
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
-                    let problem = "the request ended in the middle".into();
-                    return stop(400, problem, "an empty line after the last field");
+                    let advice = "an empty line after the last field";
+                    return refuse(400, "the request ended in the middle", advice).map_err(Some);
                 }
                 Ok(0) => return Err(None),
                 Ok(_) => deadline = deadline.or(Some(Instant::now() + patience)),
@@ -240,15 +225,19 @@ impl Connection {
     fn hang_up(&self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         let deadline = Instant::now() + self.limits.linger;
-        let (mut bytes, mut scrap) = (0, vec![0; SCRAP_BYTES]); // off the stack, see STACK_BYTES
-        while bytes < LINGER_BYTES_MAX && Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now()).max(A_MOMENT);
+        let (mut bytes, mut scrap) = (0, Buffer::default());
+        while bytes < LINGER_BYTES_MAX {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
             self.socket.set_read_timeout(Some(left))?;
-            match (&*self.socket).read(&mut scrap) {
-                Ok(0) => break,
-                Ok(count) => bytes += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => break,
+            match scrap.fill(&mut &*self.socket) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => {
+                    scrap.consume(count);
+                    bytes += count;
+                }
             }
         }
         // A slow member of the chat holds the socket still; this ends it there too.

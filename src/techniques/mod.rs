@@ -14,22 +14,15 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the server is handed.
 pub type Handler = http::Handler<Arc<TcpStream>>;
-/// What a technique answers.
 pub type Reply = http::Reply<Arc<TcpStream>>;
 
-/// A part of the lecture.
 pub struct Technique {
-    /// The number to run it by.
     pub number: usize,
-    /// The name to run it by.
     pub name: &'static str,
-    /// Its page.
     pub page: &'static str,
     /// What there is to see, in a line of the menu.
     pub watch: &'static str,
-    /// Makes its handler.
     pub handler: fn(Arc<Chat>) -> Arc<Handler>,
 }
 
@@ -92,13 +85,10 @@ impl Default for Timing {
     }
 }
 
-/// What a technique works on.
 pub struct Chat {
     /// The messages and who is here.
     pub room: Room,
-    /// The part that is running.
     pub technique: &'static Technique,
-    /// How long it waits.
     pub timing: Timing,
     /// Each open connection holds a clone.
     pub places: Arc<()>,
@@ -106,16 +96,11 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// An empty chat.
     pub fn new(technique: &'static Technique, timing: Timing) -> Arc<Chat> {
         let room = Room::new(|message| {
-            let mut out = String::with_capacity(message.user.len() + message.text.len() + 96);
-            out.extend(["{\"id\":", &message.id.to_string(), ",\"user\":"]);
-            json::quote(&mut out, &message.user);
-            out.push_str(",\"text\":");
-            json::quote(&mut out, &message.text);
-            out.extend([",\"timestamp\":\"", &date::iso8601(message.timestamp), "\"}"]);
-            out
+            let (user, text) = (json::quoted(&message.user), json::quoted(&message.text));
+            let (id, time) = (message.id, date::iso8601(message.timestamp));
+            format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         });
         let (places, started) = (Arc::new(()), Instant::now());
         Arc::new(Chat { room, technique, timing, places, started })

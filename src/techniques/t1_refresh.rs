@@ -9,9 +9,7 @@ use crate::wire::http::{Refusal, Request, Response, only, refuse};
 use crate::wire::{date, form, html, json};
 use std::sync::Arc;
 
-/// Characters of a name.
 pub const USER_CHARS_MAX: usize = 64;
-/// Characters of a message.
 pub const TEXT_CHARS_MAX: usize = 2_000;
 /// Messages written into a page; `GET /messages` has the others.
 pub const PAGE_MESSAGES_MAX: usize = 200;
@@ -33,8 +31,10 @@ pub fn answer(chat: &Chat, request: &Request) -> Response {
     match request.path.as_str() {
         "/" => read(&|| page(chat, request).unwrap_or_else(|refusal| refusal.json())),
         "/messages" => only("GET, HEAD, POST, OPTIONS", request, &|| {
-            let posted = request.method == "POST";
-            let answer = if posted { post(chat, request) } else { list(chat, request) };
+            let answer = match request.method.as_str() {
+                "POST" => post(chat, request),
+                _ => last_id(request).map(|id| array(&chat.room.since(id.unwrap_or(0)))),
+            };
             answer.unwrap_or_else(|refusal| refusal.json())
         }),
         "/stats" => read(&|| stats(chat)),
@@ -54,10 +54,6 @@ pub fn array(messages: &[Arc<Message>]) -> Response {
     Response::array(messages.iter().map(|message| message.json.clone()).collect())
 }
 
-fn list(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
-    Ok(array(&chat.room.since(last_id(request)?.unwrap_or(0))))
-}
-
 /// `lastId`: what the reader has already. A number, and nothing but a number.
 pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
     match request.query("lastId") {
@@ -74,8 +70,7 @@ pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
 fn post(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
     request.check_origin()?;
     let (user, text) = posted(request)?;
-    let (user, text) = (name(user)?, text_of(&text)?);
-    let message = chat.room.say(user, text);
+    let message = chat.room.say(name(user)?, text_of(&text)?);
     event!("§1.12", &message.user, "says message {}, {} B", message.id, message.text.len());
     if request.list("Accept").any(|kind| kind.starts_with("text/html")) {
         let page = format!("/?user={}", form::encode(&message.user));
@@ -128,12 +123,12 @@ pub fn text_of(text: &str) -> Result<String, Refusal> {
 }
 
 fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
-    match text.chars().count() {
-        count if count > chars_max => {
-            refuse(413, format!("{what} of {count} characters, {chars_max} are allowed"), "fewer")
-        }
-        _ => Ok(text.to_string()),
+    let count = text.chars().count();
+    if count > chars_max {
+        let problem = format!("{what} of {count} characters, {chars_max} are allowed");
+        return refuse(413, problem, "fewer");
     }
+    Ok(text.to_string())
 }
 
 /// The technique's page, with the name of who asks for it. The messages are written into it where
@@ -143,32 +138,23 @@ fn page(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
     let mut messages = chat.room.since(0);
     let older = messages.len().saturating_sub(PAGE_MESSAGES_MAX);
     let messages: String = messages.drain(older..).map(|message| item(&message)).collect();
-    let values = [
-        ("user", &*html::escape(&user)),
-        ("user_url", &form::encode(&user)),
-        ("messages", &messages),
-    ];
+    let (user, user_url) = (html::escape(&user), form::encode(&user));
+    let values = [("user", &*user), ("user_url", &user_url), ("messages", &messages)];
     Ok(html::page(chat.technique.page, request, &values))
 }
 
 fn item(message: &Message) -> String {
-    let time = date::iso8601(message.timestamp);
+    let (id, time) = (message.id, date::iso8601(message.timestamp));
     let (user, text) = (html::escape(&message.user), html::escape(&message.text));
-    format!(
-        "<li data-id=\"{}\"><b>{user}</b> <time datetime=\"{time}\">{}</time><p>{text}</p></li>\n",
-        message.id,
-        &time[11..19]
-    )
+    let time = format!(r#"<time datetime="{time}">{}</time>"#, &time[11..19]);
+    format!("<li data-id=\"{id}\"><b>{user}</b> {time}<p>{text}</p></li>\n")
 }
 
 fn stats(chat: &Chat) -> Response {
     let stats = chat.room.stats();
-    let mut clients: Vec<String> = Vec::new();
-    for (user, connections) in &stats.here {
-        let mut client = String::from("{\"username\":");
-        json::quote(&mut client, user);
-        clients.push(client + &format!(",\"connections\":{connections}}}"));
-    }
+    let clients = stats.here.iter().map(|(user, count)| {
+        format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
+    });
     Response::json(
         200,
         format!(
@@ -180,7 +166,7 @@ fn stats(chat: &Chat) -> Response {
             stats.waiting,
             stats.oldest_wait.as_millis(),
             stats.connections,
-            clients.join(","),
+            clients.collect::<Vec<_>>().join(","),
             chat.started.elapsed().as_secs(),
         ),
     )

@@ -49,7 +49,6 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Reply {
 /// socket close, so it wakes now and then to look: `peek` reads without taking.
 fn gone(socket: &TcpStream) -> bool {
     let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
-    let waits = |error: &std::io::Error| error.kind() == ErrorKind::WouldBlock;
-    let gone = peeked.map_or_else(|error| !waits(&error), |bytes| bytes == 0);
+    let gone = peeked.map_or_else(|e| e.kind() != ErrorKind::WouldBlock, |bytes| bytes == 0);
     socket.set_nonblocking(false).is_err() || gone
 }

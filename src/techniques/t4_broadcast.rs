@@ -6,17 +6,13 @@
 //! catch-up otherwise. Whoever fails to write shuts the socket down, which ends the reader, and
 //! the reader takes the connection out of the room.
 
-use super::Chat;
-use super::t4_conversation::write_frame;
+use super::{Chat, t4_conversation::write_frame};
 use crate::event;
-use crate::room::{Event, Position};
-use crate::wire::buffer::timed_out;
-use crate::wire::frame::{self, Header, Opcode};
-use crate::wire::message::close_payload;
-use crate::wire::{date, json};
+use crate::room::{Event, Position, Welcome};
+use crate::wire::frame::{self, Opcode};
+use crate::wire::{buffer::timed_out, date, json, message::close_payload};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
-use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -33,7 +29,6 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// Everybody in the chat.
 pub struct Hub {
-    /// The chat they are in.
     pub chat: Arc<Chat>,
     live: Mutex<Live>,
     /// Each catch-up holds a clone, so the count of clones is theirs.
@@ -51,7 +46,6 @@ struct Live {
 pub struct Member {
     hub: Arc<Hub>,
     socket: Arc<TcpStream>,
-    /// Whose it is.
     pub user: String,
     outbox: Mutex<Outbox>,
 }
@@ -99,7 +93,7 @@ impl Hub {
             // Nothing is forgotten before it is taken: see BEHIND_EVENTS_MAX.
             let mut batch = Batch::of(from, &self.chat.room.news(from).unwrap_or_default());
             if Instant::now() >= heartbeat {
-                text_frame(&mut batch.bytes, &[r#"{"type":"heartbeat"}"#]);
+                batch.push(r#"{"type":"heartbeat"}"#);
                 frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
                 heartbeat = Instant::now() + period;
             }
@@ -109,27 +103,40 @@ impl Hub {
         }
     }
 
-    /// Takes a newcomer in: `greeting`, then everything after `seen`. A newcomer is nothing else
+    /// Takes a newcomer in: a greeting, then everything after `last`. A newcomer is nothing else
     /// than a member who is very far behind.
     pub fn admit(
-        self: &Arc<Hub>,
+        self: &Arc<Self>,
         socket: Arc<TcpStream>,
         user: String,
-        seen: Position,
-        greeting: Vec<u8>,
+        last: Option<u64>,
     ) -> Guest {
-        let outbox =
-            Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending: greeting, catch_up: None });
+        let welcome = self.chat.room.join(&user, last);
+        event!("§4.10", &user, "joins, {} connections", welcome.connections);
+        let (seen, pending) = (welcome.from, greeting(&welcome));
+        let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
         member.catch_up();
         Guest(member)
     }
 }
 
+/// The first two messages of each connection: where it is, and who else is there.
+fn greeting(welcome: &Welcome) -> Vec<u8> {
+    let Welcome { from, connections, newest, users } = welcome;
+    let users = users.iter().map(|user| json::quoted(user)).collect::<Vec<_>>().join(",");
+    let counts = format!(r#""connectedClients":{connections},"lastId":{newest}"#);
+    let hello = r#""message":"rawchat, part 4: WebSocket""#;
+    let mut greeting = Batch::of(*from, &[]);
+    greeting.push(&format!(r#"{{"type":"welcome",{hello},{counts}}}"#));
+    greeting.push(&format!(r#"{{"type":"user_list","users":[{users}]}}"#));
+    greeting.bytes
+}
+
 impl Member {
     /// Sends a frame of the reader's: a pong, an answer, a close.
     pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(payload.len() + 10);
+        let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
         let mut outbox = lock(&self.outbox);
         self.write(&mut outbox, &bytes);
@@ -178,11 +185,10 @@ impl Member {
             return None;
         }
         event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
-        let catch_up = move || {
+        let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            let _place = place;
             member.catch_up();
-            drop(place);
-        };
-        let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(catch_up);
+        });
         if spawned.is_err() {
             self.end("no thread to catch up in");
         }
@@ -233,7 +239,7 @@ impl Member {
         self.socket.set_write_timeout(Some(AT_ONCE))?;
         outbox.writer = Writer::Live;
         // The broadcaster may not have noticed yet that this member was gone from its list.
-        live.remove(self);
+        live.members.retain(|other| !Arc::ptr_eq(other, self));
         live.members.push(self.clone());
         Ok(true)
     }
@@ -245,35 +251,20 @@ impl Member {
     }
 }
 
-impl Live {
-    fn remove(&mut self, member: &Arc<Member>) {
-        if let Some(at) = self.members.iter().position(|other| Arc::ptr_eq(other, member)) {
-            self.members.swap_remove(at);
-        }
-    }
-}
-
 /// A member as its reader holds it: out of the chat when the reader ends, however it ends.
-pub struct Guest(Arc<Member>);
-
-impl Deref for Guest {
-    type Target = Arc<Member>;
-
-    fn deref(&self) -> &Arc<Member> {
-        &self.0
-    }
-}
+pub struct Guest(pub Arc<Member>);
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut live = lock(&self.hub.live);
-        lock(&self.outbox).writer = Writer::Closed;
-        live.remove(&self.0);
+        let Guest(member) = self;
+        let mut live = lock(&member.hub.live);
+        lock(&member.outbox).writer = Writer::Closed;
+        live.members.retain(|other| !Arc::ptr_eq(other, member));
         drop(live);
-        self.hub.chat.room.leave(&self.user);
-        event!("§4.10", &self.user, "leaves");
+        member.hub.chat.room.leave(&member.user);
+        event!("§4.10", &member.user, "leaves");
         // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
-        let catch_up = lock(&self.outbox).catch_up.take();
+        let catch_up = lock(&member.outbox).catch_up.take();
         let _ = catch_up.map(JoinHandle::join);
     }
 }
@@ -293,22 +284,16 @@ impl Batch {
         for event in news {
             match event {
                 Event::Said(message) => {
-                    let pieces = [r#"{"type":"message","message":"#, &message.json, "}"];
-                    text_frame(&mut batch.bytes, &pieces);
                     batch.to.id = message.id;
+                    batch.push(&format!(r#"{{"type":"message","message":{}}}"#, message.json));
                 }
                 Event::Changed(change) => {
                     let kind = if change.joined { "user_joined" } else { "user_left" };
-                    let mut user = String::new();
-                    json::quote(&mut user, &change.user);
-                    let rest = format!(
-                        ",\"connectedClients\":{},\"timestamp\":\"{}\"}}",
-                        change.connections,
-                        date::iso8601(change.timestamp)
-                    );
-                    let head = format!("{{\"type\":\"{kind}\",\"username\":");
-                    text_frame(&mut batch.bytes, &[&head, &user, &rest]);
+                    let (user, count) = (json::quoted(&change.user), change.connections);
+                    let who = format!(r#""username":{user},"connectedClients":{count}"#);
+                    let time = date::iso8601(change.timestamp);
                     batch.to.changes += 1;
+                    batch.push(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#));
                 }
             }
             batch.starts.push(batch.bytes.len());
@@ -316,18 +301,15 @@ impl Batch {
         batch
     }
 
+    fn push(&mut self, text: &str) {
+        frame::encode(&mut self.bytes, Opcode::Text, text.as_bytes(), None);
+    }
+
     /// What is new to somebody who has seen everything up to `seen`.
     fn after(&self, seen: Position) -> &[u8] {
         let skip = seen.events().saturating_sub(self.from.events()) as usize;
         &self.bytes[self.starts[skip.min(self.starts.len() - 1)]..]
     }
-}
-
-/// A text frame of several pieces, as a server sends it: whole and unmasked.
-pub fn text_frame(out: &mut Vec<u8>, pieces: &[&str]) {
-    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
-    frame::encode_header(out, Header { fin: true, opcode: Opcode::Text, key: None, length });
-    pieces.iter().for_each(|piece| out.extend_from_slice(piece.as_bytes()));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

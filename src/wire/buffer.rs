@@ -21,7 +21,6 @@ impl Buffer {
         &self.bytes[self.start..self.end]
     }
 
-    /// Forgets the first `count` bytes.
     pub fn consume(&mut self, count: usize) {
         self.start += count;
     }
@@ -36,16 +35,15 @@ impl Buffer {
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        loop {
+        let count = loop {
             match reader.read(&mut self.bytes[self.end..]) {
+                // Ctrl-Z and `fg` interrupt a read that has a timeout.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(count) => {
-                    self.end += count;
-                    return Ok(count);
-                }
-                Err(error) => return Err(error),
+                result => break result?,
             }
-        }
+        };
+        self.end += count;
+        Ok(count)
     }
 
     /// Gives memory back, if there is nothing in it and it is large.

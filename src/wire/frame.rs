@@ -21,7 +21,6 @@ pub const CONTROL_BYTES_MAX: usize = 125;
 
 /// What a frame is for. RFC 6455 §11.8
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 #[repr(u8)]
 pub enum Opcode {
     Continuation = 0,
@@ -46,7 +45,6 @@ impl Opcode {
 
 /// Who sent a frame: a client masks, a server must not. RFC 6455 §5.1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Side {
     Client,
     Server,
@@ -71,11 +69,9 @@ pub fn violation<T>(code: u16, reason: &'static str) -> Result<T, Violation> {
 pub struct Header {
     /// The last frame of its message.
     pub fin: bool,
-    /// What the frame is for.
     pub opcode: Opcode,
     /// The masking key, if the payload is masked.
     pub key: Option<[u8; 4]>,
-    /// How many bytes of payload follow.
     pub length: u64,
 }
 
@@ -108,27 +104,25 @@ pub fn decode(
         _ => {}
     }
     // 2. The length: 7 bits, or 16, or 64, and always the shortest that fits.
-    let (length, rest) = match (second & LENGTH, rest) {
+    let (length, shortest, rest) = match (second & LENGTH, rest) {
         (LENGTH_IN_2.., _) if opcode.is_control() => {
             return violation(1002, "a control frame of over 125 bytes"); // RFC 6455 §5.5
         }
-        (LENGTH_IN_2, [a, b, rest @ ..]) => (u16::from_be_bytes([*a, *b]).into(), rest),
+        (LENGTH_IN_2, [a, b, rest @ ..]) => (u16::from_be_bytes([*a, *b]).into(), 126, rest),
         (LENGTH_IN_8, [a, b, c, d, e, f, g, h, rest @ ..]) => {
-            (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
+            (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 65_536, rest)
         }
         (LENGTH_IN_2 | LENGTH_IN_8, _) => return Ok(None),
-        (length, rest) => (length.into(), rest),
+        (length, rest) => (length.into(), 0, rest),
     };
-    match second & LENGTH {
-        LENGTH_IN_2 if length < 126 => return violation(1002, "a length not in its shortest form"),
-        LENGTH_IN_8 if length < 65_536 => {
-            return violation(1002, "a length not in its shortest form"); // RFC 6455 §5.2
-        }
-        _ if length > i64::MAX as u64 => return violation(1002, "the top bit of a length is set"),
-        _ if !opcode.is_control() && length > payload_max => {
-            return violation(1009, "the message is too big");
-        }
-        _ => {}
+    if length < shortest {
+        return violation(1002, "a length not in its shortest form"); // RFC 6455 §5.2
+    }
+    if length > i64::MAX as u64 {
+        return violation(1002, "the top bit of a length is set");
+    }
+    if !opcode.is_control() && length > payload_max {
+        return violation(1009, "the message is too big");
     }
     // 3. The key. The payload is what follows.
     let (key, rest) = match (second & MASKED != 0, rest) {

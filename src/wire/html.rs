@@ -16,16 +16,14 @@ pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Respo
         "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; \
          connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let response = Response::new(200)
+    let mut response = Response::new(200)
         .body("text/html; charset=utf-8", fill(template, ukrainian, &values))
         .with("Content-Security-Policy", policy);
-    match request.query("lang").as_deref() == Some(lang) {
-        true => {
-            let cookie = format!("lang={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
-            response.with("Set-Cookie", cookie)
-        }
-        false => response,
+    if request.query("lang").as_deref() == Some(lang) {
+        let cookie = format!("lang={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
+        response = response.with("Set-Cookie", cookie);
     }
+    response
 }
 
 /// `?lang=`, then the choice of last time, then the browser's languages in the order it names
@@ -48,49 +46,38 @@ fn nonce() -> String {
 /// Escapes text for HTML content and for attributes in double quotes.
 /// `<img onerror=…>` typed by a person is then five words on the page, not an image.
 pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(character),
-        }
-    }
-    out
+    // `&` first: those of the others are ours.
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// Fills a page: of every `[[українською|in English]]` one half stays, and `{{name}}` becomes its
 /// value. Values are markup already (see [`escape`]) and are not looked into again, so a person
 /// called `{{messages}}` is just a person.
 pub fn fill(template: &str, ukrainian: bool, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(at) = rest.find(['[', '{']) {
+    let half = |(uk, en)| if ukrainian { uk } else { en };
+    let chosen = replace(template, "[[", "]]", |text| text.split_once('|').map(half));
+    let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    replace(&chosen, "{{", "}}", value)
+}
+
+/// What stands between `open` and `close` becomes what `with` makes of it, or stays as it is.
+fn replace<'a>(
+    text: &'a str,
+    open: &str,
+    close: &str,
+    with: impl Fn(&'a str) -> Option<&'a str>,
+) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(open) {
+        let inner = rest[at + open.len()..].split_once(close).map(|(inner, _)| inner);
         out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (piece, used) =
-            choice(rest, ukrainian).or_else(|| value(rest, values)).unwrap_or((&rest[..1], 1));
-        // A half may hold {{values}} of its own, and no further choices.
-        match rest.starts_with("[[") && used > 1 {
-            true => out.push_str(&fill(piece, ukrainian, values)),
-            false => out.push_str(piece),
-        }
-        rest = &rest[used..];
+        let (piece, used) = match inner.and_then(|inner| Some((with(inner)?, inner.len()))) {
+            Some((piece, length)) => (piece, open.len() + length + close.len()),
+            None => (&rest[at..=at], 1),
+        };
+        out.push_str(piece);
+        rest = &rest[at + used..];
     }
     out + rest
-}
-
-fn choice(rest: &str, ukrainian: bool) -> Option<(&str, usize)> {
-    let (inner, _) = rest.strip_prefix("[[")?.split_once("]]")?;
-    let (uk, en) = inner.split_once('|')?;
-    Some((if ukrainian { uk } else { en }, inner.len() + 4))
-}
-
-fn value<'a>(rest: &str, values: &[(&str, &'a str)]) -> Option<(&'a str, usize)> {
-    let (name, _) = rest.strip_prefix("{{")?.split_once("}}")?;
-    let (_, value) = values.iter().find(|(key, _)| *key == name)?;
-    Some((value, name.len() + 4))
 }

@@ -3,7 +3,7 @@
 //! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
 
 use super::{buffer::Buffer, date, form, json};
-use std::borrow::Cow;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -51,11 +51,8 @@ impl Refusal {
     /// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
     /// that cannot be.
     pub fn json(&self) -> Response {
-        let mut body = String::from("{\"error\":");
-        json::quote(&mut body, &self.problem);
-        body.push_str(",\"try\":");
-        json::quote(&mut body, self.advice);
-        Response::json(self.status, body + "}")
+        let (problem, advice) = (json::quoted(&self.problem), json::quoted(self.advice));
+        Response::json(self.status, format!(r#"{{"error":{problem},"try":{advice}}}"#))
     }
 }
 
@@ -81,7 +78,6 @@ pub struct Request {
     pub minor: u8,
     /// Names as they came, values without the white space around them.
     pub fields: Vec<(String, String)>,
-    /// The content.
     pub body: Vec<u8>,
 }
 
@@ -187,18 +183,18 @@ fn next_line<'a>(
     status: u16,
 ) -> Result<Option<&'a [u8]>, Refusal> {
     let rest = &buf[*used..];
-    let odd = rest.iter().position(|b| b.is_ascii_control() && *b != b'\t');
-    if odd.unwrap_or(rest.len()) > bytes_max {
+    let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    let end = rest.iter().position(odd).unwrap_or(rest.len());
+    if end > bytes_max {
         let problem = format!("a line or a head longer than {bytes_max} bytes");
         return refuse(status, problem, "GET /messages HTTP/1.1");
     }
-    let Some(end) = odd else { return Ok(None) };
     match &rest[end..] {
+        [] | [b'\r'] => Ok(None),
         [b'\r', b'\n', ..] => {
             *used += end + 2;
             Ok(Some(&rest[..end]))
         }
-        [b'\r'] => Ok(None),
         [b'\r' | b'\n', ..] => refuse(
             400,
             "a line ends in a bare CR or a bare LF, expected CR LF",
@@ -209,7 +205,6 @@ fn next_line<'a>(
             refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
         }
         [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
-        [] => Ok(None),
     }
 }
 
@@ -217,21 +212,18 @@ fn next_line<'a>(
 fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     const TRY: &str = "GET /messages HTTP/1.1";
     let text = String::from_utf8_lossy(line);
-    let mut words = text.split(' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        let count = text.split(' ').count();
-        let problem = format!("{count} word(s), expected 3: METHOD path HTTP/1.1");
+    let words: Vec<&str> = text.split(' ').collect();
+    let [method, target, version] = words[..] else {
+        let problem = format!("{} word(s), expected 3: METHOD path HTTP/1.1", words.len());
         return refuse(400, format!("{problem}\n     you sent: {text:?}"), TRY);
     };
     if method.is_empty() || !method.bytes().all(is_token) {
         return refuse(400, format!("{method:?} is no method"), TRY);
     }
-    let minor = match version.as_bytes() {
+    let minor = match version.strip_prefix("HTTP/").unwrap_or_default().as_bytes() {
         // RFC 9110 §6.2: a higher minor version is answered as the highest we know.
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => (minor - b'0').min(1),
-        [b'H', b'T', b'T', b'P', b'/', b'2'..=b'9', b'.', b'0'..=b'9'] => {
+        [b'1', b'.', minor @ b'0'..=b'9'] => (minor - b'0').min(1),
+        [b'2'..=b'9', b'.', b'0'..=b'9'] => {
             return refuse(505, format!("{version} is not spoken here, HTTP/1.1 is"), TRY);
         }
         _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
@@ -327,60 +319,62 @@ fn is_host(text: &str) -> bool {
 #[derive(Debug)]
 pub struct Body {
     next: Part,
-    chunked: bool,
     bytes: Vec<u8>,
 }
 
+/// What must come next.
 #[derive(Debug, Clone, Copy)]
 enum Part {
-    Size,
-    /// So many bytes are still to come.
-    Data(usize),
-    DataEnd,
-    /// So many bytes of trailers have come.
+    /// So many more bytes, and that is all.
+    Rest(usize),
+    ChunkSize,
+    /// So many more bytes, and CR LF.
+    Chunk(usize),
+    /// Trailers; so many bytes of them have come.
     Trailers(usize),
-    Nothing,
 }
 
 impl Body {
     /// A size is judged here, when it is announced, before a byte of it is stored.
     pub fn of(request: &Request) -> Result<Body, Refusal> {
-        let mut lengths = request.values("Content-Length");
-        let lengths = (lengths.next(), lengths.next());
+        let lengths: Vec<&str> = request.values("Content-Length").collect();
         let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
-        let chunked = request.field("Transfer-Encoding").is_some();
-        let is_chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
-        let next = match (lengths, &codings[..]) {
-            ((None, _), []) if !chunked => Part::Nothing,
-            // RFC 9112 §6.1, §6.3: this is how requests are smuggled past a proxy.
-            ((Some(_), _), _) if chunked => {
-                return refuse(400, "Content-Length and Transfer-Encoding together", "one of them");
+        let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
+        let next = match (&lengths[..], request.field("Transfer-Encoding"), &codings[..]) {
+            ([], None, _) => Part::Rest(0),
+            ([one], None, _) if is_number(one) => {
+                Part::Rest(within_limit(0, one.parse().unwrap_or(usize::MAX))?)
             }
-            (_, [one]) if is_chunked(one) && request.minor > 0 => Part::Size,
-            (_, [before @ .., _]) if before.iter().all(|c| !is_chunked(c)) && request.minor > 0 => {
-                return refuse(501, format!("transfer codings {codings:?}"), "chunked");
-            }
-            _ if chunked => {
-                return refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked");
-            }
-            ((Some(size), None), _) if is_number(size) => {
-                data_of(within_limit(0, size.parse().unwrap_or(usize::MAX))?, Part::Nothing)
-            }
-            _ => {
+            (_, None, _) => {
                 let problem = format!("Content-Length: {lengths:?}, expected one number");
                 return refuse(400, problem, "Content-Length: 5");
             }
+            // RFC 9112 §6.1, §6.3: this is how requests are smuggled past a proxy.
+            ([_, ..], ..) => {
+                return refuse(400, "Content-Length and Transfer-Encoding together", "one of them");
+            }
+            (_, _, [one]) if chunked(one) && request.minor > 0 => Part::ChunkSize,
+            (_, _, [before @ .., _]) if !before.iter().any(chunked) && request.minor > 0 => {
+                return refuse(501, format!("transfer codings {codings:?}"), "chunked");
+            }
+            _ => return refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked"),
         };
-        Ok(Body { next, chunked, bytes: Vec::new() })
+        Ok(Body { next, bytes: Vec::new() })
     }
 
     /// Consumes what has arrived. `Some(body)` when it is whole, `None`: more bytes, please.
     pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Vec<u8>>, Refusal> {
         loop {
-            let used = match self.next {
-                Part::Nothing => return Ok(Some(std::mem::take(&mut self.bytes))),
-                Part::Data(left) => self.data(left, buf.data()),
-                _ => self.line(buf.data())?,
+            let data = buf.data();
+            let used = match &mut self.next {
+                Part::Rest(0) => return Ok(Some(std::mem::take(&mut self.bytes))),
+                Part::Rest(left) | Part::Chunk(left @ 1..) => {
+                    let used = data.len().min(*left);
+                    self.bytes.extend_from_slice(&data[..used]);
+                    *left -= used;
+                    used
+                }
+                _ => self.line(data)?,
             };
             match used {
                 0 => return Ok(None),
@@ -389,32 +383,26 @@ impl Body {
         }
     }
 
-    fn data(&mut self, left: usize, data: &[u8]) -> usize {
-        let used = left.min(data.len());
-        self.bytes.extend_from_slice(&data[..used]);
-        let after = if self.chunked { Part::DataEnd } else { Part::Nothing };
-        self.next = data_of(left - used, after);
-        used
-    }
-
     /// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
     /// The sender need not know the length of the whole when it begins.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
-        let bytes_max = match self.next {
-            Part::Trailers(seen) => HEAD_BYTES_MAX.saturating_sub(seen),
-            _ => CHUNK_LINE_BYTES_MAX,
+        let (bytes_max, status) = match self.next {
+            Part::Trailers(seen) => (HEAD_BYTES_MAX.saturating_sub(seen), 431),
+            _ => (CHUNK_LINE_BYTES_MAX, 400),
         };
-        let status = if let Part::Trailers(_) = self.next { 431 } else { 400 };
-        if matches!(self.next, Part::DataEnd) && data.first().is_some_and(|byte| *byte != b'\r') {
+        if matches!(self.next, Part::Chunk(0)) && data.first().is_some_and(|b| *b != b'\r') {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
         }
         let mut used = 0;
         let Some(line) = next_line(data, &mut used, bytes_max, status)? else { return Ok(0) };
         self.next = match self.next {
-            Part::Trailers(_) if line.is_empty() => Part::Nothing,
+            Part::Trailers(_) if line.is_empty() => Part::Rest(0),
             Part::Trailers(seen) => field_line(line).map(|_| Part::Trailers(seen + used))?,
-            Part::DataEnd => Part::Size,
-            _ => data_of(within_limit(self.bytes.len(), chunk_size(line)?)?, Part::Trailers(0)),
+            Part::Chunk(_) => Part::ChunkSize,
+            _ => match within_limit(self.bytes.len(), chunk_size(line)?)? {
+                0 => Part::Trailers(0),
+                size => Part::Chunk(size),
+            },
         };
         Ok(used)
     }
@@ -424,14 +412,10 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn data_of(size: usize, or: Part) -> Part {
-    if size > 0 { Part::Data(size) } else { or }
-}
-
 /// Hexadecimal digits, and perhaps an extension behind a `;`. RFC 9112 §7.1.1
 fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
-    let size = String::from_utf8_lossy(line.split(|&b| b == b';').next().unwrap_or(line));
-    let size = if line.contains(&b';') { size.trim_end_matches([' ', '\t']) } else { &size };
+    let line = String::from_utf8_lossy(line);
+    let size = line.split_once(';').map_or(&*line, |(size, _)| size.trim_end_matches([' ', '\t']));
     if size.is_empty() || !size.bytes().all(|b| b.is_ascii_hexdigit()) {
         return refuse(400, "expected the size of a chunk in hexadecimal", "5 CR LF hello CR LF");
     }
@@ -448,32 +432,28 @@ fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
 /// A response, before it is bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The status code.
     pub status: u16,
     /// Fields beside those that [`Response::write`] adds to every response.
-    pub fields: Vec<(&'static str, Cow<'static, str>)>,
+    pub fields: Vec<(&'static str, String)>,
     /// The content, if it is not an array.
-    pub body: Cow<'static, [u8]>,
+    pub body: Vec<u8>,
     /// The items of a JSON array, which others hold as well: for a slow reader of sixteen
     /// megabytes we keep a list of pointers, not another sixteen megabytes.
     pub array: Option<Vec<Arc<str>>>,
 }
 
 impl Response {
-    /// A response without content.
     pub fn new(status: u16) -> Response {
-        Response { status, fields: Vec::new(), body: Cow::Borrowed(b""), array: None }
+        Response { status, fields: Vec::new(), body: Vec::new(), array: None }
     }
 
-    /// The same with one more field.
-    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
         self.fields.push((name, value.into()));
         self
     }
 
-    /// The same with content.
     pub fn body(mut self, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
-        self.body = Cow::Owned(body.into());
+        self.body = body.into();
         self.with("Content-Type", content_type)
     }
 

@@ -3,9 +3,7 @@
 /// Arrays and objects inside one another; a parser that recurses needs a floor.
 pub const DEPTH_MAX: usize = 32;
 
-/// A parsed JSON value.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
 pub enum Value {
     Null,
     Bool(bool),
@@ -17,7 +15,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// The member `name` of an object.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let Value::Object(members) = self else { return None };
         members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
@@ -27,9 +24,7 @@ impl Value {
 /// What is wrong, and at which byte.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
-    /// Bytes before the mistake.
     pub at: usize,
-    /// What should stand there.
     pub expected: &'static str,
 }
 
@@ -50,23 +45,25 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     }
 }
 
-/// Appends `text` to `out` as a JSON string, quotes included.
+/// `text` as a JSON string, quotes included.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    quote(&mut out, text);
+    out
+}
+
+/// Appends it to `out`.
 pub fn quote(out: &mut String, text: &str) {
-    out.reserve(text.len() + 2);
     out.push('"');
-    let mut rest = text;
-    // Runs without anything to escape are copied whole.
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
-        out.push_str(&rest[..at]);
-        match rest.as_bytes()[at] {
-            b'\n' => out.push_str("\\n"),
-            b'\t' => out.push_str("\\t"),
-            byte @ (b'"' | b'\\') => out.extend(['\\', char::from(byte)]),
-            byte => out.push_str(&format!("\\u{byte:04x}")),
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", character as u32)),
+            _ => out.push(character),
         }
-        rest = &rest[at + 1..];
     }
-    out.push_str(rest);
     out.push('"');
 }
 
@@ -89,9 +86,13 @@ impl Parser<'_> {
         self.at += self.rest().iter().take_while(spaces).count();
     }
 
-    /// Skips white space and takes `token`, if it is there.
+    /// Takes `token`, if it is there, with the white space before it.
     fn take(&mut self, token: &str) -> bool {
         self.space();
+        self.skip(token)
+    }
+
+    fn skip(&mut self, token: &str) -> bool {
         let found = self.rest().starts_with(token.as_bytes());
         self.at += if found { token.len() } else { 0 };
         found
@@ -122,18 +123,13 @@ impl Parser<'_> {
     ) -> Result<Vec<T>, Error> {
         self.at += 1;
         let mut items = Vec::new();
-        if self.take(close) {
-            return Ok(items);
-        }
-        loop {
-            items.push(item(self)?);
-            if self.take(close) {
-                return Ok(items);
-            }
-            if !self.take(",") {
+        while !self.take(close) {
+            if !items.is_empty() && !self.take(",") {
                 return self.fail("a comma, or the end of this array or object");
             }
+            items.push(item(self)?);
         }
+        Ok(items)
     }
 
     fn member(&mut self, depth: usize) -> Result<(String, Value), Error> {
@@ -148,18 +144,15 @@ impl Parser<'_> {
     /// RFC 8259 §6: no leading zero, no bare point, no plus.
     fn number(&mut self) -> Result<Value, Error> {
         let start = self.at;
-        self.at += usize::from(self.rest().starts_with(b"-"));
-        match self.rest() {
-            [b'0', ..] => self.at += 1,
-            _ => self.digits()?,
-        }
-        if self.rest().starts_with(b".") {
-            self.at += 1;
+        self.skip("-");
+        if !self.skip("0") {
             self.digits()?;
         }
-        if let [b'e' | b'E', ..] = self.rest() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.rest(), [b'+' | b'-', ..]));
+        if self.skip(".") {
+            self.digits()?;
+        }
+        if self.skip("e") || self.skip("E") {
+            let _ = self.skip("+") || self.skip("-");
             self.digits()?;
         }
         self.text[start..self.at].parse().map(Value::Number).or_else(|_| self.fail("a number"))
@@ -172,21 +165,19 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> Result<String, Error> {
-        if !self.rest().starts_with(b"\"") {
+        if !self.skip("\"") {
             return self.fail("'\"'");
         }
-        self.at += 1;
         let mut out = String::new();
         loop {
             let special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
             let plain = self.rest().iter().position(special).unwrap_or(self.rest().len());
             out.push_str(&self.text[self.at..self.at + plain]);
             self.at += plain;
+            if self.skip("\"") {
+                return Ok(out);
+            }
             match self.rest() {
-                [b'"', ..] => {
-                    self.at += 1;
-                    return Ok(out);
-                }
                 [b'\\', ..] => out.push(self.escape()?),
                 [] => return self.fail("'\"'"),
                 _ => return self.fail("an escape such as \\n in place of a control character"),
@@ -195,15 +186,14 @@ impl Parser<'_> {
     }
 
     fn escape(&mut self) -> Result<char, Error> {
-        let Some(letter) = self.rest().get(1) else { return self.fail("an escape") };
-        let character = match letter {
-            b'"' | b'\\' | b'/' => char::from(*letter),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode(),
+        let character = match self.rest().get(1) {
+            Some(letter @ (b'"' | b'\\' | b'/')) => char::from(*letter),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
             _ => return self.fail("an escape: one of \"\\/bfnrtu after the \\"),
         };
         self.at += 2;
@@ -213,18 +203,14 @@ impl Parser<'_> {
     /// `\u041e`, or the two halves of a surrogate pair. Half a pair is no character: JavaScript
     /// lets one through, and every UTF-8 decoder after it would choke.
     fn unicode(&mut self) -> Result<char, Error> {
-        let Some(high) = self.unit(0) else { return self.fail("four hexadecimal digits") };
-        let low = self.unit(6).unwrap_or(0);
-        if let Some(Ok(character)) = char::decode_utf16([high]).next() {
-            self.at += 6;
-            return Ok(character);
-        }
-        match char::decode_utf16([high, low]).next() {
+        let units = [0, 6].into_iter().map_while(|skip| self.unit(skip));
+        match char::decode_utf16(units).next() {
             Some(Ok(character)) => {
-                self.at += 12;
+                self.at += 6 * character.len_utf16();
                 Ok(character)
             }
-            _ => self.fail("both halves of a surrogate pair"),
+            Some(Err(_)) => self.fail("both halves of a surrogate pair"),
+            None => self.fail("four hexadecimal digits"),
         }
     }
 

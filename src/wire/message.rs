@@ -4,17 +4,12 @@
 use super::buffer::Buffer;
 use super::frame::{self, Header, Opcode, Side, Violation, violation};
 
-/// What memory a message gets before its bytes have come, however large it says it will be.
-const RESERVE_BYTES_MAX: usize = 64 * 1024;
-
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
 pub enum Event {
     /// A frame that does not end its message.
     Fragment,
-    /// A whole text message.
     Text(String),
-    /// A whole binary message.
     Binary(Vec<u8>),
     /// To be answered with a pong of the same payload. RFC 6455 §5.5.2
     Ping(Vec<u8>),
@@ -41,8 +36,8 @@ pub struct Assembler {
 impl Assembler {
     /// Messages of `from`, none of them longer than `message_max` bytes over all its fragments.
     pub fn new(from: Side, message_max: usize) -> Assembler {
-        let (payload, control) = (Vec::new(), Vec::new());
-        Assembler { from, message_max, frame: None, message: None, payload, utf8: 0, control }
+        let (frame, message, payload, control) = (None, None, Vec::new(), Vec::new());
+        Assembler { from, message_max, frame, message, payload, utf8: 0, control }
     }
 
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
@@ -59,7 +54,7 @@ impl Assembler {
                 (header, 0)
             }
         };
-        let left = usize::try_from(header.length).unwrap_or(usize::MAX) - came;
+        let left = header.length as usize - came; // both fit, `decode` has judged the length
         let count = left.min(buf.data().len());
         let control = header.opcode.is_control();
         let into = if control { &mut self.control } else { &mut self.payload };
@@ -87,17 +82,14 @@ impl Assembler {
     /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
     fn begin(&mut self, header: Header) -> Result<(), Violation> {
         match (header.opcode, self.message) {
-            (Opcode::Continuation, None) => violation(1002, "a continuation of no message"),
+            (Opcode::Continuation, None) => return violation(1002, "a continuation of no message"),
             (Opcode::Text | Opcode::Binary, Some(_)) => {
-                violation(1002, "a new message before the last one ended")
+                return violation(1002, "a new message before the last one ended");
             }
-            (opcode @ (Opcode::Text | Opcode::Binary), None) => {
-                self.message = Some(opcode);
-                self.payload.reserve((header.length as usize).min(RESERVE_BYTES_MAX));
-                Ok(())
-            }
-            _ => Ok(()),
+            (Opcode::Text | Opcode::Binary, None) => self.message = Some(header.opcode),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Wrong bytes are found as early as they are wrong; half a character may still become whole,
