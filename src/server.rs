@@ -88,7 +88,7 @@ pub fn serve(
             let _place = place;
             crate::log::connection(number);
             let (socket, buf) = (Arc::new(socket), Buffer::default());
-            let ended = Connection { socket, limits, buf }.run(full, &*handler);
+            let ended = Connection { socket, limits, buf, timeout: None }.run(full, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
         });
         if let Err(error) = spawned {
@@ -101,6 +101,8 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
+    /// How long a read may take, as the socket knows it.
+    timeout: Option<Duration>,
 }
 
 /// Why there is no request: it is refused, or there is nobody to tell.
@@ -184,7 +186,10 @@ impl Connection {
                 let problem = format!("the request did not come whole within {patience:?}");
                 return refuse(408, problem, "the same without the pause").map_err(Some);
             }
-            self.socket.set_read_timeout(Some(left)).map_err(|_| None)?;
+            // Most requests come whole, and cost no system call here.
+            if self.timeout.replace(left) != Some(left) {
+                self.socket.set_read_timeout(Some(left)).map_err(|_| None)?;
+            }
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
                     let advice = "an empty line after the last field";
