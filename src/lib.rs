@@ -11,9 +11,13 @@
 //! Read in this order:
 //!
 //! 1. [`server`] takes connections and carries bytes; [`wire::http`] makes requests of them.
-//! 2. [`techniques::t1_refresh`] answers them. Part 2 is the same server.
+//! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers.
+//!    Part 2 is the same server.
 //! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
-//! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`], then [`techniques::t4_websocket`].
+//! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`]; then [`techniques::t4_conversation`]
+//!    reads, [`techniques::t4_broadcast`] writes, and [`techniques::t4_websocket`] joins them.
+//!
+//! To be believed at first: `date`, `form`, `html`, `json` in [`wire`], and [`log`].
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

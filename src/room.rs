@@ -101,8 +101,8 @@ struct State {
     /// Who waits in [`Room::wait_since`]: since when, and a ticket to tell two apart.
     waiting: BTreeSet<(Instant, u64)>,
     tickets: u64,
-    /// How far the broadcaster is, once there is one.
-    taken: Option<Position>,
+    /// What the broadcaster has delivered, once there is one.
+    delivered: Option<Position>,
 }
 
 /// The one chat of the server.
@@ -193,7 +193,7 @@ impl Room {
     pub fn wait_news(&self, from: Position, patience: Duration) {
         let mut state = self.lock();
         let behind = state.too_far();
-        state.taken = Some(from);
+        state.delivered = Some(from);
         if behind {
             self.news.notify_all();
         }
@@ -283,7 +283,7 @@ impl State {
     }
 
     fn too_far(&self) -> bool {
-        self.taken.is_some_and(|taken| self.behind(taken) >= BEHIND_EVENTS_MAX)
+        self.delivered.is_some_and(|taken| self.behind(taken) >= BEHIND_EVENTS_MAX)
     }
 
     fn change(&mut self, user: &str, joined: bool) {

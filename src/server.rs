@@ -38,7 +38,7 @@ pub const STACK_BYTES: usize = 128 * 1024;
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// ENFILE and EMFILE on Unix, WSAEMFILE on Windows: the process has all the sockets it may have.
+/// ENFILE and EMFILE on Unix, WSAEMFILE on Windows: there is no descriptor left for a socket.
 const NO_DESCRIPTOR: [i32; 3] = [23, 24, 10_024];
 
 impl Default for Limits {
@@ -53,7 +53,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves until the listener fails for good. Each connection holds a clone of `places` while it
+/// Serves, and never returns. Each connection holds a clone of `places` while it
 /// lasts, however it ends, a panic too: the count of clones is the count of connections.
 pub fn serve(
     listener: TcpListener,
@@ -61,11 +61,11 @@ pub fn serve(
     places: &Arc<()>,
     handler: Arc<Handler<Arc<TcpStream>>>,
 ) {
-    let others = Arc::strong_count(places);
+    let held_before = Arc::strong_count(places);
     let mut spare = None;
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
     for number in 1.. {
-        // Kept for the moment when there is no other descriptor: to say so, and not just hang.
+        // An open descriptor, given up when there is no other: to say so, and not just hang.
         spare = spare.or_else(|| listener.try_clone().ok());
         let mut accepted = listener.accept();
         let code = accepted.as_ref().err().and_then(io::Error::raw_os_error);
@@ -79,7 +79,7 @@ pub fn serve(
             continue;
         };
         let (place, handler) = (places.clone(), handler.clone());
-        let taken = Arc::strong_count(places) - others;
+        let taken = Arc::strong_count(places) - held_before;
         if taken > limits.connections_max + TURNED_AWAY_MAX {
             continue;
         }
@@ -109,7 +109,7 @@ struct Connection {
 type Stop = Option<Refusal>;
 
 impl Connection {
-    /// §1.7 One request after another, in the order they came (RFC 9112 §9.3), until somebody has
+    /// §1.7 One request after another, in the order they came (RFC 9112 §9.3.2), until somebody has
     /// had enough.
     fn run(mut self, full: bool, handler: &Handler<Arc<TcpStream>>) -> io::Result<()> {
         // Nagle's algorithm would hold a small write back until the last one is acknowledged.
@@ -158,6 +158,7 @@ impl Connection {
             buf.consume(used);
             Ok(Some(request))
         })?;
+        // The ? makes Some(refusal) of a refusal.
         let mut body = Body::of(&request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
@@ -192,7 +193,7 @@ impl Connection {
             }
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
-                    let advice = "an empty line after the last field";
+                    let advice = "all of it: to the empty line, or to the end of Content-Length";
                     return refuse(400, "the request ended in the middle", advice).map_err(Some);
                 }
                 Ok(0) => return Err(None),
@@ -245,7 +246,6 @@ impl Connection {
                 }
             }
         }
-        // A slow member of the chat holds the socket still; this ends it there too.
         self.socket.shutdown(Shutdown::Both)
     }
 }

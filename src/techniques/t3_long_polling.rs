@@ -46,7 +46,8 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Reply {
 }
 
 /// §3.6 Looks whether the client is still there. A thread asleep on a Condvar does not hear its
-/// socket close, so it wakes now and then to look: `peek` reads without taking.
+/// socket close, so it wakes now and then to look: `peek` reads without taking. (Behind a request
+/// that was sent ahead it cannot see the end; then only the hold ends the wait.)
 fn gone(socket: &TcpStream) -> bool {
     let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
     let gone = peeked.map_or_else(|e| e.kind() != ErrorKind::WouldBlock, |bytes| bytes == 0);

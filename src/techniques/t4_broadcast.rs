@@ -5,6 +5,8 @@
 //! the lock of its `outbox`: the broadcaster while it is `Live` (and the reader, for a pong), a
 //! catch-up otherwise. Whoever fails to write shuts the socket down, which ends the reader, and
 //! the reader takes the connection out of the room.
+//!
+//! Locks: `live` before `outbox`, never the other way.
 
 use super::{Chat, t4_conversation::write_frame};
 use crate::event;
@@ -22,7 +24,8 @@ use std::time::{Duration, Instant};
 pub const CATCH_UPS_MAX: usize = 1_000;
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
-/// Turns a reader that takes nothing into a short write at once, instead of a wait.
+/// Turns a reader that takes nothing into a short write at once, instead of a wait. The system
+/// rounds it up to a tick, 1 to 10 ms: the price of each reader that falls behind, paid once.
 const AT_ONCE: Duration = Duration::from_micros(1);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const STACK_BYTES: usize = 64 * 1024;
@@ -98,8 +101,8 @@ impl Hub {
                 heartbeat = Instant::now() + period;
             }
             let mut live = lock(&self.live);
-            live.at = batch.to;
             live.members.retain(|member| member.deliver(&batch));
+            live.at = batch.to;
         }
     }
 

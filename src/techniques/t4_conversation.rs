@@ -2,9 +2,9 @@
 
 use crate::event;
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::frame::{self, Opcode, Side, Violation};
+use crate::wire::frame::{self, Header, Opcode, Side, Violation};
 use crate::wire::message::{Assembler, Event, close_payload};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -60,9 +60,18 @@ pub fn converse(
     }
 }
 
-/// Writes a whole message in one write: header and payload in two would be two TCP segments.
+/// Writes a whole message: header and payload in one write, and no copy of the payload.
 pub fn write_frame(mut socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    frame::encode(&mut bytes, opcode, payload, None);
-    socket.write_all(&bytes)
+    let (mut header, length) = (Vec::new(), payload.len() as u64);
+    frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
+    let mut slices = &mut [IoSlice::new(&header), IoSlice::new(payload)][..];
+    while slices.iter().any(|slice| !slice.is_empty()) {
+        match socket.write_vectored(slices) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut slices, count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

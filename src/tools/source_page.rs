@@ -29,13 +29,13 @@ pub struct File {
 
 macro_rules! files {
     ($($part:literal: $($path:literal)+;)+) => {
-        [$($(File { part: $part, path: $path, text: include_str!(concat!("../../", $path)) }),+),+]
+        &[$($(File { part: $part, path: $path, text: include_str!(concat!("../../", $path)) }),+),+]
     };
 }
 
 /// Every file of the source, in the order to read them. Of a page, the script is the technique.
 #[rustfmt::skip]
-pub static FILES: [File; 29] = files! {
+pub static FILES: &[File] = files! {
     0: "src/lib.rs";
     1: "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs" "src/wire/http.rs"
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs"
@@ -208,7 +208,7 @@ pub struct Mark {
 /// Every mark, in the order of reading.
 pub fn marks() -> Vec<Mark> {
     let mut marks = Vec::new();
-    for file in &FILES {
+    for file in FILES {
         let lines: Vec<&str> = file.text.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             if let Some(name) = mark_of(line) {

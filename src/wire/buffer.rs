@@ -25,7 +25,8 @@ impl Buffer {
         self.start += count;
     }
 
-    /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is
+    /// Reads once; `Ok(0)` is the end of the stream. (A parser consumes or refuses before
+    /// BUFFER_BYTES_MAX are full.) A reader that fills all the space it is
     /// given is given twice as much next time.
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
         if self.end == self.bytes.len() {

@@ -8,7 +8,7 @@ use sha1_smol::Sha1;
 /// a cache or a mail server that happened to answer.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The only version there ever was. RFC 6455 §4.1
+/// The RFC's own; the numbers below it were drafts. RFC 6455 §4.1
 const VERSION: &str = "13";
 
 /// Whether a request asks for a WebSocket at all.

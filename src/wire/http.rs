@@ -25,14 +25,14 @@ const WRITE_BYTES_MAX: usize = 64 * 1024;
 const EMPTY_LINES_MAX: usize = 8;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able to come first");
 
-/// What this server implements; another method known to HTTP is 405, an unknown one 501.
+/// What this server implements. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
 pub const ALLOW: &str = "GET, HEAD, POST, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// The status code of the answer; the connection is closed after it.
+    /// The status of the answer. Sent as text it ends the connection, as JSON it does not.
     pub status: u16,
     /// What came, and what was expected.
     pub problem: String,
@@ -299,7 +299,7 @@ fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
     }
 }
 
-/// `host[:port]` by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
+/// `host[:port]` (the last colon, unless it is inside the brackets of an address) by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.rfind(':').filter(|&at| !text[at..].contains(']')) {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -550,7 +550,7 @@ pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Respon
     }
 }
 
-/// RFC 9110 §15, and 426, 431 from their own registries.
+/// RFC 9110 §15, and for 431 RFC 6585 §5.
 fn reason(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
