@@ -246,10 +246,11 @@ fn closed_stdout_and_stderr_do_not_keep_it_from_serving() {
     eventually("a free port", || {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
         let (out, err) = (writer.try_clone().unwrap(), writer);
         let mut command = rawchat(&["1", "--port", &port.to_string()]);
         let mut child = command.stdout(out).stderr(err).spawn().unwrap();
-        drop((command, reader));
+        drop(command);
         let mut serves = false;
         eventually("it serves, or it has ended", || {
             serves = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();

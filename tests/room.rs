@@ -8,8 +8,8 @@ use rawchat::room::{
     Position, Room,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn talk(room: &Room, times: u64, text: &str) {
     }
 }
 
-fn ids(messages: &[std::sync::Arc<Message>]) -> Vec<u64> {
+fn ids(messages: &[Arc<Message>]) -> Vec<u64> {
     messages.iter().map(|message| message.id).collect()
 }
 
@@ -120,23 +120,22 @@ fn a_thousand_wait_and_one_message_reaches_each_once() {
 #[test]
 fn a_message_between_the_check_and_the_wait_is_not_lost() {
     const ROUNDS: u64 = 20_000;
-    let (room, start) = (room(), Barrier::new(2));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut dice = Dice::new(1);
-            for round in 1..=ROUNDS {
-                start.wait();
-                (0..dice.below(400)).for_each(|_| std::hint::spin_loop());
-                assert_eq!(say(&room, "x"), round);
-            }
-        });
-        let mut dice = Dice::new(2);
+    let (room, start) = (lasting_room(), Arc::new(Barrier::new(2)));
+    let begin = start.clone();
+    thread::spawn(move || {
+        let mut dice = Dice::new(1);
         for round in 1..=ROUNDS {
-            start.wait();
+            begin.wait();
             (0..dice.below(400)).for_each(|_| std::hint::spin_loop());
-            assert_eq!(wait(&room, round - 1, DEADLINE), [round]);
+            assert_eq!(say(room, "x"), round);
         }
     });
+    let mut dice = Dice::new(2);
+    for round in 1..=ROUNDS {
+        start.wait();
+        (0..dice.below(400)).for_each(|_| std::hint::spin_loop());
+        assert_eq!(wait(room, round - 1, DEADLINE), [round]);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use rawchat::wire::handshake::accept_key;
 use rawchat::wire::json::Value;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::CloseFrame;
@@ -311,6 +312,34 @@ fn who_comes_back_with_its_last_id_gets_what_it_missed_and_then_the_rest() {
     for id in 1..=6 {
         assert_eq!((all.message().0, restarted.message().0), (id, id));
     }
+}
+
+/// Between its welcome and its place among the others no message is lost, and none comes twice.
+#[test]
+fn who_joins_in_the_middle_of_a_quarrel_misses_nothing_of_the_rest() {
+    let server = Server::start(4);
+    let (chat, quarrel) = (server.chat.clone(), Arc::new(()));
+    let goes_on = Arc::downgrade(&quarrel);
+    thread::spawn(move || {
+        while goes_on.strong_count() > 0 {
+            chat.room.say("Alice".into(), "no".into());
+        }
+    });
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..250 {
+                    let mut client = server.join("Visitor");
+                    let mut last = number(&client.hear_of("welcome"), "lastId");
+                    for _ in 0..30 {
+                        let (id, _) = client.message();
+                        assert_eq!(id, last + 1);
+                        last = id;
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]

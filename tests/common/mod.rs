@@ -341,11 +341,13 @@ impl Client {
 
     /// The next text of the type `kind`; others are passed over.
     pub fn hear_of(&mut self, kind: &str) -> Value {
+        let began = Instant::now();
         loop {
             let value = self.hear();
             if string(&value, "type") == kind {
                 return value;
             }
+            assert!(began.elapsed() < DEADLINE, "no {kind} within {DEADLINE:?}, but {value:?}");
         }
     }
 
@@ -365,7 +367,9 @@ impl Client {
 
     /// The close code and reason with which the server ends the conversation, and TCP after it.
     pub fn closed(&mut self) -> (u16, String) {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < DEADLINE, "no close frame within {DEADLINE:?}");
             if let (Opcode::Close, payload) = self.frame() {
                 self.ends();
                 let [high, low, reason @ ..] = &payload[..] else { return (1005, String::new()) };
