@@ -4,10 +4,10 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test browser tidy bench autobahn fuzz ci
+.PHONY: help run test browser tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
-	@awk -F ':.*# ' '/^[a-z]+:.*# / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: # serve one part: make run N=3
 	cargo run -- $(N)
@@ -28,6 +28,9 @@ tidy: # rustfmt and clippy have nothing to say
 
 bench: # how fast the pieces are
 	cargo bench --bench rawchat
+
+notes-accept: # confirm a note after reading it and its code: make notes-accept MARK=3.2, or MARK=all
+	NOTES_ACCEPT=$(MARK) cargo test --test notes the_notes_are_confirmed
 
 autobahn: # Autobahn|Testsuite against /echo; needs wstest or docker
 	tests/autobahn/run

@@ -29,7 +29,7 @@ for (const viewport of [WIDE, PHONE])
       const page = await open(server, `/source#${mark}`, { viewport });
       await eventually(async () => {
         const below = await gap(page, mark);
-        assert.ok(below >= 0 && below < 60, `§${mark} is ${below} px below the heading`);
+        assert.ok(below >= 0 && below < 80, `§${mark} is ${below} px below the heading`);
       });
       const head = page.locator(".part", { has: page.locator(`[id="${mark}"]`) }).locator("h2");
       assert.ok((await head.boundingBox()).y <= 1, "the name of the part is in sight");
