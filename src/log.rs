@@ -31,9 +31,11 @@ pub fn line(user: &str, what: Arguments, file: &str, line: u32, mark: &str) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time = &crate::wire::date::iso8601(now.as_millis() as u64)[11..23];
     let connection = CONNECTION.get();
-    // A name or a path may hold anything, and a terminal obeys control characters.
-    let what = what.to_string().replace(char::is_control, "\u{fffd}");
-    let user = user.replace(char::is_control, "\u{fffd}");
+    // A name or a path may hold anything, and a terminal obeys what it cannot print.
+    let unsafe_here =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let what = what.to_string().replace(unsafe_here, "\u{fffd}");
+    let user = user.replace(unsafe_here, "\u{fffd}");
     let mut stderr = std::io::stderr().lock();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (dim, end) = match !plain && stderr.is_terminal() {

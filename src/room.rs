@@ -145,7 +145,7 @@ impl Room {
         message
     }
 
-    /// §2.1 Everything that is kept after `id`: a poll, and a page, and the end of each wait.
+    /// Everything that is kept after `id`.
     pub fn since(&self, id: u64) -> Vec<Arc<Message>> {
         self.lock().since(id)
     }
@@ -273,6 +273,7 @@ impl State {
         self.newest - self.log.len() as u64
     }
 
+    /// §2.1 Everything that is kept after `id`: a poll, and a page, and the end of each wait.
     fn since(&self, id: u64) -> Vec<Arc<Message>> {
         let skip = self.known(id).saturating_sub(self.forgotten()) as usize;
         self.log.range(skip..).cloned().collect()

@@ -153,13 +153,12 @@ impl Connection {
         self.buf.shrink();
         // A pipelined request has begun already.
         let begun = !self.buf.data().is_empty();
-        let mut request = self.read_until(self.limits.head, begun, |buf| {
+        let (mut request, mut body) = self.read_until(self.limits.head, begun, |buf| {
             let Some((request, used)) = http::decode_head(buf.data())? else { return Ok(None) };
+            let body = Body::of(&request)?;
             buf.consume(used);
-            Ok(Some(request))
+            Ok(Some((request, body)))
         })?;
-        // The ? makes Some(refusal) of a refusal.
-        let mut body = Body::of(&request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
             (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| None)?;
@@ -210,7 +209,10 @@ impl Connection {
             503 => refusal.text().with("Retry-After", "5"),
             _ => refusal.text(),
         };
-        self.write(&response, None, false)?;
+        // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
+        let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
+        let request = Request { method, minor: 1, ..Request::default() };
+        self.write(&response, Some(&request), false)?;
         self.hang_up()
     }
 
@@ -246,6 +248,8 @@ impl Connection {
                 }
             }
         }
-        self.socket.shutdown(Shutdown::Both)
+        // Gone already, most likely.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        Ok(())
     }
 }

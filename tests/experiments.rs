@@ -249,18 +249,24 @@ impl Program {
 
     /// Waits until everything shown so far has come.
     fn has_said(&mut self) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, mut ended) = (Instant::now() + PATIENCE, false);
         loop {
             self.output.drain(..self.output.iter().take_while(|&&byte| byte == b'\n').count());
             let shown = self.expected.join("\n");
             let lines: Vec<&str> = shown.trim_matches('\n').lines().collect();
-            if let Some(used) = matched(&lines, &self.output) {
+            // Dots at the end of a line stand for all of the line.
+            let whole = |used| {
+                let open = shown.ends_with('…') && !self.output[..used].ends_with(b"\n");
+                ended || !open
+            };
+            if let Some(used) = matched(&lines, &self.output).filter(|used| whole(*used)) {
                 self.output.drain(..used);
                 self.expected.clear();
                 return Ok(());
             }
             match self.more(deadline) {
                 Ok(Some(())) => {}
+                Ok(None) if !ended => ended = true,
                 Ok(None) => return Err(self.differs("it has ended")),
                 Err(_) => return Err(self.differs(&format!("not within {PATIENCE:?}"))),
             }

@@ -144,9 +144,14 @@ fn a_reader_that_wakes_too_late_is_told_why_it_is_closed() {
     let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
     say_megabytes(&server, 32);
     (1..=16_000).for_each(|id| assert_eq!(bob.message().0, id));
+    let mut beyond = Client::over(slow.socket.try_clone().unwrap());
     let (last, close) = drain(slow);
     let (code, reason) = close.expect("a close frame");
     assert!((1..16_000).contains(&last));
+    // Who was told so speaks no more, and is here no more.
+    beyond.send(said("from beyond"));
+    assert_eq!(string(&bob.hear_of("user_left"), "username"), "Slow");
+    assert_eq!(server.chat.room.stats().newest, 16_000);
     assert!(code == 1008 && reason.contains("slow") && reason.contains("lastId"), "{reason}");
 }
 

@@ -301,6 +301,18 @@ fn head_is_get_without_the_content() {
     }
 }
 
+/// RFC 9110 §9.3.2
+#[test]
+fn a_head_that_is_refused_has_no_content() {
+    let server = Server::start(1);
+    for (status, fields) in [(400, ""), (413, "Host: x\r\nContent-Length: 70000\r\n")] {
+        let mut client = server.client();
+        client.send(format!("HEAD / HTTP/1.1\r\n{fields}\r\n"));
+        assert_eq!(client.response_head().status, status);
+        client.ends();
+    }
+}
+
 /// RFC 9112 §7.1: sizes in hexadecimal, extensions passed over, trailers read and not kept.
 #[test]
 fn a_body_may_come_in_chunks() {

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 pub const CATCH_UPS_MAX: usize = 1_000;
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
-/// Turns a reader that takes nothing into a short write at once, instead of a wait. The system
-/// rounds it up to a tick, 1 to 10 ms: the price of each reader that falls behind, paid once.
+/// Turns a full socket into a short write, not quite at once: the system rounds up to a tick, 1 to
+/// 10 ms. Affordable once a round; `write_at_once` costs a little each time and never waits.
 const AT_ONCE: Duration = Duration::from_micros(1);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const STACK_BYTES: usize = 64 * 1024;
@@ -54,7 +54,7 @@ pub struct Member {
 }
 
 /// Everything up to `seen` is written or `pending`; a `Live` member has nothing pending.
-struct Outbox {
+pub struct Outbox {
     writer: Writer,
     seen: Position,
     pending: Vec<u8>,
@@ -101,7 +101,12 @@ impl Hub {
                 heartbeat = Instant::now() + period;
             }
             let mut live = lock(&self.live);
-            live.members.retain(|member| member.deliver(&batch));
+            let mut hurry = false;
+            live.members.retain(|member| {
+                let stays = member.deliver(&batch, hurry);
+                hurry |= !stays;
+                stays
+            });
             live.at = batch.to;
         }
     }
@@ -141,32 +146,46 @@ impl Member {
     pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
-        let mut outbox = lock(&self.outbox);
-        self.write(&mut outbox, &bytes);
+        let mut outbox = self.still_open()?;
+        self.write(&mut outbox, &bytes, true);
         if opcode == Opcode::Close {
             outbox.writer = Writer::Closed;
         }
         Ok(())
     }
 
+    /// The outbox, or an error for a member that has been told to go: it is not heard any more.
+    pub fn still_open(&self) -> io::Result<MutexGuard<'_, Outbox>> {
+        let outbox = lock(&self.outbox);
+        match outbox.writer {
+            Writer::Closed => Err(ErrorKind::BrokenPipe.into()),
+            _ => Ok(outbox),
+        }
+    }
+
     /// Whether the member stays with the broadcaster.
-    fn deliver(self: &Arc<Self>, batch: &Batch) -> bool {
+    fn deliver(self: &Arc<Self>, batch: &Batch, hurry: bool) -> bool {
         let mut outbox = lock(&self.outbox);
         if outbox.writer == Writer::Live {
             let news = batch.after(outbox.seen);
             if outbox.seen.events() < batch.to.events() {
                 outbox.seen = batch.to;
             }
-            self.write(&mut outbox, news);
+            self.write(&mut outbox, news, hurry);
         }
         outbox.writer == Writer::Live
     }
 
     /// Writes what the socket takes at once and leaves the rest to a catch-up, or all of it if a
     /// catch-up has the socket already.
-    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8]) {
+    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8], hurry: bool) {
         let live = outbox.writer == Writer::Live;
-        let written = match if live { (&*self.socket).write(bytes) } else { Ok(0) } {
+        let written = match (live, hurry) {
+            (false, _) => Ok(0),
+            (true, true) => self.write_at_once(bytes),
+            (true, false) => (&*self.socket).write(bytes),
+        };
+        let written = match written {
             Ok(count) if count == bytes.len() => return,
             Ok(count) => count,
             Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => 0,
@@ -179,6 +198,15 @@ impl Member {
         } else if outbox.pending.len() > PENDING_BYTES_MAX {
             self.end("takes nothing and asks for more");
         }
+    }
+
+    /// Never waits for a reader who takes nothing, while a thousand others wait behind it. (Should
+    /// the reading thread come by at this moment, it finds nothing, and tries again.)
+    fn write_at_once(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_nonblocking(true)?;
+        let written = (&*self.socket).write(bytes);
+        self.socket.set_nonblocking(false)?;
+        written
     }
 
     fn spawn_catch_up(self: &Arc<Self>) -> Option<JoinHandle<()>> {
@@ -198,13 +226,15 @@ impl Member {
         spawned.ok()
     }
 
-    /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
     fn catch_up(self: &Arc<Self>) {
-        if let Err(error) = self.try_catch_up() {
-            self.end(&format!("could not catch up: {error}"));
+        match self.try_catch_up() {
+            Err(error) if timed_out(&error) => self.end("took nothing for too long"),
+            Err(error) => self.end(&error.to_string()),
+            Ok(()) => {}
         }
     }
 
+    /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
     fn try_catch_up(self: &Arc<Self>) -> io::Result<()> {
         self.socket.set_write_timeout(Some(self.hub.chat.timing.stall))?;
         loop {

@@ -46,6 +46,7 @@ pub fn converse(
             Ok(None) => match buf.fill(&mut socket) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
+                Err(error) if timed_out(&error) && heard.elapsed() < period => {}
                 Err(error) if timed_out(&error) => {
                     buf.shrink();
                     send(Opcode::Ping, b"")?;

@@ -6,7 +6,7 @@
 use super::t4_conversation::{converse, write_frame};
 use super::{Chat, Handler, Reply, t1_refresh, t4_broadcast::Hub};
 use crate::event;
-use crate::wire::http::{Request, Response};
+use crate::wire::http::{Request, Response, only};
 use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
 use std::net::TcpStream;
@@ -22,7 +22,10 @@ pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     let hub = Hub::start(chat);
     Arc::new(move |request, _socket| match request.path.as_str() {
         "/" if handshake::wanted(request) => enter_chat(&hub, request).unwrap_or_else(Reply::Http),
-        "/echo" => enter_echo(&hub.chat, request).unwrap_or_else(Reply::Http),
+        "/echo" if matches!(request.method.as_str(), "GET" | "HEAD") => {
+            enter_echo(&hub.chat, request).unwrap_or_else(Reply::Http)
+        }
+        "/echo" => Reply::Http(only("GET, HEAD, OPTIONS", request, &|| Response::new(204))),
         _ => Reply::Http(t1_refresh::answer(&hub.chat, request)),
     })
 }
@@ -51,6 +54,7 @@ fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, las
     let guest = hub.admit(socket.clone(), user, last);
     let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
     let hear = |opcode, payload: &[u8]| {
+        drop(guest.0.still_open()?);
         let answer = hear(&hub.chat, &guest.0.user, opcode, payload);
         match answer.unwrap_or_else(|problem| Some(error(&problem))) {
             Some(answer) => send(Opcode::Text, answer.as_bytes()),

@@ -13,7 +13,8 @@ const VERSION: &str = "13";
 
 /// Whether a request asks for a WebSocket at all.
 pub fn wanted(request: &Request) -> bool {
-    request.lists("Upgrade", "websocket")
+    // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
+    request.minor > 0 && request.lists("Upgrade", "websocket")
 }
 
 /// The `101` for this request, or the answer that says what is missing.

@@ -198,7 +198,7 @@ fn next_line<'a>(
         [b'\r' | b'\n', ..] => refuse(
             400,
             "a line ends in a bare CR or a bare LF, expected CR LF",
-            "nc -C, telnet, or curl telnet://: they send CR LF when you press Enter",
+            "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
         ),
         // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
         [0x16, ..] if *used + end == 0 => {
@@ -291,11 +291,14 @@ fn is_token(byte: u8) -> bool {
 
 /// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
 fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
+    const TRY: &str = "Host: 127.0.0.1:3000";
     let mut hosts = request.values("Host").skip(in_target);
     match (hosts.next(), hosts.next()) {
         (None, _) if request.minor == 0 => Ok(()),
         (Some(host), None) if is_host(host) => Ok(()),
-        found => refuse(400, format!("Host: {found:?}, expected one"), "Host: 127.0.0.1:3000"),
+        (None, _) => refuse(400, "no Host, expected one", TRY),
+        (Some(host), None) => refuse(400, format!("{host:?} is no host"), TRY),
+        _ => refuse(400, "more than one Host, expected one", TRY),
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// Arrays and objects inside one another; a parser that recurses needs a floor.
 pub const DEPTH_MAX: usize = 32;
+/// Values in one text: in memory each costs some ten times what it takes to write.
+pub const VALUES_MAX: usize = 50_000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -36,7 +38,7 @@ impl std::fmt::Display for Error {
 
 /// Parses a whole text as one value.
 pub fn parse(text: &str) -> Result<Value, Error> {
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser { text, at: 0, values: 0 };
     let value = parser.value(0)?;
     parser.space();
     match parser.at == text.len() {
@@ -70,6 +72,7 @@ pub fn quote(out: &mut String, text: &str) {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    values: usize,
 }
 
 impl Parser<'_> {
@@ -100,6 +103,10 @@ impl Parser<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Value, Error> {
         self.space();
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return self.fail("fewer values");
+        }
         match self.rest().first().copied() {
             Some(b'{' | b'[') if depth == DEPTH_MAX => {
                 self.fail("fewer brackets inside one another")
