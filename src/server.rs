@@ -133,6 +133,9 @@ impl Connection {
                     if !keep_alive {
                         return self.hang_up();
                     }
+                    // Others first: a client that polls has asked again by the time they are done,
+                    // and this thread need not be put to sleep and woken up.
+                    std::thread::yield_now();
                 }
                 Reply::Upgrade(response, take_over) => {
                     self.write(&response, Some(&request), true)?;
