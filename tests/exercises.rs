@@ -2,7 +2,7 @@
 //! test that the exercise names fails there, and of its file no other that is not listed below.
 //!
 //! A patch that does not apply any more is made anew, in a clean tree, by
-//! `patch -p1 -F3 < $P && git diff -U1 src public > $P && git apply -R $P`.
+//! `patch -p1 -F3 --no-backup-if-mismatch < $P && git diff -U1 src public > $P && git apply -R $P`.
 //! The copies share their place and their target folder, so only the crate itself is built again.
 
 use std::collections::BTreeSet;
