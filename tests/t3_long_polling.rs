@@ -130,12 +130,12 @@ fn stats_tell_how_many_wait_and_since_when() {
     let mut carol = park(&server, 0);
     eventually("a wait of 20 ms", || {
         let stats = server.get("/stats").json();
-        assert_eq!(number(&stats, "waitingClients"), 2);
         let oldest = number(&stats, "oldestWaitingTime");
         // A millisecond either way is lost to rounding; a glance does not begin it anew.
         let waited = since.elapsed().as_millis() as u64;
         assert!(oldest <= waited + 1_000);
-        oldest >= 40
+        // For the moment of a glance at its socket a reader is not counted.
+        number(&stats, "waitingClients") == 2 && oldest >= 40
     });
     server.post("Alice", "hi");
     bob.response();
