@@ -11,6 +11,7 @@ use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::thread;
 
 /// The longest message of the chat; a longer one is closed with 1009.
 pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
@@ -34,8 +35,9 @@ fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {
     let period = chat.timing.heartbeat;
     let echo = move |socket: Arc<TcpStream>, early| {
         let send = |opcode, payload: &[u8]| write_frame(&socket, opcode, payload);
-        // What is heard is sent.
-        let _ = converse(&socket, early, ECHO_BYTES_MAX, period, send, send);
+        // What is heard is sent. Then others first, as after an answer in HTTP.
+        let hear = |opcode, payload: &[u8]| send(opcode, payload).map(|()| thread::yield_now());
+        let _ = converse(&socket, early, ECHO_BYTES_MAX, period, send, hear);
     };
     Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(echo)))
 }
