@@ -96,7 +96,11 @@ export async function say(page, text) {
 /** The texts this page shows, in order, without the notes about who came and left. */
 export const texts = (page) => page.locator("#messages li:not(.note) p").allTextContents();
 
-export const sees = (page, text) => page.locator("#messages p").getByText(text, { exact: true }).first().waitFor();
+/** Waits for a message, and for the style of the page it stands in: part 1 brings a new page with each. */
+export async function sees(page, text) {
+  await page.locator("#messages p").getByText(text, { exact: true }).first().waitFor();
+  await page.waitForLoadState();
+}
 
 export const isNow = (page, state) => page.locator(`#status[data-state="${state}"]`).waitFor();
 
