@@ -36,6 +36,8 @@ pub fn line(user: &str, what: Arguments, file: &str, line: u32, mark: &str) {
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let what = what.to_string().replace(unsafe_here, "\u{fffd}");
     let user = user.replace(unsafe_here, "\u{fffd}");
+    // Behind `/source#` this is an address, on Windows too.
+    let file = file.replace('\\', "/");
     let mut stderr = std::io::stderr().lock();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let (dim, end) = match !plain && stderr.is_terminal() {

@@ -207,7 +207,6 @@ impl Connection {
     }
 
     fn refuse(&self, refusal: Refusal) -> io::Result<()> {
-        event!("§1.2", "-", "refused: {} {}", refusal.status, refusal.problem);
         let response = match refusal.status {
             503 => refusal.text().with("Retry-After", "5"),
             _ => refusal.text(),
@@ -224,8 +223,8 @@ impl Connection {
         let size = response.write(&mut &*self.socket, request, on, now.as_secs())?;
         if let Some(Request { method, path, query, .. }) = request {
             let mark = if query.is_empty() { "" } else { "?" };
-            let status = response.status;
-            event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out");
+            let (status, why) = (response.status, response.why());
+            event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out{why}");
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The README's experiments are carried out, with the very tools they name, against a real server,
-//! and what comes back is compared with what the README shows.
+//! The experiments of the README and of the notes are carried out, with the very tools they name,
+//! against a real server, and what comes back is compared with what is shown.
 //!
 //! A transcript is a block tagged `console`:
 //!
@@ -13,6 +13,10 @@
 //! Date: …                 `…` is any run of characters; alone, any number of lines
 //! ```
 //! Blank lines before and after what comes back do not count.
+//!
+//! In a note the server of its part runs already, what follows happens in terminal 2, and the file
+//! `handshake` is what the block that makes it has made. (Blocks tagged `js` are for a browser:
+//! `tests/browser/notes.test.js`.)
 
 #![cfg(unix)]
 
@@ -33,24 +37,27 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What comes back comes within this: a long poll is held for 30 s.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What comes back comes within this: a silent WebSocket is closed after 60 s.
+const PATIENCE: Duration = Duration::from_secs(120);
 const READMES: [&str; 2] = ["README.md", "README.uk.md"];
+const NOTES: [&str; 2] = ["public/notes/en.md", "public/notes/uk.md"];
+const EXERCISES: [&str; 2] = ["tests/exercises/README.md", "tests/exercises/README.uk.md"];
+const LECTURES: [&str; 2] = ["public/notes/lecture.en.md", "public/notes/lecture.uk.md"];
 /// A command may start so many long polls.
 const WAITING_MAX: usize = 100;
 const PORT: &str = "3000";
 const TOOLS: [&str; 6] = ["bash", "curl", "telnet", "nc", "openssl", "xxd"];
 
 #[test]
-fn every_experiment_gives_what_the_readme_shows() {
+fn every_experiment_gives_what_is_shown() {
     let experiments = experiments();
     let missing = missing_tools();
-    assert!(experiments.len() >= 20, "{} experiments", experiments.len());
+    assert!(experiments.len() >= 50, "{} experiments", experiments.len());
     for part in 1..=4 {
         let command = format!("$ cargo run -- {part}\n");
         assert!(experiments.keys().any(|text| text.starts_with(&command)), "none in part {part}");
     }
-    // Side by side, because one of them waits for half a minute.
+    // Side by side, because one of them waits for a minute.
     let threads: Vec<_> = experiments
         .into_iter()
         .filter_map(|(text, place)| {
@@ -79,7 +86,39 @@ fn experiments() -> BTreeMap<String, String> {
             }
         }
     }
+    for file in NOTES {
+        let notes = read(file);
+        let blocks: Vec<Block> =
+            blocks(&notes).into_iter().filter(|b| b.tag == "console").collect();
+        let made = "> handshake\n";
+        let maker = blocks.iter().find_map(|block| Some(block.text.split_once(made)?.0));
+        let maker = format!("{}{made}", maker.expect("a block makes the file handshake"));
+        for Block { line, text, .. } in blocks {
+            let above = notes.lines().take(line).filter_map(|line| line.strip_prefix("## §"));
+            let part = above.last().and_then(|mark| mark.chars().next()).unwrap();
+            let first =
+                if text.contains("handshake") && !text.contains(made) { &*maker } else { "" };
+            let text = format!("$ cargo run -- {part}\n# terminal 2\n{first}{text}");
+            experiments.entry(text).or_insert(format!("{file}:{line}"));
+        }
+    }
     experiments
+}
+
+#[test]
+fn what_is_to_be_typed_stands_in_blocks_that_are_carried_out() {
+    for file in NOTES {
+        for Block { tag, line, .. } in blocks(&read(file)) {
+            assert!(["console", "js"].contains(&&*tag), "{file}:{line}: a block tagged {tag:?}");
+        }
+    }
+    for file in LECTURES {
+        assert_eq!(
+            blocks(&read(file)),
+            [],
+            "{file}: the lecture names experiments by their numbers"
+        );
+    }
 }
 
 /// The tools a transcript asks for.
@@ -167,6 +206,7 @@ impl Desk {
                 self.terminal(now)?.hears(typed)?;
             } else if line == "^C" {
                 self.terminal(now)?.has_said()?;
+                self.settle();
                 self.terminals.remove(&now);
             } else {
                 self.terminal(now)?.expected.push(line.to_string());
@@ -232,7 +272,8 @@ impl Program {
     fn more(&mut self, deadline: Instant) -> Result<Option<()>, RecvTimeoutError> {
         match self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(chunk) => {
-                self.output.extend(chunk.into_iter().filter(|&byte| byte != b'\r'));
+                let chunks = [chunk].into_iter().chain(self.chunks.try_iter());
+                self.output.extend(chunks.flatten().filter(|&byte| byte != b'\r'));
                 Ok(Some(()))
             }
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -331,10 +372,12 @@ fn matched(lines: &[&str], output: &[u8]) -> Option<usize> {
     let next = output.iter().position(|&byte| byte == b'\n').map_or(output.len(), |at| at + 1);
     match lines {
         [] => Some(0),
-        ["…", rest @ ..] => matched(rest, output).or_else(|| match next {
-            0 => None,
-            _ => matched(lines, &output[next..]).map(|used| used + next),
-        }),
+        ["…", rest @ ..] => {
+            let ends = output.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            let starts = [0].into_iter().chain(ends.map(|(at, _)| at + 1));
+            let mut starts = starts.chain((!output.ends_with(b"\n")).then_some(output.len()));
+            starts.find_map(|at| matched(rest, &output[at..]).map(|used| used + at))
+        }
         [line, rest @ ..] => {
             let fits = fits(line.trim_end(), output[..next].trim_ascii_end());
             fits.then(|| matched(rest, &output[next..]).map(|used| used + next)).flatten()
@@ -458,6 +501,54 @@ fn the_readme_names_only_files_targets_and_headings_that_are_there() {
             assert!(makefile.contains(&format!("\n{target}:")), "{readme}: make {target}");
         }
     }
+}
+
+#[test]
+fn every_test_that_a_text_names_is_there() {
+    let mut named = 0;
+    for file in READMES.into_iter().chain(NOTES).chain(LECTURES).chain(EXERCISES) {
+        for command in read(file).split("cargo test --test ").skip(1) {
+            let mut words = command.split('`').next().unwrap().split(' ');
+            let tests = read(&format!("tests/{}.rs", words.next().unwrap()));
+            let start = words.next().unwrap_or_default();
+            assert!(
+                tests.contains(&format!("\nfn {start}")),
+                "{file}: no test begins with {start}"
+            );
+            named += 1;
+        }
+    }
+    assert!(named >= 6, "this test looks at nothing");
+}
+
+#[test]
+fn the_lecture_keeps_the_time_of_the_readme_and_names_its_experiments() {
+    let mut named = Vec::new();
+    for (readme, lecture) in READMES.into_iter().zip(LECTURES) {
+        let (readme, lecture) = (read(readme), read(lecture));
+        let minutes = |text: &str| text.contains('–').then(|| text.to_string());
+        let first = |line: &str, start| minutes(line.strip_prefix(start)?.split(' ').next()?);
+        let plan: Vec<String> = lecture.lines().filter_map(|line| first(line, "## ")).collect();
+        let table: Vec<String> = readme.lines().filter_map(|line| first(line, "| ")).collect();
+        assert_eq!(plan, table);
+        let words: Vec<&str> = lecture.split_whitespace().collect();
+        let numbers = words.windows(2).filter_map(|pair| {
+            let word = pair[0].to_lowercase();
+            let number = pair[1].trim_matches(|c: char| !c.is_ascii_digit());
+            let experiment = ["experiment", "дослід"].contains(&&*word);
+            number.parse::<u8>().ok().filter(|_| experiment)
+        });
+        let numbers: Vec<u8> = numbers.collect();
+        for number in &numbers {
+            let heading = ["**", "**Experiment ", "**Дослід "]
+                .iter()
+                .any(|start| readme.contains(&format!("\n{start}{number}: ")));
+            assert!(heading, "there is no experiment {number}");
+        }
+        assert!(numbers.len() >= 8, "this test looks at nothing");
+        named.push(numbers);
+    }
+    assert_eq!(named[0], named[1]);
 }
 
 #[test]

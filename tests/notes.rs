@@ -59,7 +59,8 @@ fn each_mark_has_a_note_in_both_languages_and_each_note_a_mark() {
 fn both_languages_show_the_same_code_and_cite_the_same_sections() {
     let [uk, en] = LANGUAGES.map(|language| read(&notes_file(language)));
     let [uk, en] = [Book::of(&uk), Book::of(&en)];
-    assert_eq!(uk.parts.len(), en.parts.len());
+    let parts = FILES.last().unwrap().part + 1;
+    assert_eq!([uk.parts.len(), en.parts.len()], [parts, parts]);
     for (one, other) in uk.notes.iter().zip(&en.notes) {
         assert_eq!(one.mark, other.mark, "the order of the notes");
         assert_eq!(fences(one.body), fences(other.body), "§{}", one.mark);
@@ -284,7 +285,7 @@ fn every_link_leads_somewhere() {
 #[test]
 fn no_number_of_a_mark_in_a_text_is_left_without_a_link() {
     for (target, page) in all_pages() {
-        let prose = page.split("<pre class=\"code\"").enumerate().map(|(at, piece)| match at {
+        let prose = page.split("<pre").enumerate().map(|(at, piece)| match at {
             0 => piece,
             _ => piece.split_once("</pre>").unwrap().1,
         });
@@ -318,6 +319,17 @@ fn pages_obey_their_own_policy() {
         }
         let language = if target.ends_with("uk") { "uk" } else { "en" };
         assert!(page.contains(&format!("<html lang=\"{language}\">")), "{target}");
+    }
+}
+
+#[test]
+fn each_line_has_an_address_as_the_log_prints_it() {
+    let ids = ids(&page("/source"));
+    for file in FILES.iter().filter(|file| file.part < 6 && file.path.ends_with(".rs")) {
+        for number in 1..=read(file.path).lines().count() {
+            let address = format!("{}:{number}", file.path);
+            assert!(ids.contains(&address), "{address}");
+        }
     }
 }
 

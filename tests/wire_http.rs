@@ -285,7 +285,7 @@ fn a_request_has_exactly_one_host() {
     }
     for host in [
         "", " ", "a,b", "a b", "u@a", "a/b", "http://a", "a:b", "a:1:2", "a:123456", "[]", "[1]",
-        "[::1", "::1", "[::1]a", "[::z]", ":80", "a?b", "a#b", "Оля",
+        "[::1", "::1", "[::1]a", "[::z]", ":80", "a?b", "a#b", "Оля", "a%zz", "a%2",
     ] {
         check([(hosted(&format!("Host: {host}\r\n")), 400)]);
     }

@@ -145,10 +145,10 @@ fn of_members_with_one_name_the_last_one_counts() {
 }
 
 #[test]
-fn a_string_goes_out_with_nothing_that_would_end_it() {
+fn a_string_goes_out_with_nothing_that_would_end_it_or_command_a_terminal() {
     let mut out = "> ".to_string();
-    json::quote(&mut out, "Їжак \"\\/\n\t\r\0\u{1f}\u{7f}\u{2028}😀");
-    assert_eq!(out, "> \"Їжак \\\"\\\\/\\n\\t\\u000d\\u0000\\u001f\u{7f}\u{2028}😀\"");
+    json::quote(&mut out, "Їжак \"\\/\n\t\r\0\u{1f}\u{7f}\u{9b}\u{2028}😀");
+    assert_eq!(out, "> \"Їжак \\\"\\\\/\\n\\t\\u000d\\u0000\\u001f\\u007f\\u009b\u{2028}😀\"");
 }
 
 // ---- Forms and queries: URL Standard §5

@@ -28,6 +28,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Reply {
         Ok(last_id) => last_id.unwrap_or(0),
         Err(refusal) => return Reply::Http(refusal.json()),
     };
+    event!("§3.5", "-", "asks for what comes after {last_id}");
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());

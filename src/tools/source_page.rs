@@ -147,7 +147,8 @@ fn rows(out: &mut String, file: &File, marks: &[Mark], book: &Book, links: &Link
             let under = marks.iter().any(|mark| mark.lines.contains(&at));
             let class = if under { " class=\"under\"" } else { "" };
             let line = coloured(line, links);
-            *out += &format!("<span data-n=\"{}\"{class}>{line}\n</span>", at + 1);
+            let place = format!("data-n=\"{0}\" id=\"{1}:{0}\"", at + 1, file.path);
+            *out += &format!("<span {place}{class}>{line}\n</span>");
         }
         *out += "</pre>\n";
         *out += if mark.is_some() { "</section>\n" } else { "</div>\n" };
@@ -283,10 +284,11 @@ impl Note<'_> {
 }
 
 impl<'a> Book<'a> {
-    /// Takes apart `# Part`, `## §3.2 Title`, `<!-- stamp -->`, text.
+    /// Takes apart `# Part` (behind an empty line: a transcript has `# terminal 3`),
+    /// `## §3.2 Title`, `<!-- stamp -->`, text.
     pub fn of(text: &'a str) -> Book<'a> {
         let mut book = Book { parts: Vec::new(), notes: Vec::new() };
-        for part in text.split("\n# ").skip(1) {
+        for part in text.split("\n\n# ").skip(1) {
             let mut notes = part.split("\n## §");
             let head = notes.next().unwrap_or_default();
             let (title, intro) = head.split_once('\n').unwrap_or((head, ""));

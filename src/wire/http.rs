@@ -260,14 +260,19 @@ fn target_of<'a>(
         _ => (None, "no path"),
     };
     let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
-    let escaped = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     match path {
         "" => Ok((host, "/".into(), query.into())),
-        _ if path.starts_with('/') && path.split('%').skip(1).all(escaped) => {
+        _ if path.starts_with('/') && well_escaped(path) => {
             Ok((host, form::decode(path), query.into()))
         }
         _ => refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages"),
     }
+}
+
+/// Behind each `%` two hexadecimal digits. RFC 3986 §2.1
+fn well_escaped(text: &str) -> bool {
+    let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
+    text.split('%').skip(1).all(|rest| digits(rest) == 2)
 }
 
 /// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
@@ -302,7 +307,7 @@ fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
     }
 }
 
-/// `host[:port]` (the last colon, unless it is inside the brackets of an address) by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
+/// `host[:port]` by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.rfind(':').filter(|&at| !text[at..].contains(']')) {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -310,7 +315,7 @@ fn is_host(text: &str) -> bool {
     };
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let name = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b);
-    let named = !host.is_empty() && host.bytes().all(name);
+    let named = !host.is_empty() && host.bytes().all(name) && well_escaped(host);
     let numbered = address.is_some_and(|text| {
         text.contains(':') && text.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
     });
@@ -501,6 +506,15 @@ impl Response {
             }
         }
         out.write_all(&bytes).map(|()| head + self.length())
+    }
+
+    /// What a log says of a refusal: `: ` and the first line of the content.
+    pub fn why(&self) -> String {
+        let content = String::from_utf8_lossy(&self.body);
+        match content.lines().next().filter(|_| self.status >= 400) {
+            Some(line) => format!(": {line}"),
+            None => String::new(),
+        }
     }
 
     fn length(&self) -> usize {

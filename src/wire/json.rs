@@ -62,7 +62,7 @@ pub fn quote(out: &mut String, text: &str) {
             '"' | '\\' => out.extend(['\\', character]),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", character as u32)),
+            _ if character.is_control() => out.push_str(&format!("\\u{:04x}", character as u32)),
             _ => out.push(character),
         }
     }
