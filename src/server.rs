@@ -2,7 +2,7 @@
 //!
 //! Knows no technique: it is handed a handler. A thread a connection costs some 12 KiB of memory
 //! and reads from top to bottom; servers for millions put the connections in a table and ask the
-//! system which of them is ready (epoll), which is faster and reads from inside to outside.
+//! system which of them is ready (epoll), which is faster and reads inside out.
 
 use crate::event;
 use crate::wire::buffer::{Buffer, timed_out};
@@ -116,8 +116,7 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            let problem = "all places are taken".to_string();
-            return self.refuse(Refusal { status: 503, problem, advice: "again in a while" });
+            return self.refuse(Refusal::new(503, "all places are taken", "again in a while"));
         }
         loop {
             let request = match self.read_request() {
@@ -213,7 +212,7 @@ impl Connection {
         };
         // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
         let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
-        let request = Request { method, minor: 1, ..Request::default() };
+        let request = Request { method, path: "(unread)".into(), minor: 1, ..Request::default() };
         self.write(&response, Some(&request), false)?;
         self.hang_up()
     }
@@ -223,7 +222,7 @@ impl Connection {
         let size = response.write(&mut &*self.socket, request, on, now.as_secs())?;
         if let Some(Request { method, path, query, .. }) = request {
             let mark = if query.is_empty() { "" } else { "?" };
-            let (status, why) = (response.status, response.why());
+            let Response { status, why, .. } = response;
             event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out{why}");
         }
         Ok(())

@@ -44,7 +44,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Response {
         "*" => only("OPTIONS", request, &|| Response::new(204)),
         other => {
             let problem = format!("there is no {other:?} in part {}", chat.technique.number);
-            Refusal { status: 404, problem, advice: "/messages" }.json()
+            Refusal::new(404, problem, "/messages").json()
         }
     }
 }

@@ -120,7 +120,7 @@ impl Hub {
         last: Option<u64>,
     ) -> Guest {
         let welcome = self.chat.room.join(&user, last);
-        event!("§4.10", &user, "joins, {} connections", welcome.connections);
+        event!("§4.10", &user, "joins, connections: {}", welcome.connections);
         let (seen, pending) = (welcome.from, greeting(&welcome));
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });

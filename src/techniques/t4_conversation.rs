@@ -22,6 +22,7 @@ pub fn converse(
     socket.set_read_timeout(Some(period))?;
     let mut assembler = Assembler::new(Side::Client, bytes_max);
     let mut heard = Instant::now();
+    let ping_at = period..2 * period;
     loop {
         match assembler.take(&mut buf) {
             Ok(Some(event)) => {
@@ -39,14 +40,15 @@ pub fn converse(
             }
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
             // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not.
-            Ok(None) if heard.elapsed() >= 2 * period => {
+            Ok(None) if heard.elapsed() >= ping_at.end => {
                 event!("§4.9", "-", "silent for two periods, dropped");
                 return send(Opcode::Close, &close_payload(1008, "no pong for two heartbeats"));
             }
             Ok(None) => match buf.fill(&mut socket) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if timed_out(&error) && heard.elapsed() < period => {}
+                // Too early for a ping, or too late: nobody could answer it any more.
+                Err(error) if timed_out(&error) && !ping_at.contains(&heard.elapsed()) => {}
                 Err(error) if timed_out(&error) => {
                     buf.shrink();
                     send(Opcode::Ping, b"")?;

@@ -92,7 +92,8 @@ pub fn listen(options: &Options) -> Result<(TcpListener, String), String> {
     let address = address.ok_or(format!("--host {host}: no such address"))?;
     let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => format!(
-            "port {port} is taken; this one is free: rawchat {} --port {}",
+            "port {port} is taken; this one is free: {} {} --port {}",
+            std::env::args().next().unwrap_or("rawchat".into()),
             part.number,
             free_port_after(address)
         ),

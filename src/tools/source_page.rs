@@ -74,7 +74,11 @@ fn lecture(request: &Request) -> Response {
     let links = Links { page: "/source", marks: &names };
     let order = markdown::render(if ukrainian { LECTURE_UK } else { LECTURE_EN }, &links);
     let mut terms = String::new();
-    for [uk, en, in_ukrainian, in_english] in glossary() {
+    let mut rows: Vec<[&str; 4]> = glossary().collect();
+    if !ukrainian {
+        rows.sort_by_key(|[_, en, ..]| *en);
+    }
+    for [uk, en, in_ukrainian, in_english] in rows {
         let (uk, en) = ((uk, "uk", in_ukrainian), (en, "en", in_english));
         let ((term, lang, explained), (other, other_lang, _)) =
             if ukrainian { (uk, en) } else { (en, uk) };
@@ -86,7 +90,8 @@ fn lecture(request: &Request) -> Response {
     html::page(LECTURE_HTML, request, &[("lecture", &order), ("glossary", &terms)])
 }
 
-/// The rows of the glossary: Ukrainian, English, and what it is in each.
+/// The rows of the glossary, in the order of the Ukrainian alphabet: Ukrainian, English, and what
+/// it is in each.
 pub fn glossary() -> impl Iterator<Item = [&'static str; 4]> {
     let rows = GLOSSARY.lines().filter(|line| line.starts_with("| ")).skip(1);
     rows.filter_map(|row| {

@@ -22,12 +22,6 @@ pub fn wanted(request: &Request) -> bool {
 pub fn answer(request: &Request) -> Result<Response, Response> {
     const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     request.check_origin().map_err(|refusal| refusal.text())?;
-    let fail = |status, problem: &str, advice| {
-        let response = Refusal { status, problem: problem.into(), advice }.text();
-        // RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
-        let response = response.with("Upgrade", "websocket");
-        Err(response.with("Sec-WebSocket-Version", VERSION))
-    };
     if request.method != "GET" || request.minor == 0 {
         return fail(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");
     }
@@ -46,6 +40,13 @@ pub fn answer(request: &Request) -> Result<Response, Response> {
         }
         _ => fail(400, &format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), KEY),
     }
+}
+
+/// A refusal that says what would do. RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
+#[track_caller]
+fn fail(status: u16, problem: &str, advice: &'static str) -> Result<Response, Response> {
+    let response = Refusal::new(status, problem, advice).text().with("Upgrade", "websocket");
+    Err(response.with("Sec-WebSocket-Version", VERSION))
 }
 
 /// `dGhlIHNhbXBsZSBub25jZQ==` becomes `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. It proves nothing about the

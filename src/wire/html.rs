@@ -44,7 +44,7 @@ fn nonce() -> String {
 }
 
 /// Escapes text for HTML content and for attributes in double quotes.
-/// `<img onerror=…>` typed by a person is then five words on the page, not an image.
+/// `<img onerror=…>` typed by a person is then just words on the page, not an image.
 pub fn escape(text: &str) -> String {
     // `&` first: those of the others are ours.
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

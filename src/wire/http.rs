@@ -5,6 +5,7 @@
 use super::{buffer::Buffer, date, form, json};
 
 use std::io::{self, Write};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// A longer request line is 414.
@@ -32,37 +33,51 @@ const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELE
 /// A request that will not be served: the status it costs, and what its author can learn from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// The status of the answer. Sent as text it ends the connection, as JSON it does not.
     pub status: u16,
     /// What came, and what was expected.
     pub problem: String,
     /// A line that would have worked.
     pub advice: &'static str,
+    /// The line of the source that refused.
+    pub place: &'static Location<'static>,
 }
 
 impl Refusal {
-    /// Plain text, for a person at a terminal: the request was no good HTTP.
+    #[track_caller]
+    pub fn new(status: u16, problem: impl Into<String>, advice: &'static str) -> Refusal {
+        Refusal { status, problem: problem.into(), advice, place: Location::caller() }
+    }
+
+    /// Plain text, for a person at a terminal: this was no good HTTP, or no good handshake.
     pub fn text(&self) -> Response {
-        let Refusal { status, problem, advice } = self;
+        let Refusal { status, problem, advice, .. } = self;
         let body = format!("{status}: {problem}\n     try: {advice}\n");
-        Response::new(*status).body("text/plain; charset=utf-8", body)
+        self.explained(Response::new(*status).body("text/plain; charset=utf-8", body))
     }
 
     /// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
     /// that cannot be.
     pub fn json(&self) -> Response {
         let (problem, advice) = (json::quoted(&self.problem), json::quoted(self.advice));
-        Response::json(self.status, format!(r#"{{"error":{problem},"try":{advice}}}"#))
+        let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
+        self.explained(Response::json(self.status, body))
+    }
+
+    fn explained(&self, response: Response) -> Response {
+        let problem = self.problem.lines().next().unwrap_or_default();
+        let (file, line) = (self.place.file(), self.place.line());
+        Response { why: format!(": {problem} ({file}:{line})"), ..response }
     }
 }
 
 /// For [`Refusal`] as an error: `refuse(400, "what came", "what would work")`.
+#[track_caller]
 pub fn refuse<T>(
     status: u16,
     problem: impl Into<String>,
     advice: &'static str,
 ) -> Result<T, Refusal> {
-    Err(Refusal { status, problem: problem.into(), advice })
+    Err(Refusal::new(status, problem, advice))
 }
 
 /// A request; its body is empty until [`Body`] has taken it.
@@ -186,8 +201,12 @@ fn next_line<'a>(
     let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
     let end = rest.iter().position(odd).unwrap_or(rest.len());
     if end > bytes_max {
-        let problem = format!("a line or a head longer than {bytes_max} bytes");
-        return refuse(status, problem, "GET /messages HTTP/1.1");
+        let (what, limit) = match status {
+            414 => ("a request line", REQUEST_LINE_BYTES_MAX),
+            431 => ("a head", HEAD_BYTES_MAX),
+            _ => ("the line before a chunk", CHUNK_LINE_BYTES_MAX),
+        };
+        return refuse(status, format!("{what} of over {limit} bytes"), "a shorter one");
     }
     match &rest[end..] {
         [] | [b'\r'] => Ok(None),
@@ -448,11 +467,14 @@ pub struct Response {
     /// The items of a JSON array, which others hold as well: for a slow reader of sixteen
     /// megabytes we keep a list of pointers, not another sixteen megabytes.
     pub array: Option<Vec<Arc<str>>>,
+    /// For the log, of a refusal: why, and which line of the source said so.
+    pub why: String,
 }
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        Response { status, fields: Vec::new(), body: Vec::new(), array: None }
+        let (fields, body, why) = (Vec::new(), Vec::new(), String::new());
+        Response { status, fields, body, array: None, why }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
@@ -508,15 +530,6 @@ impl Response {
         out.write_all(&bytes).map(|()| head + self.length())
     }
 
-    /// What a log says of a refusal: `: ` and the first line of the content.
-    pub fn why(&self) -> String {
-        let content = String::from_utf8_lossy(&self.body);
-        match content.lines().next().filter(|_| self.status >= 400) {
-            Some(line) => format!(": {line}"),
-            None => String::new(),
-        }
-    }
-
     fn length(&self) -> usize {
         let items = self.array.iter().flatten().map(|item| item.len() + 1).sum::<usize>();
         match &self.array {
@@ -562,7 +575,7 @@ pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Respon
         _ if allow.split(", ").any(|allowed| allowed == method) => respond(),
         _ => {
             let problem = format!("{method} is not for {}", request.path);
-            Refusal { status: 405, problem, advice: allow }.json().with("Allow", allow)
+            Refusal::new(405, problem, allow).json().with("Allow", allow)
         }
     }
 }
