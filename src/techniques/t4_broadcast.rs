@@ -74,6 +74,8 @@ impl Hub {
     /// Opens the chat and starts its broadcaster.
     pub fn start(chat: Arc<Chat>) -> Arc<Hub> {
         let hub = Arc::new(Hub { chat, live: Mutex::default(), catch_ups: Arc::default() });
+        // From here on the room keeps what is not delivered, though no thread may have begun yet.
+        hub.chat.room.wait_news(Position::default(), Duration::ZERO);
         let broadcaster = hub.clone();
         let round = AssertUnwindSafe(move || broadcaster.broadcast());
         // A panic is printed, and the next round begins where the last one was.
