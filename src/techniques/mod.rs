@@ -8,7 +8,7 @@ pub mod t4_broadcast;
 pub mod t4_conversation;
 pub mod t4_websocket;
 
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::wire::{date, http, json};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -77,6 +77,11 @@ const HOLD: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 const _: () = assert!(HOLD.as_secs() < PROXY_IDLE.as_secs(), "the server must give up first");
 const _: () = assert!(HEARTBEAT.as_secs() < PROXY_IDLE.as_secs(), "the server must speak first");
+
+/// The longest message, each of its characters written as `\u0000`.
+const JSON_BYTES_MAX: usize = 6 * (t1_refresh::USER_CHARS_MAX + t1_refresh::TEXT_CHARS_MAX + 20);
+const UNTAKEN_BYTES_MAX: usize = room::BEHIND_EVENTS_MAX as usize * JSON_BYTES_MAX;
+const _: () = assert!(UNTAKEN_BYTES_MAX < room::LOG_BYTES_MAX, "nothing untaken is forgotten");
 
 impl Default for Timing {
     fn default() -> Timing {

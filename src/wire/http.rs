@@ -65,7 +65,7 @@ impl Refusal {
 
     fn explained(&self, response: Response) -> Response {
         let problem = self.problem.lines().next().unwrap_or_default();
-        let (file, line) = (self.place.file(), self.place.line());
+        let (file, line) = (self.place.file().replace('\\', "/"), self.place.line());
         Response { why: format!(": {problem} ({file}:{line})"), ..response }
     }
 }
