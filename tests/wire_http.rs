@@ -452,6 +452,24 @@ fn a_chunk_line_and_the_trailers_are_bounded_too() {
 }
 
 #[test]
+fn a_refusal_names_the_limit_that_was_passed_and_the_line_of_the_source_that_refused() {
+    let long = |count| "x".repeat(count);
+    for (bytes, status, limit) in [
+        (format!("GET /{}", long(REQUEST_LINE_BYTES_MAX)), 414, REQUEST_LINE_BYTES_MAX),
+        (get(&format!("a: b\r\nX: {}", long(HEAD_BYTES_MAX))), 431, HEAD_BYTES_MAX),
+        (post_chunks(&format!("1;{}", long(CHUNK_LINE_BYTES_MAX))), 400, CHUNK_LINE_BYTES_MAX),
+    ] {
+        let refusal = take(bytes.as_bytes()).unwrap_err();
+        assert_eq!(refusal.status, status);
+        assert!(refusal.problem.contains(&format!(" {limit} bytes")), "{}", refusal.problem);
+    }
+    let here = line!() + 1;
+    let refusal = refuse::<()>(400, "no\nreason", "none").unwrap_err();
+    assert_eq!(refusal.text().why, format!(": no (tests/wire_http.rs:{here})"));
+    assert_eq!(refusal.json().why, refusal.text().why);
+}
+
+#[test]
 fn a_few_empty_lines_before_a_request_are_forgiven() {
     let after = |count| "\r\n".repeat(count) + &get("");
     check([(after(1), WHOLE), (after(8), WHOLE), (after(9), 400)]);
