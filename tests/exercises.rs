@@ -222,7 +222,7 @@ impl Desk {
         copy_tree(root(), &desk.copy);
         let common = desk.copy.join("tests/common/mod.rs");
         let patient = fs::read_to_string(&common).unwrap();
-        let hasty = patient.replace("DEADLINE: Duration = Duration::from_secs(20);", DEADLINE);
+        let hasty = patient.replace("DEADLINE: Duration = Duration::from_secs(60);", DEADLINE);
         assert_ne!(patient, hasty, "there is another DEADLINE");
         fs::write(common, hasty).unwrap();
         desk.borrow_dependencies();

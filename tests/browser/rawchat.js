@@ -9,7 +9,7 @@ import readline from "node:readline";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 const here = import.meta.dirname;
 const target = process.env.CARGO_TARGET_DIR ?? path.join(here, "../../target");
 const binary = process.env.RAWCHAT ?? path.join(target, "debug/rawchat");
