@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// No test of a broken tree runs longer.
@@ -340,20 +342,18 @@ impl Desk {
         // A test of ours may itself be run by a test runner, of which this one must not know.
         command.env("RUST_BACKTRACE", "0").env_remove("NODE_TEST_CONTEXT");
         let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            if Instant::now() > deadline {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                let said = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
-                return Err(format!("does not end:\n{said}"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        Ok((status.success(), String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned()))
+        let (id, (sender, ended)) = (child.id().to_string(), mpsc::channel());
+        thread::spawn(move || sender.send(child.wait().unwrap()));
+        let status = ended.recv_timeout(PATIENCE);
+        if status.is_err() {
+            Command::new("kill").args(["-KILL", &id]).status().unwrap();
+            ended.recv().unwrap();
+        }
+        let said = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+        match status {
+            Ok(status) => Ok((status.success(), said)),
+            Err(_) => Err(format!("does not end:\n{said}")),
+        }
     }
 }
 

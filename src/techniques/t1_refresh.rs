@@ -5,7 +5,7 @@
 use super::{Chat, Handler, Reply};
 use crate::event;
 use crate::room::Message;
-use crate::wire::http::{Refusal, Request, Response, only, refuse};
+use crate::wire::http::{ALLOW, READ, Refusal, Request, Response, is_number, other_method, refuse};
 use crate::wire::{date, form, html, json};
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
 
 /// The API that all four parts share.
 pub fn answer(chat: &Chat, request: &Request) -> Response {
-    let read = |respond: &dyn Fn() -> Response| only("GET, HEAD, OPTIONS", request, respond);
+    let read = |respond: &dyn Fn() -> _| other_method(READ, request).unwrap_or_else(respond);
     let file = |kind, text: &str| read(&|| Response::new(200).body(kind, text));
     match request.path.as_str() {
         "/" => read(&|| page(chat, request).unwrap_or_else(|refusal| refusal.json())),
-        "/messages" => only("GET, HEAD, POST, OPTIONS", request, &|| {
+        "/messages" => other_method(ALLOW, request).unwrap_or_else(|| {
             let answer = match request.method.as_str() {
                 "POST" => post(chat, request),
                 _ => last_id(request).map(|id| array(&chat.room.since(id.unwrap_or(0)))),
@@ -41,7 +41,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Response {
         "/chat.css" => file("text/css; charset=utf-8", CSS),
         "/chat.js" => file("text/javascript; charset=utf-8", JS),
         "/icon.svg" => file("image/svg+xml", ICON),
-        "*" => only("OPTIONS", request, &|| Response::new(204)),
+        "*" => other_method("OPTIONS", request).unwrap_or_else(|| Response::new(204)),
         other => {
             let problem = format!("there is no {other:?} in part {}", chat.technique.number);
             Refusal::new(404, problem, "/messages").json()
@@ -58,9 +58,7 @@ pub fn array(messages: &[Arc<Message>]) -> Response {
 pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
     match request.query("lastId") {
         None => Ok(None),
-        Some(id) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => {
-            Ok(Some(id.parse().unwrap_or(u64::MAX)))
-        }
+        Some(id) if is_number(&id) => Ok(Some(id.parse().unwrap_or(u64::MAX))),
         Some(id) => refuse(400, format!("lastId is {id:?}, expected a number"), "?lastId=7"),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Chat, Handler, Reply, t1_refresh};
 use crate::event;
-use crate::wire::http::{Request, Response, only};
+use crate::wire::http::{READ, Request, Response, other_method};
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use std::time::Instant;
 
 /// Part 1's server, and `/subscribe`.
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    Arc::new(move |request, socket| match (request.path.as_str(), request.method.as_str()) {
-        ("/subscribe", "GET" | "HEAD") => subscribe(&chat, request, socket),
-        ("/subscribe", _) => {
-            Reply::Http(only("GET, HEAD, OPTIONS", request, &|| Response::new(204)))
-        }
+    Arc::new(move |request, socket| match request.path.as_str() {
+        "/subscribe" => match other_method(READ, request) {
+            None => subscribe(&chat, request, socket),
+            Some(answer) => Reply::Http(answer),
+        },
         _ => Reply::Http(t1_refresh::answer(&chat, request)),
     })
 }

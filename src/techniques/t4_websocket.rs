@@ -6,7 +6,7 @@
 use super::t4_conversation::{converse, write_frame};
 use super::{Chat, Handler, Reply, t1_refresh, t4_broadcast::Hub};
 use crate::event;
-use crate::wire::http::{Request, Response, only};
+use crate::wire::http::{READ, Request, Response, other_method};
 use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
 use std::net::TcpStream;
@@ -23,10 +23,10 @@ pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     let hub = Hub::start(chat);
     Arc::new(move |request, _socket| match request.path.as_str() {
         "/" if handshake::wanted(request) => enter_chat(&hub, request).unwrap_or_else(Reply::Http),
-        "/echo" if matches!(request.method.as_str(), "GET" | "HEAD") => {
-            enter_echo(&hub.chat, request).unwrap_or_else(Reply::Http)
-        }
-        "/echo" => Reply::Http(only("GET, HEAD, OPTIONS", request, &|| Response::new(204))),
+        "/echo" => match other_method(READ, request) {
+            None => enter_echo(&hub.chat, request).unwrap_or_else(Reply::Http),
+            Some(answer) => Reply::Http(answer),
+        },
         _ => Reply::Http(t1_refresh::answer(&hub.chat, request)),
     })
 }

@@ -3,7 +3,7 @@
 
 use crate::tools::markdown::{self, Links};
 use crate::wire::html::{self, escape};
-use crate::wire::http::{Handler, Reply, Request, Response, only};
+use crate::wire::http::{Handler, READ, Reply, Request, Response, other_method};
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::ops::Range;
@@ -66,7 +66,7 @@ fn answer(request: &Request) -> Option<Response> {
         "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
         _ => return None,
     };
-    Some(only("GET, HEAD, OPTIONS", request, &|| respond(request)))
+    Some(other_method(READ, request).unwrap_or_else(|| respond(request)))
 }
 
 fn lecture(request: &Request) -> Response {

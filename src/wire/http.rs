@@ -28,6 +28,8 @@ const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able
 
 /// What this server implements. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
 pub const ALLOW: &str = "GET, HEAD, POST, OPTIONS";
+/// What can be done with a resource that is only read.
+pub const READ: &str = "GET, HEAD, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
@@ -435,7 +437,8 @@ impl Body {
     }
 }
 
-fn is_number(text: &str) -> bool {
+/// Digits, and nothing but digits.
+pub fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -567,15 +570,16 @@ impl Response {
     }
 }
 
-/// Answers if the method is one of `allow`; tells which are, if not. RFC 9110 §9.3.7, §15.5.6
-pub fn only(allow: &'static str, request: &Request, respond: &dyn Fn() -> Response) -> Response {
+/// The answer to a method that is none of `allow`, and to OPTIONS: it tells which are. `None`: go
+/// on. RFC 9110 §9.3.7, §15.5.6
+pub fn other_method(allow: &'static str, request: &Request) -> Option<Response> {
     let method = request.method.as_str();
     match method {
-        "OPTIONS" => Response::new(204).with("Allow", allow),
-        _ if allow.split(", ").any(|allowed| allowed == method) => respond(),
+        "OPTIONS" => Some(Response::new(204).with("Allow", allow)),
+        _ if allow.split(", ").any(|allowed| allowed == method) => None,
         _ => {
             let problem = format!("{method} is not for {}", request.path);
-            Refusal::new(405, problem, allow).json().with("Allow", allow)
+            Some(Refusal::new(405, problem, allow).json().with("Allow", allow))
         }
     }
 }
