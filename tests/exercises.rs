@@ -377,7 +377,9 @@ fn names(folder: &Path) -> Vec<String> {
 /// All but what is hidden, built or fetched; and not the exercises, which would be done again there.
 fn copy_tree(from: &Path, to: &Path) {
     let built = from.join("CACHEDIR.TAG").exists();
-    if built || from.ends_with("node_modules") || from.ends_with("tests/exercises") {
+    // Nor the place where the copy is made, should a target directory have no such tag.
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).starts_with(from) && from != root();
+    if built || own || from.ends_with("node_modules") || from.ends_with("tests/exercises") {
         return;
     }
     fs::create_dir_all(to).unwrap();

@@ -242,7 +242,12 @@ impl Client {
         self.buf.drain(..self.start);
         self.start = 0;
         let mut chunk = [0; 64 * 1024];
-        let count = self.socket.read(&mut chunk)?;
+        let count = loop {
+            match self.socket.read(&mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.buf.extend_from_slice(&chunk[..count]);
         Ok(count)
     }
