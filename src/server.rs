@@ -128,7 +128,7 @@ impl Connection {
             match handler(&request, &self.socket) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.write(&response, Some(&request), keep_alive)?;
+                    self.write(&response, &request, keep_alive)?;
                     if !keep_alive {
                         return self.hang_up();
                     }
@@ -137,7 +137,7 @@ impl Connection {
                     std::thread::yield_now();
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.write(&response, Some(&request), true)?;
+                    self.write(&response, &request, true)?;
                     drop(request);
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
@@ -213,18 +213,17 @@ impl Connection {
         // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
         let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
         let request = Request { method, path: "(unread)".into(), minor: 1, ..Request::default() };
-        self.write(&response, Some(&request), false)?;
+        self.write(&response, &request, false)?;
         self.hang_up()
     }
 
-    fn write(&self, response: &Response, request: Option<&Request>, on: bool) -> io::Result<()> {
+    fn write(&self, response: &Response, request: &Request, keep_alive: bool) -> io::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let size = response.write(&mut &*self.socket, request, on, now.as_secs())?;
-        if let Some(Request { method, path, query, .. }) = request {
-            let mark = if query.is_empty() { "" } else { "?" };
-            let Response { status, why, .. } = response;
-            event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out{why}");
-        }
+        let size = response.write(&mut &*self.socket, request, keep_alive, now.as_secs())?;
+        let Request { method, path, query, .. } = request;
+        let mark = if query.is_empty() { "" } else { "?" };
+        let Response { status, why, .. } = response;
+        event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out{why}");
         Ok(())
     }
 

@@ -548,7 +548,7 @@ fn a_host_in_the_target_is_the_host() {
 
 // ---- Responses
 
-fn encode(response: &Response, request: Option<&Request>, keep_alive: bool) -> String {
+fn encode(response: &Response, request: &Request, keep_alive: bool) -> String {
     let mut bytes = Vec::new();
     let size = response.write(&mut bytes, request, keep_alive, 1_795_342_530).unwrap();
     assert_eq!(size, bytes.len());
@@ -566,14 +566,14 @@ fn a_response_is_one_piece_with_its_date_and_length_and_is_never_cached() {
                     Cache-Control: no-store\r\n\
                     \r\n\
                     []";
-    assert_eq!(encode(&response, Some(&request(&get(""))), true), expected);
+    assert_eq!(encode(&response, &request(&get("")), true), expected);
 }
 
 /// RFC 9110 §8.6
 #[test]
 fn no_content_no_length() {
     for status in [101, 204, 304, 200, 201, 303, 400, 503] {
-        let bytes = encode(&Response::new(status), None, true);
+        let bytes = encode(&Response::new(status), &request(&get("")), true);
         let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
         assert_eq!(head.contains("Content-Length: 0"), ![101, 204, 304].contains(&status));
         assert_eq!(
@@ -588,24 +588,25 @@ fn no_content_no_length() {
 fn head_is_answered_like_get_without_the_content() {
     let mut request = request(&get(""));
     let response = Response::new(200).body("text/plain", "hello");
-    let get = encode(&response, Some(&request), true);
+    let get = encode(&response, &request, true);
     request.method = "HEAD".into();
-    assert_eq!(encode(&response, Some(&request), true) + "hello", get);
+    assert_eq!(encode(&response, &request, true) + "hello", get);
 }
 
 /// RFC 9110 §7.8
 #[test]
 fn a_response_says_once_what_becomes_of_the_connection() {
     let old = request("GET / HTTP/1.0\r\n\r\n");
+    let new = request(&get(""));
     let upgrade = |status| Response::new(status).with("Upgrade", "websocket");
     for (response, request, keep_alive, expected) in [
-        (Response::new(200), None, true, &[][..]),
-        (Response::new(200), None, false, &["Connection: close"]),
-        (Response::new(200), Some(&old), true, &["Connection: keep-alive"]),
-        (Response::new(200), Some(&old), false, &["Connection: close"]),
-        (upgrade(101), None, true, &["Connection: Upgrade"]),
-        (upgrade(426), None, true, &["Connection: Upgrade"]),
-        (upgrade(426), None, false, &["Connection: Upgrade, close"]),
+        (Response::new(200), &new, true, &[][..]),
+        (Response::new(200), &new, false, &["Connection: close"]),
+        (Response::new(200), &old, true, &["Connection: keep-alive"]),
+        (Response::new(200), &old, false, &["Connection: close"]),
+        (upgrade(101), &new, true, &["Connection: Upgrade"]),
+        (upgrade(426), &new, true, &["Connection: Upgrade"]),
+        (upgrade(426), &new, false, &["Connection: Upgrade, close"]),
     ] {
         let bytes = encode(&response, request, keep_alive);
         let found = bytes.lines().filter(|line| line.starts_with("Connection"));
@@ -621,7 +622,8 @@ fn every_status_has_its_words_and_httparse_reads_the_response() {
         503, 505,
     ];
     for status in statuses {
-        let bytes = encode(&Response::new(status).with("X-Name", "value"), None, false);
+        let response = Response::new(status).with("X-Name", "value");
+        let bytes = encode(&response, &request(&get("")), false);
         let mut fields = [httparse::EMPTY_HEADER; 8];
         let mut parsed = httparse::Response::new(&mut fields);
         assert!(parsed.parse(bytes.as_bytes()).unwrap().is_complete());

@@ -505,14 +505,14 @@ impl Response {
     pub fn write(
         &self,
         out: &mut impl Write,
-        request: Option<&Request>,
+        request: &Request,
         keep_alive: bool,
         now_s: u64,
     ) -> io::Result<usize> {
         let mut bytes = self.head(request, keep_alive, now_s).into_bytes();
         let head = bytes.len();
         // RFC 9110 §9.3.2: HEAD is GET without the content.
-        if request.is_some_and(|request| request.method == "HEAD") {
+        if request.method == "HEAD" {
             return out.write_all(&bytes).map(|()| head);
         }
         match &self.array {
@@ -541,7 +541,7 @@ impl Response {
         }
     }
 
-    fn head(&self, request: Option<&Request>, keep_alive: bool, now_s: u64) -> String {
+    fn head(&self, request: &Request, keep_alive: bool, now_s: u64) -> String {
         let status = self.status;
         let size = HEAD_BYTES_USUAL + self.length().min(WRITE_BYTES_MAX);
         let mut head = String::with_capacity(size);
@@ -563,7 +563,7 @@ impl Response {
             (true, true) => field("Connection", "Upgrade"),
             (true, false) => field("Connection", "Upgrade, close"),
             (false, false) => field("Connection", "close"),
-            _ if request.is_some_and(|r| r.minor == 0) => field("Connection", "keep-alive"),
+            _ if request.minor == 0 => field("Connection", "keep-alive"),
             _ => {}
         }
         head + "\r\n"
