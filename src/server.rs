@@ -116,13 +116,14 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            return self.refuse(Refusal::new(503, "all places are taken", "again in a while"));
+            let refusal = Refusal::new(503, "all places are taken", "again in a while");
+            return self.refuse(refusal.text().with("Retry-After", "5"));
         }
         loop {
             let request = match self.read_request() {
                 Ok(request) => request,
                 Err(None) => return Ok(()),
-                Err(Some(refusal)) => return self.refuse(refusal),
+                Err(Some(refusal)) => return self.refuse(refusal.text()),
             };
             let keep_alive = request.keeps_alive();
             match handler(&request, &self.socket) {
@@ -142,6 +143,8 @@ impl Connection {
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
                     take_over(self.socket.clone(), std::mem::take(&mut self.buf));
+                    // Whoever took over has set a timeout of its own.
+                    self.timeout = None;
                     return self.hang_up();
                 }
             }
@@ -205,11 +208,7 @@ impl Connection {
         }
     }
 
-    fn refuse(&self, refusal: Refusal) -> io::Result<()> {
-        let response = match refusal.status {
-            503 => refusal.text().with("Retry-After", "5"),
-            _ => refusal.text(),
-        };
+    fn refuse(&mut self, response: Response) -> io::Result<()> {
         // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
         let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
         let request = Request { method, path: "(unread)".into(), minor: 1, ..Request::default() };
@@ -230,24 +229,16 @@ impl Connection {
     /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,
     /// and an RST may overtake the answer and wipe it out on the other side. So: say that nothing
     /// more will come, read on for a while, then close. RFC 9112 §9.6
-    fn hang_up(&self) -> io::Result<()> {
+    fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
-        let deadline = Instant::now() + self.limits.linger;
-        let (mut bytes, mut scrap) = (0, Buffer::default());
-        while bytes < LINGER_BYTES_MAX {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            self.socket.set_read_timeout(Some(left))?;
-            match scrap.fill(&mut &*self.socket) {
-                Ok(0) | Err(_) => break,
-                Ok(count) => {
-                    scrap.consume(count);
-                    bytes += count;
-                }
-            }
-        }
+        let mut bytes = 0;
+        // However it ends, it is over.
+        let _ = self.read_until(self.limits.linger, true, |buf| {
+            let count = buf.data().len();
+            buf.consume(count);
+            bytes += count;
+            Ok((bytes >= LINGER_BYTES_MAX).then_some(()))
+        });
         // Gone already, most likely.
         let _ = self.socket.shutdown(Shutdown::Both);
         Ok(())
