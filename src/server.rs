@@ -126,7 +126,7 @@ impl Connection {
                 Err(Some(refusal)) => return self.refuse(refusal.text()),
             };
             let keep_alive = request.keeps_alive();
-            match handler(&request, &self.socket) {
+            match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
                     self.write(&response, &request, keep_alive)?;

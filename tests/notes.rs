@@ -193,7 +193,7 @@ fn no_file_of_the_source_is_forgotten() {
 
 /// One server for all tests: `/source` and `/lecture` beside a handler that answers 418.
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
-    let handler = source_page::beside(Arc::new(|_, _| Reply::Http(Response::new(418))));
+    let handler = source_page::beside(Arc::new(|_, _| Ok(Reply::Http(Response::new(418)))));
     serve(common::patient(), Arc::new(()), handler)
 });
 

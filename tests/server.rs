@@ -540,7 +540,7 @@ fn a_panic_in_a_handler_ends_that_connection_alone_and_gives_its_place_back() {
     let places = Arc::new(());
     let handler = |request: &rawchat::wire::http::Request, _: &_| match request.path.as_str() {
         "/panic" => panic!("as the test asked"),
-        path => Reply::Http(Response::json(200, format!("{path:?}"))),
+        path => Ok(Reply::Http(Response::json(200, format!("{path:?}")))),
     };
     let address = serve(patient(), places.clone(), Arc::new(handler));
     let mut other = Client::connect(address);
@@ -560,7 +560,7 @@ fn a_panic_in_a_handler_ends_that_connection_alone_and_gives_its_place_back() {
 fn a_response_of_some_megabytes_arrives_whole_at_a_slow_reader() {
     let body: String = (0..500_000).map(|number| format!("{number:07} ")).collect();
     let expected = body.clone();
-    let handler = move |_: &_, _: &_| Reply::Http(Response::json(200, body.clone()));
+    let handler = move |_: &_, _: &_| Ok(Reply::Http(Response::json(200, body.clone())));
     let limits = Limits { idle: AGES, ..patient() };
     let address = serve(limits, Arc::new(()), Arc::new(handler));
     let mut client = Client::connect(address);

@@ -466,7 +466,7 @@ fn a_refusal_names_the_limit_that_was_passed_and_the_line_of_the_source_that_ref
     let here = line!() + 1;
     let refusal = refuse::<()>(400, "no\nreason", "none").unwrap_err();
     assert_eq!(refusal.text().why, format!(": no (tests/wire_http.rs:{here})"));
-    assert_eq!(refusal.json().why, refusal.text().why);
+    assert_eq!(Response::from(refusal.clone()).why, refusal.text().why);
 }
 
 #[test]
@@ -641,7 +641,7 @@ fn a_refusal_says_what_came_and_what_to_try() {
         (text.status, &*text.body),
         (400, &b"400: \"x\" is no number\n     try: ?lastId=7\n"[..])
     );
-    let json: serde_json::Value = serde_json::from_slice(&refusal.json().body).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&Response::from(refusal).body).unwrap();
     assert_eq!(json, serde_json::json!({"error": "\"x\" is no number", "try": "?lastId=7"}));
     let told = decode_head(b"GARBAGE\r\n").unwrap_err().problem;
     assert!(told.contains("1 word") && told.contains("3") && told.contains("GARBAGE"), "{told}");

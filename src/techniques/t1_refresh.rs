@@ -5,7 +5,7 @@
 use super::{Chat, Handler, Reply};
 use crate::event;
 use crate::room::Message;
-use crate::wire::http::{ALLOW, READ, Refusal, Request, Response, is_number, other_method, refuse};
+use crate::wire::http::{ALLOW, READ, Refusal, Request, Response, is_number, only, refuse};
 use crate::wire::{date, form, html, json};
 use std::sync::Arc;
 
@@ -21,32 +21,36 @@ const ICON: &str = include_str!("../../public/icon.svg");
 
 /// Parts 1 and 2 have no need of the socket.
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    Arc::new(move |request, _socket| Reply::Http(answer(&chat, request)))
+    Arc::new(move |request, _socket| answer(&chat, request).map(Reply::Http))
 }
 
 /// The API that all four parts share.
-pub fn answer(chat: &Chat, request: &Request) -> Response {
-    let read = |respond: &dyn Fn() -> _| other_method(READ, request).unwrap_or_else(respond);
-    let file = |kind, text: &str| read(&|| Response::new(200).body(kind, text));
+pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
     match request.path.as_str() {
-        "/" => read(&|| page(chat, request).unwrap_or_else(|refusal| refusal.json())),
-        "/messages" => other_method(ALLOW, request).unwrap_or_else(|| {
-            let answer = match request.method.as_str() {
-                "POST" => post(chat, request),
-                _ => last_id(request).map(|id| array(&chat.room.since(id.unwrap_or(0)))),
-            };
-            answer.unwrap_or_else(|refusal| refusal.json())
-        }),
-        "/stats" => read(&|| stats(chat)),
-        "/chat.css" => file("text/css; charset=utf-8", CSS),
-        "/chat.js" => file("text/javascript; charset=utf-8", JS),
-        "/icon.svg" => file("image/svg+xml", ICON),
-        "*" => other_method("OPTIONS", request).unwrap_or_else(|| Response::new(204)),
+        "/" => page(chat, request),
+        "/messages" if request.method == "POST" => post(chat, request),
+        "/messages" => messages(chat, request),
+        "/stats" => stats(chat, request),
+        "/chat.css" => file(request, "text/css; charset=utf-8", CSS),
+        "/chat.js" => file(request, "text/javascript; charset=utf-8", JS),
+        "/icon.svg" => file(request, "image/svg+xml", ICON),
+        // No other method has this target. RFC 9112 §3.2
+        "*" => Ok(Response::new(204).with("Allow", "OPTIONS")),
         other => {
             let problem = format!("there is no {other:?} in part {}", chat.technique.number);
-            Refusal::new(404, problem, "/messages").json()
+            Err(Refusal::new(404, problem, "/messages").into())
         }
     }
+}
+
+fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    only(ALLOW, request)?;
+    Ok(array(&chat.room.since(last_id(request)?.unwrap_or(0))))
+}
+
+fn file(request: &Request, kind: &'static str, text: &str) -> Result<Response, Response> {
+    only(READ, request)?;
+    Ok(Response::new(200).body(kind, text))
 }
 
 /// `[…]`, each message as the room keeps it.
@@ -65,7 +69,7 @@ pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
 
 /// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for
 /// the page again and does not send the message again. RFC 9110 §15.4.4
-fn post(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
+fn post(chat: &Chat, request: &Request) -> Result<Response, Response> {
     request.check_origin()?;
     let (user, text) = posted(request)?;
     let message = chat.room.say(name(user)?, text_of(&text)?);
@@ -131,7 +135,8 @@ fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
 
 /// The technique's page, with the name of who asks for it. The messages are written into it where
 /// it has a place for them: that is part 1.
-fn page(chat: &Chat, request: &Request) -> Result<Response, Refusal> {
+fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    only(READ, request)?;
     let user = name(request.query("user"))?;
     let mut messages = chat.room.since(0);
     let older = messages.len().saturating_sub(PAGE_MESSAGES_MAX);
@@ -148,24 +153,23 @@ fn item(message: &Message) -> String {
     format!("<li data-id=\"{id}\"><b>{user}</b> {time}<p>{text}</p></li>\n")
 }
 
-fn stats(chat: &Chat) -> Response {
+fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    only(READ, request)?;
     let stats = chat.room.stats();
     let clients = stats.here.iter().map(|(user, count)| {
         format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
     });
-    Response::json(
-        200,
-        format!(
-            "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
-             \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"serverUptime\":{}}}",
-            stats.newest,
-            stats.kept,
-            Arc::strong_count(&chat.places) - 1,
-            stats.waiting,
-            stats.oldest_wait.as_millis(),
-            stats.connections,
-            clients.collect::<Vec<_>>().join(","),
-            chat.started.elapsed().as_secs(),
-        ),
-    )
+    let body = format!(
+        "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
+         \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"serverUptime\":{}}}",
+        stats.newest,
+        stats.kept,
+        Arc::strong_count(&chat.places) - 1,
+        stats.waiting,
+        stats.oldest_wait.as_millis(),
+        stats.connections,
+        clients.collect::<Vec<_>>().join(","),
+        chat.started.elapsed().as_secs(),
+    );
+    Ok(Response::json(200, body))
 }

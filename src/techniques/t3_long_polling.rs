@@ -4,7 +4,7 @@
 
 use super::{Chat, Handler, Reply, t1_refresh};
 use crate::event;
-use crate::wire::http::{READ, Request, Response, other_method};
+use crate::wire::http::{READ, Request, Response, only};
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -13,35 +13,30 @@ use std::time::Instant;
 /// Part 1's server, and `/subscribe`.
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     Arc::new(move |request, socket| match request.path.as_str() {
-        "/subscribe" => match other_method(READ, request) {
-            None => subscribe(&chat, request, socket),
-            Some(answer) => Reply::Http(answer),
-        },
-        _ => Reply::Http(t1_refresh::answer(&chat, request)),
+        "/subscribe" => subscribe(&chat, request, socket),
+        _ => t1_refresh::answer(&chat, request).map(Reply::Http),
     })
 }
 
 /// §3.5 Answers when there is something to answer with, and with 204 when there was nothing for
 /// so long that a proxy on the way might hang up. The client asks again at once. RFC 6202 §2
-fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Reply {
-    let last_id = match t1_refresh::last_id(request) {
-        Ok(last_id) => last_id.unwrap_or(0),
-        Err(refusal) => return Reply::Http(refusal.json()),
-    };
+fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply, Response> {
+    only(READ, request)?;
+    let last_id = t1_refresh::last_id(request)?.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {last_id}");
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());
         let news = chat.room.wait_since(last_id, began, left.min(chat.timing.glance));
         if !news.is_empty() {
-            return Reply::Http(t1_refresh::array(&news));
+            return Ok(Reply::Http(t1_refresh::array(&news)));
         }
         if left.is_zero() {
-            return Reply::Http(Response::new(204));
+            return Ok(Reply::Http(Response::new(204)));
         }
         if gone(socket) {
             event!("§3.6", "-", "gone while it waited for what comes after {last_id}");
-            return Reply::Gone;
+            return Ok(Reply::Gone);
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::t4_conversation::{converse, write_frame};
 use super::{Chat, Handler, Reply, t1_refresh, t4_broadcast::Hub};
 use crate::event;
-use crate::wire::http::{READ, Request, Response, other_method};
+use crate::wire::http::{READ, Request, Response, only};
 use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
 use std::net::TcpStream;
@@ -22,16 +22,14 @@ pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     let hub = Hub::start(chat);
     Arc::new(move |request, _socket| match request.path.as_str() {
-        "/" if handshake::wanted(request) => enter_chat(&hub, request).unwrap_or_else(Reply::Http),
-        "/echo" => match other_method(READ, request) {
-            None => enter_echo(&hub.chat, request).unwrap_or_else(Reply::Http),
-            Some(answer) => Reply::Http(answer),
-        },
-        _ => Reply::Http(t1_refresh::answer(&hub.chat, request)),
+        "/" if handshake::wanted(request) => enter_chat(&hub, request),
+        "/echo" => enter_echo(&hub.chat, request),
+        _ => t1_refresh::answer(&hub.chat, request).map(Reply::Http),
     })
 }
 
 fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {
+    only(READ, request)?;
     let period = chat.timing.heartbeat;
     let echo = move |socket: Arc<TcpStream>, early| {
         let send = |opcode, payload: &[u8]| write_frame(&socket, opcode, payload);
@@ -43,8 +41,8 @@ fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {
 }
 
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
-    let user = t1_refresh::name(request.query("user")).map_err(|refusal| refusal.json())?;
-    let last_id = t1_refresh::last_id(request).map_err(|refusal| refusal.json())?;
+    let user = t1_refresh::name(request.query("user"))?;
+    let last_id = t1_refresh::last_id(request)?;
     let response = handshake::answer(request)?;
     let hub = hub.clone();
     let enter = move |socket, early| chat(&hub, socket, early, user, last_id);

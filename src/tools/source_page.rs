@@ -3,7 +3,7 @@
 
 use crate::tools::markdown::{self, Links};
 use crate::wire::html::{self, escape};
-use crate::wire::http::{Handler, READ, Reply, Request, Response, other_method};
+use crate::wire::http::{Handler, READ, Reply, Request, Response, only};
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::ops::Range;
@@ -53,20 +53,16 @@ const TOOLS: usize = 6;
 
 /// Answers `/source` and `/lecture`, and hands everything else to `handler`.
 pub fn beside(handler: Arc<Handler<Arc<TcpStream>>>) -> Arc<Handler<Arc<TcpStream>>> {
-    Arc::new(move |request, socket| match answer(request) {
-        Some(response) => Reply::Http(response),
-        None => handler(request, socket),
+    Arc::new(move |request, socket| {
+        let respond = match request.path.as_str() {
+            "/source" => source,
+            "/lecture" => lecture,
+            "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
+            _ => return handler(request, socket),
+        };
+        only(READ, request)?;
+        Ok(Reply::Http(respond(request)))
     })
-}
-
-fn answer(request: &Request) -> Option<Response> {
-    let respond = match request.path.as_str() {
-        "/source" => source,
-        "/lecture" => lecture,
-        "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
-        _ => return None,
-    };
-    Some(other_method(READ, request).unwrap_or_else(|| respond(request)))
 }
 
 fn lecture(request: &Request) -> Response {

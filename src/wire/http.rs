@@ -57,18 +57,20 @@ impl Refusal {
         self.explained(Response::new(*status).body("text/plain; charset=utf-8", body))
     }
 
-    /// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
-    /// that cannot be.
-    pub fn json(&self) -> Response {
-        let (problem, advice) = (json::quoted(&self.problem), json::quoted(self.advice));
-        let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
-        self.explained(Response::json(self.status, body))
-    }
-
     fn explained(&self, response: Response) -> Response {
         let problem = self.problem.lines().next().unwrap_or_default();
         let (file, line) = (self.place.file().replace('\\', "/"), self.place.line());
         Response { why: format!(": {problem} ({file}:{line})"), ..response }
+    }
+}
+
+/// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
+/// that cannot be. So `?` ends a handler with an answer.
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Response {
+        let (problem, advice) = (json::quoted(&refusal.problem), json::quoted(refusal.advice));
+        let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
+        refusal.explained(Response::json(refusal.status, body))
     }
 }
 
@@ -570,18 +572,16 @@ impl Response {
     }
 }
 
-/// The answer to a method that is none of `allow`, and to OPTIONS: it tells which are. `None`: go
-/// on. RFC 9110 §9.3.7, §15.5.6
-pub fn other_method(allow: &'static str, request: &Request) -> Option<Response> {
+/// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
+/// what is allowed. RFC 9110 §9.3.7, §15.5.6
+pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
     let method = request.method.as_str();
-    match method {
-        "OPTIONS" => Some(Response::new(204).with("Allow", allow)),
-        _ if allow.split(", ").any(|allowed| allowed == method) => None,
-        _ => {
-            let problem = format!("{method} is not for {}", request.path);
-            Some(Refusal::new(405, problem, allow).json().with("Allow", allow))
-        }
-    }
+    let response = match method {
+        "OPTIONS" => Response::new(204),
+        _ if allow.split(", ").any(|allowed| allowed == method) => return Ok(()),
+        _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
+    };
+    Err(response.with("Allow", allow))
 }
 
 /// RFC 9110 §15, and for 431 RFC 6585 §5.
@@ -621,5 +621,6 @@ pub enum Reply<Socket> {
     Gone,
 }
 
-/// Answers one request; the socket is there to be watched.
-pub type Handler<Socket> = dyn Fn(&Request, &Socket) -> Reply<Socket> + Send + Sync;
+/// Answers one request; the socket is there to be watched. `Err` is an answer too: `?` gave it.
+pub type Handler<Socket> =
+    dyn Fn(&Request, &Socket) -> Result<Reply<Socket>, Response> + Send + Sync;
