@@ -1,6 +1,6 @@
 //! §4.1 The opening handshake: an HTTP request that asks to stop being HTTP (RFC 6455 §4.2).
 
-use super::http::{Refusal, Request, Response};
+use super::http::{Refusal, Request, Response, refuse};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1_smol::Sha1;
 
@@ -20,33 +20,32 @@ pub fn wanted(request: &Request) -> bool {
 /// The `101` for this request, or the answer that says what is missing.
 /// Subprotocols and extensions are declined by not being mentioned. RFC 6455 §4.2.2
 pub fn answer(request: &Request) -> Result<Response, Response> {
-    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     request.check_origin().map_err(|refusal| refusal.text())?;
+    // A refusal says what would do. RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
+    let key = key(request).map_err(|refusal| {
+        refusal.text().with("Upgrade", "websocket").with("Sec-WebSocket-Version", VERSION)
+    })?;
+    let response = Response::new(101).with("Upgrade", "websocket");
+    Ok(response.with("Sec-WebSocket-Accept", accept_key(key)))
+}
+
+/// The key of a request that lacks nothing.
+fn key(request: &Request) -> Result<&str, Refusal> {
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     if request.method != "GET" || request.minor == 0 {
-        return fail(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");
+        return refuse(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");
     }
     if !wanted(request) || !request.lists("Connection", "upgrade") {
-        return fail(426, "this is a WebSocket", "Upgrade: websocket and Connection: Upgrade");
+        return refuse(426, "this is a WebSocket", "Upgrade: websocket and Connection: Upgrade");
     }
     if request.values("Sec-WebSocket-Version").ne([VERSION]) {
-        return fail(426, "version 13 of WebSocket is spoken here", "Sec-WebSocket-Version: 13");
+        return refuse(426, "version 13 of WebSocket is spoken here", "Sec-WebSocket-Version: 13");
     }
     let keys: Vec<&str> = request.values("Sec-WebSocket-Key").collect();
     match keys[..] {
-        [key] if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => {
-            Ok(Response::new(101)
-                .with("Upgrade", "websocket")
-                .with("Sec-WebSocket-Accept", accept_key(key)))
-        }
-        _ => fail(400, &format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), KEY),
+        [key] if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
+        _ => refuse(400, format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), KEY),
     }
-}
-
-/// A refusal that says what would do. RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
-#[track_caller]
-fn fail(status: u16, problem: &str, advice: &'static str) -> Result<Response, Response> {
-    let response = Refusal::new(status, problem, advice).text().with("Upgrade", "websocket");
-    Err(response.with("Sec-WebSocket-Version", VERSION))
 }
 
 /// `dGhlIHNhbXBsZSBub25jZQ==` becomes `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. It proves nothing about the
