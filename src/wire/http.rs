@@ -467,19 +467,19 @@ pub struct Response {
     pub status: u16,
     /// Fields beside those that [`Response::write`] adds to every response.
     pub fields: Vec<(&'static str, String)>,
-    /// The content, if it is not an array.
-    pub body: Vec<u8>,
     /// The items of a JSON array, which others hold as well: for a slow reader of sixteen
     /// megabytes we keep a list of pointers, not another sixteen megabytes.
-    pub array: Option<Vec<Arc<str>>>,
+    pub items: Vec<Arc<str>>,
+    /// The content, or its end behind the items: `]`.
+    pub body: Vec<u8>,
     /// For the log, of a refusal: why, and which line of the source said so.
     pub why: String,
 }
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        let (fields, body, why) = (Vec::new(), Vec::new(), String::new());
-        Response { status, fields, body, array: None, why }
+        let (fields, items, body) = (Vec::new(), Vec::new(), Vec::new());
+        Response { status, fields, items, body, why: String::new() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
@@ -499,7 +499,8 @@ impl Response {
 
     /// A JSON array of items that are JSON already.
     pub fn array(items: Vec<Arc<str>>) -> Response {
-        Response { array: Some(items), ..Response::json(200, "") }
+        let end = if items.is_empty() { "[]" } else { "]" };
+        Response { items, ..Response::json(200, end) }
     }
 
     /// §1.6 Head and body in one write (a long array in several), and the count of their bytes.
@@ -517,30 +518,22 @@ impl Response {
         if request.method == "HEAD" {
             return out.write_all(&bytes).map(|()| head);
         }
-        match &self.array {
-            None => bytes.extend_from_slice(&self.body),
-            Some(items) => {
-                bytes.push(b'[');
-                for (index, item) in items.iter().enumerate() {
-                    bytes.extend_from_slice(if index > 0 { b"," } else { b"" });
-                    bytes.extend_from_slice(item.as_bytes());
-                    if bytes.len() >= WRITE_BYTES_MAX {
-                        out.write_all(&bytes)?;
-                        bytes.clear();
-                    }
-                }
-                bytes.push(b']');
+        for (index, item) in self.items.iter().enumerate() {
+            bytes.push(if index == 0 { b'[' } else { b',' });
+            bytes.extend_from_slice(item.as_bytes());
+            if bytes.len() >= WRITE_BYTES_MAX {
+                out.write_all(&bytes)?;
+                bytes.clear();
             }
         }
+        bytes.extend_from_slice(&self.body);
         out.write_all(&bytes).map(|()| head + self.length())
     }
 
     fn length(&self) -> usize {
-        let items = self.array.iter().flatten().map(|item| item.len() + 1).sum::<usize>();
-        match &self.array {
-            None => self.body.len(),
-            Some(_) => items.max(1) + 1, // a bracket or a comma before each, a bracket at the end
-        }
+        // A bracket or a comma stands before each.
+        let items: usize = self.items.iter().map(|item| 1 + item.len()).sum();
+        items + self.body.len()
     }
 
     fn head(&self, request: &Request, keep_alive: bool, now_s: u64) -> String {
