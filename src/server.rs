@@ -125,12 +125,11 @@ impl Connection {
                 Err(None) => return Ok(()),
                 Err(Some(refusal)) => return self.refuse(refusal.text()),
             };
-            let keep_alive = request.keeps_alive();
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.write(&response, &request, keep_alive)?;
-                    if !keep_alive {
+                    self.write(&response, &request)?;
+                    if !request.keeps_alive() {
                         return self.hang_up();
                     }
                     // Others first: a client that polls has asked again by the time they are done,
@@ -138,7 +137,7 @@ impl Connection {
                     std::thread::yield_now();
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.write(&response, &request, true)?;
+                    self.write(&response, &request)?;
                     drop(request);
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
@@ -211,14 +210,15 @@ impl Connection {
     fn refuse(&mut self, response: Response) -> io::Result<()> {
         // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
         let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
-        let request = Request { method, path: "(unread)".into(), minor: 1, ..Request::default() };
-        self.write(&response, &request, false)?;
+        // Taken as HTTP/1.0: the connection ends with the answer.
+        let request = Request { method, path: "(unread)".into(), ..Request::default() };
+        self.write(&response, &request)?;
         self.hang_up()
     }
 
-    fn write(&self, response: &Response, request: &Request, keep_alive: bool) -> io::Result<()> {
+    fn write(&self, response: &Response, request: &Request) -> io::Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let size = response.write(&mut &*self.socket, request, keep_alive, now.as_secs())?;
+        let size = response.write(&mut &*self.socket, request, now.as_secs())?;
         let Request { method, path, query, .. } = request;
         let mark = if query.is_empty() { "" } else { "?" };
         let Response { status, why, .. } = response;

@@ -548,9 +548,9 @@ fn a_host_in_the_target_is_the_host() {
 
 // ---- Responses
 
-fn encode(response: &Response, request: &Request, keep_alive: bool) -> String {
+fn encode(response: &Response, request: &Request) -> String {
     let mut bytes = Vec::new();
-    let size = response.write(&mut bytes, request, keep_alive, 1_795_342_530).unwrap();
+    let size = response.write(&mut bytes, request, 1_795_342_530).unwrap();
     assert_eq!(size, bytes.len());
     String::from_utf8(bytes).unwrap()
 }
@@ -566,14 +566,14 @@ fn a_response_is_one_piece_with_its_date_and_length_and_is_never_cached() {
                     Cache-Control: no-store\r\n\
                     \r\n\
                     []";
-    assert_eq!(encode(&response, &request(&get("")), true), expected);
+    assert_eq!(encode(&response, &request(&get(""))), expected);
 }
 
 /// RFC 9110 §8.6
 #[test]
 fn no_content_no_length() {
     for status in [101, 204, 304, 200, 201, 303, 400, 503] {
-        let bytes = encode(&Response::new(status), &request(&get("")), true);
+        let bytes = encode(&Response::new(status), &request(&get("")));
         let (head, body) = bytes.split_once("\r\n\r\n").unwrap();
         assert_eq!(head.contains("Content-Length: 0"), ![101, 204, 304].contains(&status));
         assert_eq!(
@@ -588,29 +588,31 @@ fn no_content_no_length() {
 fn head_is_answered_like_get_without_the_content() {
     let mut request = request(&get(""));
     let response = Response::new(200).body("text/plain", "hello");
-    let get = encode(&response, &request, true);
+    let get = encode(&response, &request);
     request.method = "HEAD".into();
-    assert_eq!(encode(&response, &request, true) + "hello", get);
+    assert_eq!(encode(&response, &request) + "hello", get);
 }
 
 /// RFC 9110 §7.8
 #[test]
 fn a_response_says_once_what_becomes_of_the_connection() {
-    let old = request("GET / HTTP/1.0\r\n\r\n");
-    let new = request(&get(""));
+    let new = |fields| request(&get(fields));
+    let old = |fields| request(&format!("GET / HTTP/1.0\r\n{fields}\r\n"));
     let upgrade = |status| Response::new(status).with("Upgrade", "websocket");
-    for (response, request, keep_alive, expected) in [
-        (Response::new(200), &new, true, &[][..]),
-        (Response::new(200), &new, false, &["Connection: close"]),
-        (Response::new(200), &old, true, &["Connection: keep-alive"]),
-        (Response::new(200), &old, false, &["Connection: close"]),
-        (upgrade(101), &new, true, &["Connection: Upgrade"]),
-        (upgrade(426), &new, true, &["Connection: Upgrade"]),
-        (upgrade(426), &new, false, &["Connection: Upgrade, close"]),
+    for (response, request, expected) in [
+        (Response::new(200), new(""), &[][..]),
+        (Response::new(200), new("Connection: close\r\n"), &["Connection: close"]),
+        (Response::new(200), old("Connection: keep-alive\r\n"), &["Connection: keep-alive"]),
+        (Response::new(200), old(""), &["Connection: close"]),
+        (Response::new(200), Request::default(), &["Connection: close"]),
+        (upgrade(101), new(""), &["Connection: Upgrade"]),
+        (upgrade(101), new("Connection: close, Upgrade\r\n"), &["Connection: Upgrade"]),
+        (upgrade(426), new(""), &["Connection: Upgrade"]),
+        (upgrade(426), new("Connection: close\r\n"), &["Connection: Upgrade, close"]),
     ] {
-        let bytes = encode(&response, request, keep_alive);
+        let bytes = encode(&response, &request);
         let found = bytes.lines().filter(|line| line.starts_with("Connection"));
-        assert_eq!(found.collect::<Vec<_>>(), expected, "{response:?} {keep_alive}");
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{response:?} {request:?}");
     }
 }
 
@@ -623,7 +625,7 @@ fn every_status_has_its_words_and_httparse_reads_the_response() {
     ];
     for status in statuses {
         let response = Response::new(status).with("X-Name", "value");
-        let bytes = encode(&response, &request(&get("")), false);
+        let bytes = encode(&response, &request(&get("Connection: close\r\n")));
         let mut fields = [httparse::EMPTY_HEADER; 8];
         let mut parsed = httparse::Response::new(&mut fields);
         assert!(parsed.parse(bytes.as_bytes()).unwrap().is_complete());

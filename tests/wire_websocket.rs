@@ -50,7 +50,7 @@ fn field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 
 fn response_text(response: &Response) -> String {
     let mut bytes = Vec::new();
-    response.write(&mut bytes, &upgrade(&[]), true, 0).unwrap();
+    response.write(&mut bytes, &upgrade(&[]), 0).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 

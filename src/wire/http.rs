@@ -505,14 +505,8 @@ impl Response {
 
     /// §1.6 Head and body in one write (a long array in several), and the count of their bytes.
     /// Two writes would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
-    pub fn write(
-        &self,
-        out: &mut impl Write,
-        request: &Request,
-        keep_alive: bool,
-        now_s: u64,
-    ) -> io::Result<usize> {
-        let mut bytes = self.head(request, keep_alive, now_s).into_bytes();
+    pub fn write(&self, out: &mut impl Write, request: &Request, now_s: u64) -> io::Result<usize> {
+        let mut bytes = self.head(request, now_s).into_bytes();
         let head = bytes.len();
         // RFC 9110 §9.3.2: HEAD is GET without the content.
         if request.method == "HEAD" {
@@ -536,7 +530,7 @@ impl Response {
         items + self.body.len()
     }
 
-    fn head(&self, request: &Request, keep_alive: bool, now_s: u64) -> String {
+    fn head(&self, request: &Request, now_s: u64) -> String {
         let status = self.status;
         let size = HEAD_BYTES_USUAL + self.length().min(WRITE_BYTES_MAX);
         let mut head = String::with_capacity(size);
@@ -554,7 +548,9 @@ impl Response {
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
         // RFC 9110 §7.8: an Upgrade is named in Connection too.
-        match (self.fields.iter().any(|(name, _)| *name == "Upgrade"), keep_alive) {
+        let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade");
+        // Behind 101 there is no HTTP to close.
+        match (upgrade, status == 101 || request.keeps_alive()) {
             (true, true) => field("Connection", "Upgrade"),
             (true, false) => field("Connection", "Upgrade, close"),
             (false, false) => field("Connection", "close"),

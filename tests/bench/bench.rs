@@ -216,7 +216,7 @@ fn chat(criterion: &mut Criterion) {
         b.iter(|| {
             let mut out = Vec::new();
             let response = t1_refresh::array(black_box(&messages));
-            response.write(&mut out, &request, true, 1_700_000_000).unwrap();
+            response.write(&mut out, &request, 1_700_000_000).unwrap();
             out
         })
     });
@@ -308,7 +308,7 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
     let answer = t1_refresh::array(&[crowd.say()]);
     let mut bytes = Vec::new();
     let (request, _) = http::decode_head(question.as_bytes()).unwrap().unwrap();
-    answer.write(&mut bytes, &request, true, 0).unwrap();
+    answer.write(&mut bytes, &request, 0).unwrap();
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
     crowd.all_get(bytes.len(), &bytes[body..]);
     begun.elapsed()
