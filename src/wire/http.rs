@@ -276,20 +276,17 @@ fn target_of<'a>(
     }
     let (host, origin) = match target.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
-            let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-            (Some(host), if is_host(host) { path } else { "no host" })
+            let (host, origin) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            (Some(host), origin)
         }
-        _ if target.starts_with('/') => (None, target),
-        _ => (None, "no path"),
+        _ => (None, target),
     };
     let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
-    match path {
-        "" => Ok((host, "/".into(), query.into())),
-        _ if path.starts_with('/') && well_escaped(path) => {
-            Ok((host, form::decode(path), query.into()))
-        }
-        _ => refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages"),
+    let path = if path.is_empty() && host.is_some() { "/" } else { path };
+    if !host.is_none_or(is_host) || !path.starts_with('/') || !well_escaped(path) {
+        return refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages");
     }
+    Ok((host, form::decode(path), query.into()))
 }
 
 /// Behind each `%` two hexadecimal digits. RFC 3986 §2.1
@@ -332,10 +329,8 @@ fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
 
 /// `host[:port]` by RFC 3986 §3.2.2, where the host is a name or `[an IPv6 address]`.
 fn is_host(text: &str) -> bool {
-    let (host, port) = match text.rfind(':').filter(|&at| !text[at..].contains(']')) {
-        Some(at) => (&text[..at], &text[at + 1..]),
-        None => (text, ""),
-    };
+    let split = text.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
+    let (host, port) = split.unwrap_or((text, ""));
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let name = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b);
     let named = !host.is_empty() && host.bytes().all(name) && well_escaped(host);
