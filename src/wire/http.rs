@@ -457,7 +457,7 @@ fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
 }
 
 /// A response, before it is bytes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
     pub status: u16,
     /// Fields beside those that [`Response::write`] adds to every response.
@@ -473,8 +473,7 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        let (fields, items, body) = (Vec::new(), Vec::new(), Vec::new());
-        Response { status, fields, items, body, why: String::new() }
+        Response { status, ..Response::default() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Response {
