@@ -10,7 +10,7 @@ use common::{
 use rawchat::server::Limits;
 use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Header, Opcode};
-use rawchat::wire::json::Value;
+use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
@@ -51,7 +51,7 @@ fn drain(mut client: Client) -> (u64, Option<(u16, String)>) {
                 return (last, Some((u16::from_be_bytes([*high, *low]), reason)));
             }
             (Opcode::Text, text) => {
-                let value = rawchat::wire::json::parse(std::str::from_utf8(text).unwrap()).unwrap();
+                let value = serde_json::from_slice::<Value>(text).unwrap();
                 if let Some(message @ Value::Object(_)) = value.get("message") {
                     let id = number(message, "id");
                     assert!(last == 0 || id == last + 1, "{id} after {last}");

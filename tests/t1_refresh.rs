@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Server, get, number, post_json, string};
-use rawchat::wire::json::Value;
+use serde_json::Value;
 
 fn form(fields: &str, body: &str) -> String {
     format!(
@@ -189,6 +189,13 @@ fn a_body_that_cannot_be_used_is_400_and_the_connection_goes_on() {
         let response = client.ask(post_json(body));
         assert_eq!(response.status, 400, "{body}");
         assert!(!string(&response.json(), "error").is_empty(), "{body}");
+    }
+    for (body, problem) in [
+        ("[]", "not JSON: at byte 0 expected an object"),
+        (r#"{"user":7,"text":"hi"}"#, "\"user\" is not a string"),
+        (r#"{"user":"Alice","text":[]}"#, "\"text\" is not a string"),
+    ] {
+        assert_eq!(string(&client.ask(post_json(body)).json(), "error"), problem);
     }
     assert_eq!(client.ask(form("", "user=Alice&text=+%20+")).status, 400);
     assert_eq!(client.ask(get("/messages")).text(), "[]");

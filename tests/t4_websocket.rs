@@ -10,7 +10,7 @@ use rawchat::techniques::Timing;
 use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
 use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::handshake::accept_key;
-use rawchat::wire::json::Value;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::sync::Arc;

@@ -12,34 +12,72 @@ use rawchat::wire::{date, form, html};
 
 // ---- JSON: RFC 8259
 
+/// What is made of `text` as the value of a member.
+fn member(text: &str) -> Result<Value, String> {
+    let object = format!(r#"{{"a":{text}}}"#);
+    checks::json(object.as_bytes());
+    json::members(&object, ["a"]).map(|[value]| value)
+}
+
 fn string(text: &str) -> Value {
     Value::String(text.into())
 }
 
 #[test]
-fn json_in_is_a_value_and_nothing_behind_it() {
+fn json_in_is_an_object_of_which_strings_are_kept() {
+    let both = |text| json::members(text, ["user", "text"]);
     for (text, expected) in [
-        ("null", Value::Null),
-        (" \t\r\n true ", Value::Bool(true)),
-        ("-0.5e+1", Value::Number(-5.0)),
-        ("0", Value::Number(0.0)),
-        ("\"\"", string("")),
-        ("[]", Value::Array(vec![])),
-        ("[ 1 , [ ] ]", Value::Array(vec![Value::Number(1.0), Value::Array(vec![])])),
-        ("{\"a\" : null}", Value::Object(vec![("a".into(), Value::Null)])),
+        ("{}", [Value::Absent, Value::Absent]),
+        (" { \"user\" : \"\" } ", [string(""), Value::Absent]),
+        (r#"{"text":"hi","a":"b","user":"Оля"}"#, [string("Оля"), string("hi")]),
+        (r#"{"user":null,"text":7}"#, [Value::Absent, Value::Other]),
+        (r#"{"a":{"user":"A"},"b":["text"],"text":{"text":"B"}}"#, [Value::Absent, Value::Other]),
+        (r#"{"u\u0073er":"A"}"#, [string("A"), Value::Absent]),
     ] {
-        assert_eq!(json::parse(text), Ok(expected), "{text}");
+        assert_eq!(both(text), Ok(expected), "{text}");
         checks::json(text.as_bytes());
+    }
+    for (text, at, expected) in [
+        ("", 0, "an object"),
+        (" ", 1, "an object"),
+        ("hello", 0, "an object"),
+        ("\t[]", 1, "an object"),
+        ("null", 0, "an object"),
+        ("\"user\"", 0, "an object"),
+        ("\u{feff}{}", 0, "an object"),
+        ("{} x", 3, "the end"),
+        ("{}{}", 2, "the end"),
+    ] {
+        assert_eq!(both(text), Err(format!("not JSON: at byte {at} expected {expected}")));
+        checks::json(text.as_bytes());
+    }
+}
+
+#[test]
+fn a_member_is_a_string_or_nothing_or_something_else() {
+    for (text, expected) in [
+        ("null", Value::Absent),
+        (" \t\r\n true ", Value::Other),
+        ("false", Value::Other),
+        ("-0.5e+1", Value::Other),
+        ("0", Value::Other),
+        ("\"\"", string("")),
+        ("[]", Value::Other),
+        ("[ 1 , [ ] ]", Value::Other),
+        ("{\"a\" : null}", Value::Other),
+    ] {
+        assert_eq!(member(text), Ok(expected), "{text}");
     }
 }
 
 #[test]
 fn every_prefix_of_a_json_text_is_an_error_at_its_end_or_where_a_word_begins() {
     let text = r#"{"user":"Оля \u0041\ud83d\ude00\n","text":[-1.5e-3,true,false,null,{"a":[]}]}"#;
-    assert!(json::parse(text).is_ok());
+    assert!(json::members(text, []).is_ok());
     for (end, _) in text.char_indices() {
-        let error = json::parse(&text[..end]).expect_err("a prefix");
-        assert!(error.at <= end && end - error.at < 12, "{end}: {error}");
+        let problem = json::members(&text[..end], []).expect_err("a prefix");
+        let at = checks::error_at(&problem);
+        assert!(at <= end && end - at < 12, "{end}: {problem}");
         checks::json(&text.as_bytes()[..end]);
     }
 }
@@ -89,9 +127,8 @@ fn an_error_in_json_knows_its_place() {
         ("[1] //", 4),
         ("\u{feff}1", 0),
     ] {
-        let error = json::parse(text).expect_err(text);
-        assert_eq!(error.at, at, "{text:?}: {error}");
-        assert!(error.to_string().contains(&format!("byte {at}")) && !error.expected.is_empty());
+        let problem = json::members(&format!(r#"{{"a":{text}"#), []).expect_err(text);
+        assert_eq!(checks::error_at(&problem), r#"{"a":"#.len() + at, "{text}: {problem}");
         checks::json(text.as_bytes());
     }
 }
@@ -112,8 +149,7 @@ fn a_string_has_all_escapes_and_surrogates_in_pairs_only() {
         (r#""\ud83d\n\ude00""#, None),
         (r#""\ud83d\u0041""#, None),
     ] {
-        assert_eq!(json::parse(text).ok(), expected.map(string), "{text}");
-        checks::json(text.as_bytes());
+        assert_eq!(member(text).ok(), expected.map(string), "{text}");
     }
 }
 
@@ -121,34 +157,36 @@ fn a_string_has_all_escapes_and_surrogates_in_pairs_only() {
 fn a_control_character_stands_in_no_string_unless_escaped() {
     for character in ('\0'..'\u{a0}').filter(|c| !"\"\\".contains(*c)) {
         let text = format!("\"{character}\"");
-        assert_eq!(json::parse(&text).is_ok(), character >= ' ', "{text:?}");
-        checks::json(text.as_bytes());
+        assert_eq!(member(&text).is_ok(), character >= ' ', "{text:?}");
     }
 }
 
 #[test]
 fn arrays_and_objects_go_so_deep_and_no_deeper() {
     for (open, inside, close) in [("[", "", "]"), ("[", "1", "]"), ("{\"a\":", "[]", "}")] {
-        let brackets = DEPTH_MAX - inside.matches('[').count();
+        let brackets = DEPTH_MAX - 1 - inside.matches('[').count(); // `member` adds one
         let nested = |depth| [open.repeat(depth), inside.into(), close.repeat(depth)].concat();
-        assert!(json::parse(&nested(brackets)).is_ok(), "{brackets} of {open}{inside}");
-        assert!(json::parse(&nested(brackets + 1)).is_err(), "{open}{inside}");
-        assert!(json::parse(&nested(100_000)).is_err(), "without a stack overflow");
+        assert_eq!(member(&nested(brackets)), Ok(Value::Other), "{brackets} of {open}{inside}");
+        assert!(member(&nested(brackets + 1)).is_err(), "{open}{inside}");
+        assert!(member(&nested(100_000)).is_err(), "without a stack overflow");
     }
 }
 
 #[test]
 fn of_members_with_one_name_the_last_one_counts() {
-    let value = json::parse(r#"{"a":1,"b":2,"\u0061":3}"#).unwrap();
-    assert_eq!(value.get("a"), Some(&Value::Number(3.0)));
-    assert_eq!((value.get("c"), json::parse("[]").unwrap().get("a")), (None, None));
+    for (text, expected) in [
+        (r#"{"a":1,"b":"2","\u0061":"3"}"#, [string("3"), string("2")]),
+        (r#"{"a":"1","b":"2","a":3,"b":null}"#, [Value::Other, Value::Absent]),
+    ] {
+        assert_eq!(json::members(text, ["a", "b"]), Ok(expected));
+        checks::json(text.as_bytes());
+    }
 }
 
 #[test]
 fn a_string_goes_out_with_nothing_that_would_end_it_or_command_a_terminal() {
-    let mut out = "> ".to_string();
-    json::quote(&mut out, "Їжак \"\\/\n\t\r\0\u{1f}\u{7f}\u{9b}\u{2028}😀");
-    assert_eq!(out, "> \"Їжак \\\"\\\\/\\n\\t\\u000d\\u0000\\u001f\\u007f\\u009b\u{2028}😀\"");
+    let out = json::quoted("Їжак \"\\/\n\t\r\0\u{1f}\u{7f}\u{9b}\u{2028}😀");
+    assert_eq!(out, "\"Їжак \\\"\\\\/\\n\\t\\u000d\\u0000\\u001f\\u007f\\u009b\u{2028}😀\"");
 }
 
 // ---- Forms and queries: URL Standard §5
@@ -331,15 +369,27 @@ fn right_json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn serde_json_and_we_call_the_same_texts_json(text in near_json()) {
+    fn serde_json_and_we_call_the_same_texts_json(text in near_json(), any in any::<String>()) {
         checks::json(text.as_bytes());
+        checks::json(any.as_bytes());
     }
 
     #[test]
     fn what_serde_json_writes_we_read(value in right_json(), pretty in any::<bool>()) {
         let text = if pretty { format!("{value:#}") } else { value.to_string() };
-        prop_assert!(json::parse(&text).is_ok());
-        checks::json(text.as_bytes());
+        prop_assert!(member(&text).is_ok());
+    }
+
+    #[test]
+    fn one_mutated_byte_makes_no_difference_between_serde_json_and_us(
+        value in right_json(),
+        at in any::<prop::sample::Index>(),
+        byte in 0..0x80_u8,
+    ) {
+        let mut text = format!("{{\"text\":{value}}}").into_bytes();
+        let at = at.index(text.len());
+        text[at] = byte;
+        checks::json(&text);
     }
 
     #[test]

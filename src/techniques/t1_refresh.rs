@@ -6,7 +6,8 @@ use super::{Chat, Handler, Reply};
 use crate::event;
 use crate::room::Message;
 use crate::wire::http::{ALLOW, READ, Refusal, Request, Response, is_number, only, refuse};
-use crate::wire::{date, form, html, json};
+use crate::wire::json::{self, Value};
+use crate::wire::{date, form, html};
 use std::sync::Arc;
 
 pub const USER_CHARS_MAX: usize = 64;
@@ -101,13 +102,14 @@ fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
     if !kind.eq_ignore_ascii_case("application/json") {
         return refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY);
     }
-    let value = json::parse(body).or_else(|error| refuse(400, error.to_string(), TRY))?;
-    let field = |name| match value.get(name) {
-        None | Some(json::Value::Null) => Ok(None),
-        Some(json::Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => refuse(400, format!("{name:?} is not a string"), TRY),
+    let members = json::members(body, ["user", "text"]);
+    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY))?;
+    let string = |name, value| match value {
+        Value::Absent => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY),
     };
-    Ok((field("user")?, field("text")?.unwrap_or_default()))
+    Ok((string("user", user)?, string("text", text)?.unwrap_or_default()))
 }
 
 /// A name, or `Анонім` for none.

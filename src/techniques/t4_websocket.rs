@@ -71,11 +71,11 @@ fn hear(chat: &Chat, user: &str, kind: Opcode, payload: &[u8]) -> Result<Option<
     const EXPECTED: &str = r#"expected {"type":"message","text":"…"} or {"type":"ping"}"#;
     let text = std::str::from_utf8(payload).ok().filter(|_| kind == Opcode::Text);
     let text = text.ok_or_else(|| format!("a binary message, {EXPECTED}"))?;
-    let value = json::parse(text).map_err(|error| format!("{error}; {EXPECTED}"))?;
-    match (value.get("type"), value.get("text")) {
-        (Some(Value::String(kind)), _) if kind == "ping" => Ok(Some(PONG.into())),
-        (Some(Value::String(kind)), Some(Value::String(text))) if kind == "message" => {
-            let text = t1_refresh::text_of(text).map_err(|refusal| refusal.problem)?;
+    let members = json::members(text, ["type", "text"]);
+    match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
+        [Value::String(kind), _] if kind == "ping" => Ok(Some(PONG.into())),
+        [Value::String(kind), Value::String(text)] if kind == "message" => {
+            let text = t1_refresh::text_of(&text).map_err(|refusal| refusal.problem)?;
             let message = chat.room.say(user.to_string(), text);
             event!("§4.12", user, "says message {}", message.id);
             Ok(None)

@@ -1,62 +1,42 @@
-//! §1.9 JSON (RFC 8259), as little of it as a chat needs: values in, strings out.
+//! §1.9 JSON (RFC 8259), as little of it as a chat needs: strings in, strings out.
+//!
+//! A text is checked to its last byte, but nothing of it is kept except what was asked for.
+
+use super::form::hex;
 
 /// Arrays and objects inside one another; a parser that recurses needs a floor.
 pub const DEPTH_MAX: usize = 32;
-/// Values in one text: in memory each costs some ten times what it takes to write.
-pub const VALUES_MAX: usize = 50_000;
 
+/// What an object has under a name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    Null,
-    Bool(bool),
-    Number(f64),
+    /// Nothing, or `null`.
+    Absent,
     String(String),
-    Array(Vec<Value>),
-    /// In the order written; of equal names [`Value::get`] takes the last, as JavaScript does.
-    Object(Vec<(String, Value)>),
+    /// A number, `true`, `false`, an array, an object.
+    Other,
 }
 
-impl Value {
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        let Value::Object(members) = self else { return None };
-        members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+/// What the object that is `text` has under each of `names`; of equal names in it the last one
+/// counts, as in JavaScript. An error says what was expected, and at which byte.
+pub fn members<const N: usize>(text: &str, names: [&str; N]) -> Result<[Value; N], String> {
+    let mut values = [const { Value::Absent }; N];
+    let mut parser = Parser { text, rest: text };
+    parser.expect("{", "an object")?;
+    let mut first = true;
+    while parser.another(&mut first, "}")? {
+        let (name, value) = parser.member(1)?;
+        if let Some(at) = names.iter().position(|wanted| *wanted == name) {
+            values[at] = value;
+        }
     }
-}
-
-/// What is wrong, and at which byte.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Error {
-    pub at: usize,
-    pub expected: &'static str,
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "not JSON: at byte {} expected {}", self.at, self.expected)
-    }
-}
-
-/// Parses a whole text as one value.
-pub fn parse(text: &str) -> Result<Value, Error> {
-    let mut parser = Parser { text, at: 0, values: 0 };
-    let value = parser.value(0)?;
     parser.space();
-    match parser.at == text.len() {
-        true => Ok(value),
-        false => parser.fail("the end"),
-    }
+    if parser.rest.is_empty() { Ok(values) } else { parser.fail("the end") }
 }
 
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    quote(&mut out, text);
-    out
-}
-
-/// Appends it to `out`.
-pub fn quote(out: &mut String, text: &str) {
-    out.push('"');
+    let mut out = String::from('"');
     for character in text.chars() {
         match character {
             '"' | '\\' => out.extend(['\\', character]),
@@ -66,91 +46,84 @@ pub fn quote(out: &mut String, text: &str) {
             _ => out.push(character),
         }
     }
-    out.push('"');
+    out + "\""
 }
 
 struct Parser<'a> {
     text: &'a str,
-    at: usize,
-    values: usize,
+    /// The end of `text` that nobody has looked at yet.
+    rest: &'a str,
 }
 
 impl Parser<'_> {
-    fn rest(&self) -> &[u8] {
-        &self.text.as_bytes()[self.at..]
-    }
-
-    fn fail<T>(&self, expected: &'static str) -> Result<T, Error> {
-        Err(Error { at: self.at, expected })
+    fn fail<T>(&self, expected: &str) -> Result<T, String> {
+        let at = self.text.len() - self.rest.len();
+        Err(format!("not JSON: at byte {at} expected {expected}"))
     }
 
     fn space(&mut self) {
-        let spaces = |b: &&u8| matches!(**b, b' ' | b'\t' | b'\r' | b'\n');
-        self.at += self.rest().iter().take_while(spaces).count();
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
     }
 
-    /// Takes `token`, if it is there, with the white space before it.
-    fn take(&mut self, token: &str) -> bool {
-        self.space();
-        self.skip(token)
-    }
-
+    /// Takes `token`, if it is next.
     fn skip(&mut self, token: &str) -> bool {
-        let found = self.rest().starts_with(token.as_bytes());
-        self.at += if found { token.len() } else { 0 };
-        found
+        let found = self.rest.strip_prefix(token);
+        self.rest = found.unwrap_or(self.rest);
+        found.is_some()
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, Error> {
+    fn expect(&mut self, token: &str, expected: &str) -> Result<(), String> {
         self.space();
-        self.values += 1;
-        if self.values > VALUES_MAX {
-            return self.fail("fewer values");
-        }
-        match self.rest().first().copied() {
+        if self.skip(token) { Ok(()) } else { self.fail(expected) }
+    }
+
+    /// `depth` brackets stand open before it.
+    fn value(&mut self, depth: usize) -> Result<Value, String> {
+        self.space();
+        let mut first = true;
+        match self.rest.bytes().next() {
             Some(b'{' | b'[') if depth == DEPTH_MAX => {
-                self.fail("fewer brackets inside one another")
+                return self.fail("fewer brackets inside one another");
             }
-            Some(b'{') => self.sequence("}", |p| p.member(depth + 1)).map(Value::Object),
-            Some(b'[') => self.sequence("]", |p| p.value(depth + 1)).map(Value::Array),
-            Some(b'"') => self.string().map(Value::String),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ if self.take("null") => Ok(Value::Null),
-            _ if self.take("true") => Ok(Value::Bool(true)),
-            _ if self.take("false") => Ok(Value::Bool(false)),
-            _ => self.fail("a value"),
+            Some(b'"') => return self.string().map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ if self.skip("{") => {
+                while self.another(&mut first, "}")? {
+                    self.member(depth + 1)?;
+                }
+            }
+            _ if self.skip("[") => {
+                while self.another(&mut first, "]")? {
+                    self.value(depth + 1)?;
+                }
+            }
+            _ if self.skip("null") => return Ok(Value::Absent),
+            _ if self.skip("true") || self.skip("false") => {}
+            _ => return self.fail("a value"),
         }
+        Ok(Value::Other)
     }
 
-    /// `first item`, then `, item` until `close`.
-    fn sequence<T>(
-        &mut self,
-        close: &'static str,
-        mut item: impl FnMut(&mut Self) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
-        self.at += 1;
-        let mut items = Vec::new();
-        while !self.take(close) {
-            if !items.is_empty() && !self.take(",") {
-                return self.fail("a comma, or the end of this array or object");
-            }
-            items.push(item(self)?);
-        }
-        Ok(items)
-    }
-
-    fn member(&mut self, depth: usize) -> Result<(String, Value), Error> {
-        self.space();
+    fn member(&mut self, depth: usize) -> Result<(String, Value), String> {
         let name = self.string()?;
-        if !self.take(":") {
-            return self.fail("':'");
-        }
+        self.expect(":", "':'")?;
         Ok((name, self.value(depth)?))
     }
 
+    /// Whether one more item stands before `close`; all but the first have a comma before them.
+    fn another(&mut self, first: &mut bool, close: &str) -> Result<bool, String> {
+        self.space();
+        if self.skip(close) {
+            return Ok(false);
+        }
+        if !std::mem::take(first) {
+            self.expect(",", "a comma, or the end of this array or object")?;
+        }
+        Ok(true)
+    }
+
     /// RFC 8259 §6: no leading zero, no bare point, no plus.
-    fn number(&mut self) -> Result<Value, Error> {
-        let start = self.at;
+    fn number(&mut self) -> Result<(), String> {
         self.skip("-");
         if !self.skip("0") {
             self.digits()?;
@@ -162,38 +135,39 @@ impl Parser<'_> {
             let _ = self.skip("+") || self.skip("-");
             self.digits()?;
         }
-        self.text[start..self.at].parse().map(Value::Number).or_else(|_| self.fail("a number"))
+        Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), Error> {
-        let count = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
-        self.at += count;
-        if count == 0 { self.fail("a digit") } else { Ok(()) }
+    fn digits(&mut self) -> Result<(), String> {
+        let rest = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let count = self.rest.len() - rest.len();
+        self.rest = rest;
+        if count > 0 { Ok(()) } else { self.fail("a digit") }
     }
 
-    fn string(&mut self) -> Result<String, Error> {
-        if !self.skip("\"") {
-            return self.fail("'\"'");
-        }
+    fn string(&mut self) -> Result<String, String> {
+        self.expect("\"", "'\"'")?;
         let mut out = String::new();
         loop {
-            let special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
-            let plain = self.rest().iter().position(special).unwrap_or(self.rest().len());
-            out.push_str(&self.text[self.at..self.at + plain]);
-            self.at += plain;
-            if self.skip("\"") {
-                return Ok(out);
-            }
-            match self.rest() {
-                [b'\\', ..] => out.push(self.escape()?),
-                [] => return self.fail("'\"'"),
-                _ => return self.fail("an escape such as \\n in place of a control character"),
+            let special = |b: u8| b < b' ' || b == b'"' || b == b'\\';
+            let plain = self.rest.bytes().position(special).unwrap_or(self.rest.len());
+            out.push_str(&self.rest[..plain]);
+            self.rest = &self.rest[plain..];
+            match self.rest.bytes().next() {
+                Some(b'"') => break,
+                Some(b'\\') => out.push(self.escape()?),
+                Some(_) => {
+                    return self.fail("an escape such as \\n in place of a control character");
+                }
+                None => return self.fail("'\"'"),
             }
         }
+        self.skip("\"");
+        Ok(out)
     }
 
-    fn escape(&mut self) -> Result<char, Error> {
-        let character = match self.rest().get(1) {
+    fn escape(&mut self) -> Result<char, String> {
+        let character = match self.rest.as_bytes().get(1) {
             Some(letter @ (b'"' | b'\\' | b'/')) => char::from(*letter),
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',
@@ -203,29 +177,27 @@ impl Parser<'_> {
             Some(b'u') => return self.unicode(),
             _ => return self.fail("an escape: one of \"\\/bfnrtu after the \\"),
         };
-        self.at += 2;
+        self.rest = &self.rest[2..];
         Ok(character)
     }
 
     /// `\u041e`, or the two halves of a surrogate pair. Half a pair is no character: JavaScript
     /// lets one through, and every UTF-8 decoder after it would choke.
-    fn unicode(&mut self) -> Result<char, Error> {
-        let units = [0, 6].into_iter().map_while(|skip| self.unit(skip));
+    fn unicode(&mut self) -> Result<char, String> {
+        let units = [0, 6].into_iter().map_while(|at| unit(self.rest.get(at..)?));
         match char::decode_utf16(units).next() {
             Some(Ok(character)) => {
-                self.at += 6 * character.len_utf16();
+                self.rest = &self.rest[6 * character.len_utf16()..];
                 Ok(character)
             }
             Some(Err(_)) => self.fail("both halves of a surrogate pair"),
             None => self.fail("four hexadecimal digits"),
         }
     }
+}
 
-    /// The UTF-16 unit of the `\uXXXX` that stands `skip` bytes ahead.
-    fn unit(&self, skip: usize) -> Option<u16> {
-        let [b'\\', b'u', digits @ ..] = self.rest().get(skip..skip + 6)? else { return None };
-        digits
-            .iter()
-            .try_fold(0, |unit, digit| Some(unit << 4 | u16::from(super::form::hex(*digit)?)))
-    }
+/// The UTF-16 unit that `text` begins with, written as `\uXXXX`.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.as_bytes().first_chunk::<4>()?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | u16::from(hex(*digit)?)))
 }

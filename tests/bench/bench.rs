@@ -194,19 +194,13 @@ fn next_request(buf: &mut Buffer, mut bytes: &[u8]) -> Request {
 
 fn chat(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chat");
-    let mut message = String::from(r#"{"type":"message","text":"#);
-    json::quote(&mut message, TEXT);
-    message.push('}');
+    let message = format!(r#"{{"type":"message","text":{}}}"#, json::quoted(TEXT));
     group.throughput(Throughput::Bytes(message.len() as u64));
-    group.bench_function("json parse", |b| b.iter(|| json::parse(black_box(&message)).unwrap()));
-    group.throughput(Throughput::Bytes(TEXT.len() as u64));
-    group.bench_function("json quote", |b| {
-        b.iter(|| {
-            let mut out = String::new();
-            json::quote(&mut out, black_box(TEXT));
-            out
-        })
+    group.bench_function("json members", |b| {
+        b.iter(|| json::members(black_box(&message), ["type", "text"]).unwrap())
     });
+    group.throughput(Throughput::Bytes(TEXT.len() as u64));
+    group.bench_function("json quoted", |b| b.iter(|| json::quoted(black_box(TEXT))));
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
     let said = (0..50).map(|_| chat.room.say("Аліса".into(), TEXT.into()));
     let messages: Vec<Arc<Message>> = said.collect();

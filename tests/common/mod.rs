@@ -7,7 +7,8 @@ use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::Handler;
-use rawchat::wire::json::{self, Value};
+use rawchat::wire::json::quoted;
+use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -104,10 +105,7 @@ pub fn get(target: &str) -> String {
 }
 
 pub fn post(user: &str, text: &str) -> String {
-    let (mut name, mut said) = (String::new(), String::new());
-    json::quote(&mut name, user);
-    json::quote(&mut said, text);
-    post_json(&format!(r#"{{"user":{name},"text":{said}}}"#))
+    post_json(&format!(r#"{{"user":{},"text":{}}}"#, quoted(user), quoted(text)))
 }
 
 pub fn post_json(body: &str) -> String {
@@ -135,9 +133,7 @@ pub fn masked(opcode: Opcode, payload: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// `{"type":"message","text":…}` as a client's frame.
 pub fn said(text: &str) -> Vec<u8> {
-    let mut quoted = String::new();
-    json::quote(&mut quoted, text);
-    masked(Opcode::Text, format!(r#"{{"type":"message","text":{quoted}}}"#))
+    masked(Opcode::Text, format!(r#"{{"type":"message","text":{}}}"#, quoted(text)))
 }
 
 #[derive(Debug)]
@@ -162,7 +158,7 @@ impl Response {
     }
 
     pub fn json(&self) -> Value {
-        json::parse(self.text()).unwrap()
+        serde_json::from_str(self.text()).unwrap()
     }
 
     /// The ids of `[{"id":1,…},…]`.
@@ -173,17 +169,11 @@ impl Response {
 }
 
 pub fn number(value: &Value, name: &str) -> u64 {
-    match value.get(name) {
-        Some(Value::Number(number)) => *number as u64,
-        other => panic!("{name:?} is {other:?} in {value:?}"),
-    }
+    value[name].as_u64().unwrap_or_else(|| panic!("{name:?} is no number in {value}"))
 }
 
 pub fn string<'a>(value: &'a Value, name: &str) -> &'a str {
-    match value.get(name) {
-        Some(Value::String(text)) => text,
-        other => panic!("{name:?} is {other:?} in {value:?}"),
-    }
+    value[name].as_str().unwrap_or_else(|| panic!("{name:?} is no string in {value}"))
 }
 
 /// One connection, and what has come over it and is not looked at yet.
@@ -334,9 +324,7 @@ impl Client {
     pub fn hear(&mut self) -> Value {
         loop {
             match self.frame() {
-                (Opcode::Text, text) => {
-                    return json::parse(std::str::from_utf8(&text).unwrap()).unwrap();
-                }
+                (Opcode::Text, text) => return serde_json::from_slice(&text).unwrap(),
                 (Opcode::Ping, payload) => self.send(masked(Opcode::Pong, payload)),
                 (Opcode::Close, payload) => panic!("closed: {}", String::from_utf8_lossy(&payload)),
                 _ => {}
