@@ -253,7 +253,9 @@ fn a_page_is_filled_in_one_language_and_values_are_not_looked_into() {
         ("a[0] {b} [c|d]", "a[0] {b} [c|d]", "a[0] {b} [c|d]"),
         ("x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]"),
         ("[[а|a", "[[а|a", "[[а|a"),
-        ("{{{lang}}}", "{uk}", "{uk}"),
+        ("{ {{lang}}}", "{ uk}", "{ uk}"),
+        ("{{{lang}}}", "{{{lang}}}", "{{{lang}}}"), // an opening stands where it is first found
+        ("[[а [[б|b]] {{{{user", "[[а б {{{{user", "[[а b {{{{user"),
     ] {
         assert_eq!(html::fill(template, true, &values), uk);
         assert_eq!(html::fill(template, false, &values), en);

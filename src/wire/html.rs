@@ -68,16 +68,14 @@ fn replace<'a>(
     close: &str,
     with: impl Fn(&'a str) -> Option<&'a str>,
 ) -> String {
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(at) = rest.find(open) {
-        let inner = rest[at + open.len()..].split_once(close).map(|(inner, _)| inner);
-        out.push_str(&rest[..at]);
-        let (piece, used) = match inner.and_then(|inner| Some((with(inner)?, inner.len()))) {
-            Some((piece, length)) => (piece, open.len() + length + close.len()),
-            None => (&rest[at..=at], 1),
-        };
-        out.push_str(piece);
-        rest = &rest[at + used..];
+    let mut pieces = text.split(open);
+    let mut out = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let halves = piece.split_once(close);
+        match halves.and_then(|(inner, after)| Some([with(inner)?, after])) {
+            Some(parts) => out.extend(parts),
+            None => out.extend([open, piece]),
+        }
     }
-    out + rest
+    out
 }
