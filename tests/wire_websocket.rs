@@ -266,8 +266,8 @@ fn masking_twice_is_nothing_wherever_the_payload_is_cut() {
     let masked: Vec<u8> = plain.iter().enumerate().map(naive).collect();
     for cut in 0..plain.len() {
         let mut bytes = plain.clone();
-        frame::mask(&mut bytes[..cut], KEY, 0);
-        frame::mask(&mut bytes[cut..], KEY, cut);
+        frame::mask(&mut bytes[..cut], Some(KEY), 0);
+        frame::mask(&mut bytes[cut..], Some(KEY), cut);
         assert!(bytes == masked, "cut at {cut}");
     }
 }
@@ -547,7 +547,7 @@ proptest! {
         encode(&mut bytes, opcode, &payload, key);
         let (header, used) = decode(&bytes, from, u64::MAX).unwrap().unwrap();
         prop_assert_eq!(header, Header { fin: true, opcode, key, length: payload.len() as u64 });
-        frame::mask(&mut bytes[used..], key.unwrap_or_default(), 0);
+        frame::mask(&mut bytes[used..], key, 0);
         prop_assert_eq!(&bytes[used..], payload);
     }
 

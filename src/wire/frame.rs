@@ -156,16 +156,15 @@ pub fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], key: Option<[u8
     encode_header(out, Header { fin: true, opcode, key, length: payload.len() as u64 });
     let start = out.len();
     out.extend_from_slice(payload);
-    if let Some(key) = key {
-        mask(&mut out[start..], key, 0);
-    }
+    mask(&mut out[start..], key, 0);
 }
 
 /// §4.3 Masks or unmasks, which is the same: each byte is XORed with the key's byte at its place
-/// (RFC 6455 §5.3). `offset` is how much of the payload came before. It is no secret, the key
-/// travels along: it keeps a page from making up bytes that a proxy would take for HTTP.
-pub fn mask(payload: &mut [u8], mut key: [u8; 4], offset: usize) {
+/// (RFC 6455 §5.3), if there is one. `offset` is how much of the payload came before. The key is
+/// no secret, it travels along: it keeps a page from making up bytes a proxy would take for HTTP.
+pub fn mask(payload: &mut [u8], key: Option<[u8; 4]>, offset: usize) {
     const WIDE: usize = 64;
+    let Some(mut key) = key else { return };
     key.rotate_left(offset % 4);
     let wide = [key; WIDE / 4];
     let wide = wide.as_flattened();

@@ -60,9 +60,7 @@ impl Assembler {
         let into = if control { &mut self.control } else { &mut self.payload };
         let start = into.len();
         into.extend_from_slice(&buf.data()[..count]);
-        if let Some(key) = header.key {
-            frame::mask(&mut into[start..], key, came);
-        }
+        frame::mask(&mut into[start..], header.key, came);
         buf.consume(count);
         let ended = count == left;
         if !control && self.message == Some(Opcode::Text) {
