@@ -23,21 +23,19 @@ pub enum Event {
 pub struct Assembler {
     from: Side,
     message_max: usize,
-    /// The frame being read: its header, and how much of its payload has come.
+    /// The frame of a message being read: its header, and how much of its payload has come.
     frame: Option<(Header, usize)>,
     /// The message being put together: its opcode, and its payload so far, unmasked.
     message: Option<Opcode>,
     payload: Vec<u8>,
     /// So many bytes of `payload` are known to be UTF-8.
     utf8: usize,
-    control: Vec<u8>,
 }
 
 impl Assembler {
     /// Messages of `from`, none of them longer than `message_max` bytes over all its fragments.
     pub fn new(from: Side, message_max: usize) -> Assembler {
-        let (frame, message, payload, control) = (None, None, Vec::new(), Vec::new());
-        Assembler { from, message_max, frame, message, payload, utf8: 0, control }
+        Assembler { from, message_max, frame: None, message: None, payload: Vec::new(), utf8: 0 }
     }
 
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
@@ -49,43 +47,38 @@ impl Assembler {
                 let Some((header, used)) = frame::decode(buf.data(), self.from, room)? else {
                     return Ok(None);
                 };
+                if header.opcode.is_control() {
+                    return take_control(header, used, buf);
+                }
                 buf.consume(used);
-                self.begin(header)?;
+                self.begin(header.opcode)?;
                 (header, 0)
             }
         };
         let left = header.length as usize - came; // both fit, `decode` has judged the length
         let count = left.min(buf.data().len());
-        let control = header.opcode.is_control();
-        let into = if control { &mut self.control } else { &mut self.payload };
-        let start = into.len();
-        into.extend_from_slice(&buf.data()[..count]);
-        frame::mask(&mut into[start..], header.key, came);
+        let start = self.payload.len();
+        self.payload.extend_from_slice(&buf.data()[..count]);
+        frame::mask(&mut self.payload[start..], header.key, came);
         buf.consume(count);
         let ended = count == left;
-        if !control && self.message == Some(Opcode::Text) {
+        if self.message == Some(Opcode::Text) {
             self.check_utf8(ended && header.fin)?;
         }
         if !ended {
             self.frame = Some((header, came + count));
             return Ok(None);
         }
-        match (control, header.fin) {
-            (true, _) => self.control_event(header.opcode).map(Some),
-            (false, true) => Ok(Some(self.message_event())),
-            (false, false) => Ok(Some(Event::Fragment)),
-        }
+        Ok(Some(if header.fin { self.message_event() } else { Event::Fragment }))
     }
 
     /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
-    fn begin(&mut self, header: Header) -> Result<(), Violation> {
-        match (header.opcode, self.message) {
+    fn begin(&mut self, opcode: Opcode) -> Result<(), Violation> {
+        match (opcode, self.message) {
+            (Opcode::Continuation, Some(_)) => {}
             (Opcode::Continuation, None) => return violation(1002, "a continuation of no message"),
-            (Opcode::Text | Opcode::Binary, Some(_)) => {
-                return violation(1002, "a new message before the last one ended");
-            }
-            (Opcode::Text | Opcode::Binary, None) => self.message = Some(header.opcode),
-            _ => {}
+            (_, Some(_)) => return violation(1002, "a new message before the last one ended"),
+            (_, None) => self.message = Some(opcode),
         }
         Ok(())
     }
@@ -110,14 +103,20 @@ impl Assembler {
             _ => Event::Binary(payload),
         }
     }
+}
 
-    fn control_event(&mut self, opcode: Opcode) -> Result<Event, Violation> {
-        let payload = std::mem::take(&mut self.control);
-        match opcode {
-            Opcode::Ping => Ok(Event::Ping(payload)),
-            Opcode::Close => close_event(&payload),
-            _ => Ok(Event::Pong),
-        }
+/// A control frame may stand between the fragments of a message and belongs to none. It is short:
+/// there is no hurry before all of it has come. RFC 6455 §5.4, §5.5
+fn take_control(header: Header, used: usize, buf: &mut Buffer) -> Result<Option<Event>, Violation> {
+    let end = used + header.length as usize;
+    let Some(payload) = buf.data().get(used..end) else { return Ok(None) };
+    let mut payload = payload.to_vec();
+    buf.consume(end);
+    frame::mask(&mut payload, header.key, 0);
+    match header.opcode {
+        Opcode::Ping => Ok(Some(Event::Ping(payload))),
+        Opcode::Close => close_event(&payload).map(Some),
+        _ => Ok(Some(Event::Pong)),
     }
 }
 
