@@ -50,18 +50,13 @@ pub enum Event {
     Changed(Arc<Change>),
 }
 
-/// How far somebody has followed: messages and changes, both counted from 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How far somebody has followed. Events have one order, so their number says who is ahead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
+    /// Messages and changes up to here.
+    pub events: u64,
+    /// The newest message among them.
     pub id: u64,
-    pub changes: u64,
-}
-
-impl Position {
-    /// Events up to here. Events have one order, so this alone says who is ahead.
-    pub fn events(self) -> u64 {
-        self.id + self.changes
-    }
 }
 
 /// What a newcomer finds.
@@ -88,7 +83,7 @@ pub struct Stats {
 }
 
 /// Ids are 1, 2, 3, … without gaps, so "everything after 7" is a slice, not a search.
-/// `log` holds the ids up to `newest`, `changes` the changes up to `changed`.
+/// `log` holds the ids up to `newest`; `events` counts messages and changes, the forgotten ones too.
 #[derive(Default)]
 struct State {
     log: VecDeque<Arc<Message>>,
@@ -97,7 +92,7 @@ struct State {
     here: BTreeMap<Arc<str>, usize>,
     connections: usize,
     changes: VecDeque<Arc<Change>>,
-    changed: u64,
+    events: u64,
     /// Who waits in [`Room::wait_since`]: since when, and a ticket to tell two apart.
     waiting: BTreeSet<(Instant, u64)>,
     tickets: u64,
@@ -133,6 +128,7 @@ impl Room {
         message.json = (self.render)(&message).into();
         let message = Arc::new(message);
         state.newest = id;
+        state.events += 1;
         state.log_bytes += message.json.len();
         state.log.push_back(message.clone());
         while state.log.len() > MESSAGES_MAX || state.log_bytes > LOG_BYTES_MAX {
@@ -197,7 +193,7 @@ impl Room {
         if behind {
             self.news.notify_all();
         }
-        drop(self.wait(state, patience, |state| state.behind(from) == 0));
+        drop(self.wait(state, patience, |state| state.events == from.events));
     }
 
     /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is
@@ -217,7 +213,8 @@ impl Room {
         }
         let id = last_id.map_or(state.newest, |id| state.known(id).max(state.forgotten()));
         let welcome = Welcome {
-            from: Position { id, changes: state.changed },
+            // The messages that it missed are still to come for it; the changes are not.
+            from: Position { events: state.events - (state.newest - id), id },
             newest: state.newest,
             users: state.here.keys().cloned().collect(),
             connections: state.connections,
@@ -279,19 +276,15 @@ impl State {
         self.log.range(skip..).cloned().collect()
     }
 
-    fn behind(&self, from: Position) -> u64 {
-        self.newest + self.changed - from.events()
-    }
-
     fn too_far(&self) -> bool {
-        self.delivered.is_some_and(|taken| self.behind(taken) >= BEHIND_EVENTS_MAX)
+        self.delivered.is_some_and(|taken| self.events - taken.events >= BEHIND_EVENTS_MAX)
     }
 
     fn change(&mut self, user: &str, joined: bool) {
         let (after, connections, timestamp) = (self.newest, self.connections, now_ms());
         let change = Change { after, user: user.to_string(), joined, connections, timestamp };
         self.changes.push_back(Arc::new(change));
-        self.changed += 1;
+        self.events += 1;
         if self.changes.len() > CHANGES_MAX {
             self.changes.pop_front();
         }
@@ -299,9 +292,9 @@ impl State {
 
     /// Merges the two logs by `Change::after`.
     fn news(&self, from: Position) -> Option<Vec<Event>> {
-        let forgotten_changes = self.changed - self.changes.len() as u64;
+        let forgotten_changes = self.events - self.newest - self.changes.len() as u64;
         let said = from.id.checked_sub(self.forgotten())? as usize;
-        let changed = from.changes.checked_sub(forgotten_changes)? as usize;
+        let changed = (from.events - from.id).checked_sub(forgotten_changes)? as usize;
         let mut said = self.log.range(said..).peekable();
         let mut changed = self.changes.range(changed..).peekable();
         let (mut news, mut bytes) = (Vec::new(), 0);

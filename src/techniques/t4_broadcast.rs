@@ -170,9 +170,7 @@ impl Member {
         let mut outbox = lock(&self.outbox);
         if outbox.writer == Writer::Live {
             let news = batch.after(outbox.seen);
-            if outbox.seen.events() < batch.to.events() {
-                outbox.seen = batch.to;
-            }
+            outbox.seen = outbox.seen.max(batch.to);
             self.write(&mut outbox, news, hurry);
         }
         outbox.writer == Writer::Live
@@ -268,7 +266,7 @@ impl Member {
         if outbox.writer == Writer::Closed {
             return Ok(true);
         }
-        if !outbox.pending.is_empty() || outbox.seen.events() < live.at.events() {
+        if !outbox.pending.is_empty() || outbox.seen < live.at {
             return Ok(false);
         }
         self.socket.set_write_timeout(Some(AT_ONCE))?;
@@ -317,6 +315,7 @@ impl Batch {
     fn of(from: Position, news: &[Event]) -> Batch {
         let mut batch = Batch { bytes: Vec::new(), starts: vec![0], from, to: from };
         for event in news {
+            batch.to.events += 1;
             match event {
                 Event::Said(message) => {
                     batch.to.id = message.id;
@@ -327,7 +326,6 @@ impl Batch {
                     let (user, count) = (json::quoted(&change.user), change.connections);
                     let who = format!(r#""username":{user},"connectedClients":{count}"#);
                     let time = date::iso8601(change.timestamp);
-                    batch.to.changes += 1;
                     batch.push(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#));
                 }
             }
@@ -342,7 +340,7 @@ impl Batch {
 
     /// What is new to somebody who has seen everything up to `seen`.
     fn after(&self, seen: Position) -> &[u8] {
-        let skip = seen.events().saturating_sub(self.from.events()) as usize;
+        let skip = seen.events.saturating_sub(self.from.events) as usize;
         &self.bytes[self.starts[skip.min(self.starts.len() - 1)]..]
     }
 }
