@@ -188,11 +188,10 @@ impl Room {
     /// lets those go on who were too fast.
     pub fn wait_news(&self, from: Position, patience: Duration) {
         let mut state = self.lock();
-        let behind = state.too_far();
-        state.delivered = Some(from);
-        if behind {
+        if state.too_far() {
             self.news.notify_all();
         }
+        state.delivered = Some(from);
         drop(self.wait(state, patience, |state| state.events == from.events));
     }
 
