@@ -59,19 +59,7 @@ pub struct Position {
     pub id: u64,
 }
 
-/// What a newcomer finds.
-#[derive(Debug)]
-pub struct Welcome {
-    /// Where its stream begins.
-    pub from: Position,
-    pub newest: u64,
-    /// The names, each once, in order.
-    pub users: Vec<Arc<str>>,
-    /// Connections, this one included.
-    pub connections: usize,
-}
-
-/// A picture of the room, for `GET /stats`.
+/// A picture of the room, for `GET /stats` and for a newcomer.
 #[derive(Debug)]
 pub struct Stats {
     pub newest: u64,
@@ -79,7 +67,8 @@ pub struct Stats {
     pub waiting: usize,
     pub oldest_wait: Duration,
     pub connections: usize,
-    pub here: BTreeMap<Arc<str>, usize>,
+    /// The names, each once, in order, and the connections of each.
+    pub here: Vec<(Arc<str>, usize)>,
 }
 
 /// Ids are 1, 2, 3, … without gaps, so "everything after 7" is a slice, not a search.
@@ -203,7 +192,7 @@ impl Room {
 
     /// §4.10 A connection comes in. Its stream begins after `last_id`, or now; taken under the
     /// same lock as the list of names, so nothing falls between the list and the stream.
-    pub fn join(&self, user: &str, last_id: Option<u64>) -> Welcome {
+    pub fn join(&self, user: &str, last_id: Option<u64>) -> (Position, Stats) {
         let mut state = self.lock_when_followed();
         *state.here.entry(user.into()).or_default() += 1;
         state.connections += 1;
@@ -211,16 +200,12 @@ impl Room {
             state.change(user, true);
         }
         let id = last_id.map_or(state.newest, |id| state.known(id).max(state.forgotten()));
-        let welcome = Welcome {
-            // The messages that it missed are still to come for it; the changes are not.
-            from: Position { events: state.events - (state.newest - id), id },
-            newest: state.newest,
-            users: state.here.keys().cloned().collect(),
-            connections: state.connections,
-        };
+        // The messages that it missed are still to come for it; the changes are not.
+        let from = Position { events: state.events - (state.newest - id), id };
+        let stats = state.stats();
         drop(state);
         self.news.notify_all();
-        welcome
+        (from, stats)
     }
 
     /// A connection goes; the name goes with its last one.
@@ -239,15 +224,7 @@ impl Room {
     }
 
     pub fn stats(&self) -> Stats {
-        let state = self.lock();
-        Stats {
-            newest: state.newest,
-            kept: state.log.len(),
-            waiting: state.waiting.len(),
-            oldest_wait: state.waiting.first().map_or(Duration::ZERO, |(began, _)| began.elapsed()),
-            connections: state.connections,
-            here: state.here.clone(),
-        }
+        self.lock().stats()
     }
 
     /// §4.11 The lock, when the broadcaster is near enough. This is flow control: who speaks faster than
@@ -286,6 +263,17 @@ impl State {
         self.events += 1;
         if self.changes.len() > CHANGES_MAX {
             self.changes.pop_front();
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            newest: self.newest,
+            kept: self.log.len(),
+            waiting: self.waiting.len(),
+            oldest_wait: self.waiting.first().map_or(Duration::ZERO, |(began, _)| began.elapsed()),
+            connections: self.connections,
+            here: self.here.iter().map(|(user, count)| (user.clone(), *count)).collect(),
         }
     }
 

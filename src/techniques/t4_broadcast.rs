@@ -10,7 +10,7 @@
 
 use super::{Chat, t4_conversation::write_frame};
 use crate::event;
-use crate::room::{Event, Position, Welcome};
+use crate::room::{Event, Position, Stats};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, date, json, message::close_payload};
 use std::io::{self, ErrorKind, Write};
@@ -98,7 +98,7 @@ impl Hub {
             // Nothing is forgotten before it is taken: see BEHIND_EVENTS_MAX.
             let mut batch = Batch::of(from, &self.chat.room.news(from).unwrap_or_default());
             if Instant::now() >= heartbeat {
-                batch.push(r#"{"type":"heartbeat"}"#);
+                push_text(&mut batch.bytes, r#"{"type":"heartbeat"}"#);
                 frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
                 heartbeat = Instant::now() + period;
             }
@@ -121,9 +121,9 @@ impl Hub {
         user: String,
         last: Option<u64>,
     ) -> Guest {
-        let welcome = self.chat.room.join(&user, last);
-        event!("§4.10", &user, "joins, connections: {}", welcome.connections);
-        let (seen, pending) = (welcome.from, greeting(&welcome));
+        let (seen, stats) = self.chat.room.join(&user, last);
+        event!("§4.10", &user, "joins, connections: {}", stats.connections);
+        let pending = greeting(&stats);
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
         member.catch_up();
@@ -132,15 +132,14 @@ impl Hub {
 }
 
 /// The first two messages of each connection: where it is, and who else is there.
-fn greeting(welcome: &Welcome) -> Vec<u8> {
-    let Welcome { from, connections, newest, users } = welcome;
-    let users = users.iter().map(|user| json::quoted(user)).collect::<Vec<_>>().join(",");
-    let counts = format!(r#""connectedClients":{connections},"lastId":{newest}"#);
+fn greeting(stats: &Stats) -> Vec<u8> {
+    let users = stats.here.iter().map(|(user, _)| json::quoted(user)).collect::<Vec<_>>().join(",");
+    let counts = format!(r#""connectedClients":{},"lastId":{}"#, stats.connections, stats.newest);
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let mut greeting = Batch::of(*from, &[]);
-    greeting.push(&format!(r#"{{"type":"welcome",{hello},{counts}}}"#));
-    greeting.push(&format!(r#"{{"type":"user_list","users":[{users}]}}"#));
-    greeting.bytes
+    let mut bytes = Vec::new();
+    push_text(&mut bytes, &format!(r#"{{"type":"welcome",{hello},{counts}}}"#));
+    push_text(&mut bytes, &format!(r#"{{"type":"user_list","users":[{users}]}}"#));
+    bytes
 }
 
 impl Member {
@@ -316,26 +315,23 @@ impl Batch {
         let mut batch = Batch { bytes: Vec::new(), starts: vec![0], from, to: from };
         for event in news {
             batch.to.events += 1;
-            match event {
+            let text = match event {
                 Event::Said(message) => {
                     batch.to.id = message.id;
-                    batch.push(&format!(r#"{{"type":"message","message":{}}}"#, message.json));
+                    format!(r#"{{"type":"message","message":{}}}"#, message.json)
                 }
                 Event::Changed(change) => {
                     let kind = if change.joined { "user_joined" } else { "user_left" };
                     let (user, count) = (json::quoted(&change.user), change.connections);
                     let who = format!(r#""username":{user},"connectedClients":{count}"#);
                     let time = date::iso8601(change.timestamp);
-                    batch.push(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#));
+                    format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)
                 }
-            }
+            };
+            push_text(&mut batch.bytes, &text);
             batch.starts.push(batch.bytes.len());
         }
         batch
-    }
-
-    fn push(&mut self, text: &str) {
-        frame::encode(&mut self.bytes, Opcode::Text, text.as_bytes(), None);
     }
 
     /// What is new to somebody who has seen everything up to `seen`.
@@ -343,6 +339,10 @@ impl Batch {
         let skip = seen.events.saturating_sub(self.from.events) as usize;
         &self.bytes[self.starts[skip.min(self.starts.len() - 1)]..]
     }
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    frame::encode(bytes, Opcode::Text, text.as_bytes(), None);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
