@@ -306,13 +306,12 @@ struct Batch {
     bytes: Vec<u8>,
     /// Where each event begins in `bytes`, and where the last one ends.
     starts: Vec<usize>,
-    from: Position,
     to: Position,
 }
 
 impl Batch {
     fn of(from: Position, news: &[Event]) -> Batch {
-        let mut batch = Batch { bytes: Vec::new(), starts: vec![0], from, to: from };
+        let mut batch = Batch { bytes: Vec::new(), starts: vec![0], to: from };
         for event in news {
             batch.to.events += 1;
             let text = match event {
@@ -334,10 +333,10 @@ impl Batch {
         batch
     }
 
-    /// What is new to somebody who has seen everything up to `seen`.
+    /// What is new to a live member: it has `seen` all that came before these, and maybe some more.
     fn after(&self, seen: Position) -> &[u8] {
-        let skip = seen.events.saturating_sub(self.from.events) as usize;
-        &self.bytes[self.starts[skip.min(self.starts.len() - 1)]..]
+        let new = self.to.events.saturating_sub(seen.events) as usize;
+        &self.bytes[self.starts[self.starts.len() - 1 - new]..]
     }
 }
 
