@@ -262,10 +262,8 @@ impl Member {
     fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
         let mut live = lock(&self.hub.live);
         let mut outbox = lock(&self.outbox);
-        if outbox.writer == Writer::Closed {
-            return Ok(true);
-        }
-        if !outbox.pending.is_empty() || outbox.seen < live.at {
+        // While the lock was not ours, a pong may have come, or the close frame.
+        if !outbox.pending.is_empty() || outbox.writer == Writer::Closed || outbox.seen < live.at {
             return Ok(false);
         }
         self.socket.set_write_timeout(Some(AT_ONCE))?;
