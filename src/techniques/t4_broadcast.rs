@@ -126,7 +126,7 @@ impl Hub {
         let pending = greeting(&stats);
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
-        member.catch_up();
+        member.end_if_failed(member.catch_up());
         Guest(member)
     }
 }
@@ -148,7 +148,7 @@ impl Member {
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
         let mut outbox = self.still_open()?;
-        self.write(&mut outbox, &bytes, true);
+        self.end_if_failed(self.write(&mut outbox, &bytes, true));
         if opcode == Opcode::Close {
             outbox.writer = Writer::Closed;
         }
@@ -170,14 +170,14 @@ impl Member {
         if outbox.writer == Writer::Live {
             let news = batch.after(outbox.seen);
             outbox.seen = outbox.seen.max(batch.to);
-            self.write(&mut outbox, news, hurry);
+            self.end_if_failed(self.write(&mut outbox, news, hurry));
         }
         outbox.writer == Writer::Live
     }
 
     /// Writes what the socket takes at once and leaves the rest to a catch-up, or all of it if a
     /// catch-up has the socket already.
-    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8], hurry: bool) {
+    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8], hurry: bool) -> io::Result<()> {
         let live = outbox.writer == Writer::Live;
         let written = match (live, hurry) {
             (false, _) => Ok(0),
@@ -185,18 +185,19 @@ impl Member {
             (true, false) => (&*self.socket).write(bytes),
         };
         let written = match written {
-            Ok(count) if count == bytes.len() => return,
+            Ok(count) if count == bytes.len() => return Ok(()),
             Ok(count) => count,
             Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => 0,
-            Err(error) => return self.end(&error.to_string()),
+            Err(error) => return Err(error),
         };
         outbox.pending.extend_from_slice(&bytes[written..]);
         if live {
             outbox.writer = Writer::CatchUp;
-            outbox.catch_up = self.spawn_catch_up();
+            outbox.catch_up = Some(self.spawn_catch_up()?);
         } else if outbox.pending.len() > PENDING_BYTES_MAX {
-            self.end("takes nothing and asks for more");
+            return Err(io::Error::other("takes nothing and asks for more"));
         }
+        Ok(())
     }
 
     /// Never waits for a reader who takes nothing, while a thousand others wait behind it. (Should
@@ -208,33 +209,21 @@ impl Member {
         written
     }
 
-    fn spawn_catch_up(self: &Arc<Self>) -> Option<JoinHandle<()>> {
+    fn spawn_catch_up(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
         let (member, place) = (self.clone(), self.hub.catch_ups.clone());
         if Arc::strong_count(&place) > CATCH_UPS_MAX {
-            self.end("too many slow readers");
-            return None;
+            return Err(io::Error::other("too many slow readers"));
         }
         event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
         let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
-            member.catch_up();
+            member.end_if_failed(member.catch_up());
         });
-        if spawned.is_err() {
-            self.end("no thread to catch up in");
-        }
-        spawned.ok()
-    }
-
-    fn catch_up(self: &Arc<Self>) {
-        match self.try_catch_up() {
-            Err(error) if timed_out(&error) => self.end("took nothing for too long"),
-            Err(error) => self.end(&error.to_string()),
-            Ok(()) => {}
-        }
+        spawned.map_err(|_| io::Error::other("no thread to catch up in"))
     }
 
     /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
-    fn try_catch_up(self: &Arc<Self>) -> io::Result<()> {
+    fn catch_up(self: &Arc<Self>) -> io::Result<()> {
         self.socket.set_write_timeout(Some(self.hub.chat.timing.stall))?;
         loop {
             let mut outbox = lock(&self.outbox);
@@ -274,8 +263,13 @@ impl Member {
         Ok(true)
     }
 
-    /// Ends the connection: its reader finds the end of the stream.
-    fn end(&self, why: &str) {
+    /// Ends a connection that could not be written to: its reader finds the end of the stream.
+    fn end_if_failed(&self, written: io::Result<()>) {
+        let why = match written {
+            Ok(()) => return,
+            Err(error) if timed_out(&error) => "took nothing for too long".to_string(),
+            Err(error) => error.to_string(),
+        };
         event!("§4.8", &self.user, "cut off: {why}");
         let _ = self.socket.shutdown(Shutdown::Both);
     }
