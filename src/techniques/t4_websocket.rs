@@ -55,11 +55,12 @@ fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, las
     let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
     let hear = |opcode, payload: &[u8]| {
         drop(guest.0.still_open()?);
-        let answer = hear(&hub.chat, &guest.0.user, opcode, payload);
-        match answer.unwrap_or_else(|problem| Some(error(&problem))) {
-            Some(answer) => send(Opcode::Text, answer.as_bytes()),
-            None => Ok(()),
-        }
+        let answer = match hear(&hub.chat, &guest.0.user, opcode, payload) {
+            Ok(None) => return Ok(()),
+            Ok(Some(answer)) => answer,
+            Err(problem) => format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)),
+        };
+        send(Opcode::Text, answer.as_bytes())
     };
     // However it ends, it is over.
     let _ = converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, hear);
@@ -82,8 +83,4 @@ fn hear(chat: &Chat, user: &str, kind: Opcode, payload: &[u8]) -> Result<Option<
         }
         _ => Err(EXPECTED.into()),
     }
-}
-
-fn error(problem: &str) -> String {
-    format!(r#"{{"type":"error","error":{}}}"#, json::quoted(problem))
 }
