@@ -281,10 +281,9 @@ pub struct Guest(pub Arc<Member>);
 impl Drop for Guest {
     fn drop(&mut self) {
         let Guest(member) = self;
-        let mut live = lock(&member.hub.live);
+        // Closed first: whoever is not in the list by then does not come back into it.
         lock(&member.outbox).writer = Writer::Closed;
-        live.members.retain(|other| !Arc::ptr_eq(other, member));
-        drop(live);
+        lock(&member.hub.live).members.retain(|other| !Arc::ptr_eq(other, member));
         member.hub.chat.room.leave(&member.user);
         event!("§4.10", &member.user, "leaves");
         // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
