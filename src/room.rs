@@ -185,9 +185,28 @@ impl Room {
     }
 
     /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is
-    /// forgotten already.
+    /// forgotten already. Merges the two logs by `Change::after`.
     pub fn news(&self, from: Position) -> Option<Vec<Event>> {
-        self.lock().news(from)
+        let state = self.lock();
+        let forgotten_changes = state.events - state.newest - state.changes.len() as u64;
+        let said = from.id.checked_sub(state.forgotten())? as usize;
+        let changed = (from.events - from.id).checked_sub(forgotten_changes)? as usize;
+        let mut said = state.log.range(said..).peekable();
+        let mut changed = state.changes.range(changed..).peekable();
+        let (mut news, mut bytes) = (Vec::new(), 0);
+        while bytes < NEWS_BYTES_MAX {
+            let next = said.peek().map_or(u64::MAX, |message| message.id);
+            if let Some(change) = changed.next_if(|change| change.after < next) {
+                bytes += change.user.len() + 128;
+                news.push(Event::Changed(change.clone()));
+            } else if let Some(message) = said.next() {
+                bytes += message.json.len();
+                news.push(Event::Said(message.clone()));
+            } else {
+                break;
+            }
+        }
+        Some(news)
     }
 
     /// §4.10 A connection comes in. Its stream begins after `last_id`, or now; taken under the
@@ -275,29 +294,6 @@ impl State {
             connections: self.connections,
             here: self.here.iter().map(|(user, count)| (user.clone(), *count)).collect(),
         }
-    }
-
-    /// Merges the two logs by `Change::after`.
-    fn news(&self, from: Position) -> Option<Vec<Event>> {
-        let forgotten_changes = self.events - self.newest - self.changes.len() as u64;
-        let said = from.id.checked_sub(self.forgotten())? as usize;
-        let changed = (from.events - from.id).checked_sub(forgotten_changes)? as usize;
-        let mut said = self.log.range(said..).peekable();
-        let mut changed = self.changes.range(changed..).peekable();
-        let (mut news, mut bytes) = (Vec::new(), 0);
-        while bytes < NEWS_BYTES_MAX {
-            let next = said.peek().map_or(u64::MAX, |message| message.id);
-            if let Some(change) = changed.next_if(|change| change.after < next) {
-                bytes += change.user.len() + 128;
-                news.push(Event::Changed(change.clone()));
-            } else if let Some(message) = said.next() {
-                bytes += message.json.len();
-                news.push(Event::Said(message.clone()));
-            } else {
-                break;
-            }
-        }
-        Some(news)
     }
 }
 
