@@ -140,13 +140,11 @@ impl Room {
     pub fn wait_since(&self, id: u64, began: Instant, patience: Duration) -> Vec<Arc<Message>> {
         let mut state = self.lock();
         let id = state.known(id);
-        if state.newest == id && !patience.is_zero() {
-            state.tickets += 1;
-            let ticket = (began, state.tickets);
-            state.waiting.insert(ticket);
-            state = self.wait(state, patience, |state| state.newest == id);
-            state.waiting.remove(&ticket);
-        }
+        state.tickets += 1;
+        let ticket = (began, state.tickets);
+        state.waiting.insert(ticket);
+        state = self.wait(state, patience, |state| state.newest == id);
+        state.waiting.remove(&ticket);
         state.since(id)
     }
 
