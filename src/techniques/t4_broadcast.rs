@@ -281,7 +281,7 @@ pub struct Guest(pub Arc<Member>);
 impl Drop for Guest {
     fn drop(&mut self) {
         let Guest(member) = self;
-        // Closed first: whoever is not in the list by then does not come back into it.
+        // Closed first: a catch-up that finds it so does not put the member into the list again.
         lock(&member.outbox).writer = Writer::Closed;
         lock(&member.hub.live).members.retain(|other| !Arc::ptr_eq(other, member));
         member.hub.chat.room.leave(&member.user);
