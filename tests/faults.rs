@@ -299,7 +299,7 @@ fn cable(to: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
 
 #[test]
 fn a_member_whose_cable_is_cut_is_missed_after_two_heartbeats() {
-    let server = Server::with(4, patient(), Timing { heartbeat: SHORT / 2, ..calm() });
+    let server = Server::with(4, patient(), Timing { heartbeat: 2 * SHORT, ..calm() });
     let mut alice = server.join("Alice").greeted();
     let alice = thread::spawn(move || alice.hear_of("user_left"));
     let (address, cut) = cable(server.address);
