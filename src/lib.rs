@@ -10,14 +10,16 @@
 //!
 //! Read in this order:
 //!
-//! 1. [`server`] takes connections and carries bytes; [`wire::http`] makes requests of them.
+//! 1. [`server`] takes connections and carries bytes in a [`wire::buffer`]; [`wire::http`] makes
+//!    requests of them.
 //! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers.
 //!    Part 2 is the same server.
-//! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
+//! 3. [`room`] waits (what speaks of a broadcaster there is for step 4),
+//!    [`techniques::t3_long_polling`] lets a request wait with it.
 //! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`]; then [`techniques::t4_conversation`]
 //!    reads, [`techniques::t4_broadcast`] writes, and [`techniques::t4_websocket`] joins them.
 //!
-//! To be believed at first: `date`, `form`, `html`, `json` in [`wire`], and [`log`].
+//! To be believed at first: `date`, `form`, `html`, `json` in [`wire`], and [`log`]; `main` is last.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

@@ -53,9 +53,9 @@ pub enum Event {
 /// How far somebody has followed. Events have one order, so their number says who is ahead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Messages and changes up to here.
+    /// How many messages and changes it has had; of a newcomer, also those it will not be told.
     pub events: u64,
-    /// The newest message among them.
+    /// The newest message that it has had.
     pub id: u64,
 }
 
@@ -85,8 +85,8 @@ struct State {
     /// Who waits in [`Room::wait_since`]: since when, and a ticket to tell two apart.
     waiting: BTreeSet<(Instant, u64)>,
     tickets: u64,
-    /// What the broadcaster has delivered, once there is one.
-    delivered: Option<Position>,
+    /// How many events the broadcaster has delivered, once there is one.
+    delivered: Option<u64>,
 }
 
 /// The one chat of the server.
@@ -175,14 +175,12 @@ impl Room {
     /// lets those go on who were too fast.
     pub fn wait_news(&self, from: Position, patience: Duration) {
         let mut state = self.lock();
-        if state.too_far() {
-            self.news.notify_all();
-        }
-        state.delivered = Some(from);
+        state.delivered = Some(from.events);
+        self.news.notify_all();
         drop(self.wait(state, patience, |state| state.events == from.events));
     }
 
-    /// What happened after `from`, at most [`NEWS_BYTES_MAX`] of it; `None` if some of that is
+    /// What happened after `from`, about [`NEWS_BYTES_MAX`] of it at the most; `None` if some of that is
     /// forgotten already. Merges the two logs by `Change::after`.
     pub fn news(&self, from: Position) -> Option<Vec<Event>> {
         let state = self.lock();
@@ -270,7 +268,7 @@ impl State {
     }
 
     fn too_far(&self) -> bool {
-        self.delivered.is_some_and(|taken| self.events - taken.events >= BEHIND_EVENTS_MAX)
+        self.delivered.is_some_and(|delivered| self.events - delivered >= BEHIND_EVENTS_MAX)
     }
 
     fn change(&mut self, user: &str, joined: bool) {

@@ -38,8 +38,6 @@ pub const STACK_BYTES: usize = 128 * 1024;
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// ENFILE and EMFILE on Unix, WSAEMFILE on Windows: there is no descriptor left for a socket.
-const NO_DESCRIPTOR: [i32; 3] = [23, 24, 10_024];
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -68,10 +66,10 @@ pub fn serve(
         // An open descriptor, given up when there is no other: to say so, and not just hang.
         spare = spare.or_else(|| listener.try_clone().ok());
         let mut accepted = listener.accept();
-        let code = accepted.as_ref().err().and_then(io::Error::raw_os_error);
-        let drained = code.is_some_and(|code| NO_DESCRIPTOR.contains(&code));
-        if drained && spare.take().is_some() {
+        if accepted.is_err() && spare.take().is_some() {
             accepted = listener.accept();
+            // It may have waited for a newcomer, and others may have gone meanwhile.
+            spare = listener.try_clone().ok();
         }
         let Ok((socket, _)) = accepted else {
             event!("§1.1", "-", "accept failed: {:?}", accepted.err());
@@ -83,7 +81,7 @@ pub fn serve(
         if taken > limits.connections_max + TURNED_AWAY_MAX {
             continue;
         }
-        let full = drained || taken > limits.connections_max;
+        let full = spare.is_none() || taken > limits.connections_max;
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             crate::log::connection(number);
@@ -105,7 +103,8 @@ struct Connection {
     timeout: Option<Duration>,
 }
 
-/// Why there is no request: it is refused, or there is nobody to tell.
+/// Why there is no request: it is refused (`?` makes `Some(refusal)` of a refusal), or there is
+/// nobody to tell.
 type Stop = Option<Refusal>;
 
 impl Connection {
@@ -117,14 +116,15 @@ impl Connection {
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
             let refusal = Refusal::new(503, "all places are taken", "again in a while");
-            return self.refuse(refusal.text().with("Retry-After", "5"));
+            return self.refuse(refusal.text().with("Retry-After", "5"), Request::default());
         }
         loop {
-            let request = match self.read_request() {
-                Ok(request) => request,
+            let mut request = Request::default();
+            match self.read_request(&mut request) {
+                Ok(()) => {}
                 Err(None) => return Ok(()),
-                Err(Some(refusal)) => return self.refuse(refusal.text()),
-            };
+                Err(Some(refusal)) => return self.refuse(refusal.text(), request),
+            }
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
@@ -153,26 +153,28 @@ impl Connection {
     // Not inlined: an idle connection keeps each page of the stack that it ever touched, and this
     // saves one of three.
     #[inline(never)]
-    fn read_request(&mut self) -> Result<Request, Stop> {
+    fn read_request(&mut self, request: &mut Request) -> Result<(), Stop> {
         self.buf.shrink();
-        // A pipelined request has begun already.
-        let begun = !self.buf.data().is_empty();
-        let (mut request, mut body) = self.read_until(self.limits.head, begun, |buf| {
-            let Some((request, used)) = http::decode_head(buf.data())? else { return Ok(None) };
-            let body = Body::of(&request)?;
+        let mut body = self.read_until(self.limits.head, false, |buf| {
+            // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
+            while buf.data().starts_with(b"\r\n") {
+                buf.consume(2);
+            }
+            let Some((head, used)) = http::decode_head(buf.data())? else { return Ok(None) };
             buf.consume(used);
-            Ok(Some((request, body)))
+            *request = head;
+            Body::of(request).map(Some)
         })?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
             (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| None)?;
         }
         request.body = self.read_until(self.limits.body, true, |buf| body.take(buf))?;
-        Ok(request)
+        Ok(())
     }
 
     /// Reads until `parse` has what it wants, which must come whole `patience` after it has
-    /// `begun`, however it drips.
+    /// `begun`, or after its first byte, however it drips.
     fn read_until<T>(
         &mut self,
         patience: Duration,
@@ -183,6 +185,9 @@ impl Connection {
         loop {
             if let Some(found) = parse(&mut self.buf)? {
                 return Ok(found);
+            }
+            if !self.buf.data().is_empty() {
+                deadline.get_or_insert_with(|| Instant::now() + patience);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.unwrap_or(self.limits.idle);
@@ -200,18 +205,23 @@ impl Connection {
                     return refuse(400, "the request ended in the middle", advice).map_err(Some);
                 }
                 Ok(0) => return Err(None),
-                Ok(_) => deadline = deadline.or(Some(Instant::now() + patience)),
+                Ok(_) => {}
                 Err(error) if timed_out(&error) && deadline.is_some() => {}
                 Err(_) => return Err(None),
             }
         }
     }
 
-    fn refuse(&mut self, response: Response) -> io::Result<()> {
-        // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
-        let method = if self.buf.data().starts_with(b"HEAD ") { "HEAD" } else { "-" }.into();
-        // Taken as HTTP/1.0: the connection ends with the answer.
-        let request = Request { method, path: "(unread)".into(), ..Request::default() };
+    /// Answers a request of which nothing may be known, and hangs up.
+    fn refuse(&mut self, response: Response, mut request: Request) -> io::Result<()> {
+        if request.method.is_empty() {
+            // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
+            let head = self.buf.data().starts_with(b"HEAD ");
+            request.method = if head { "HEAD" } else { "-" }.into();
+            request.path = "(unread)".into();
+        }
+        // Taken as HTTP/1.0, without fields: the connection ends with the answer.
+        (request.minor, request.fields) = (0, Vec::new());
         self.write(&response, &request)?;
         self.hang_up()
     }

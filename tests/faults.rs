@@ -426,9 +426,8 @@ fn at_the_cap_those_who_listen_go_on_and_newcomers_are_turned_away() {
     });
 }
 
-#[test]
-#[cfg(unix)]
-fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
+#[cfg(target_os = "linux")]
+fn with_40_descriptors() -> Process {
     let mut few = std::process::Command::new("sh");
     few.args([
         "-c",
@@ -436,16 +435,27 @@ fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
         env!("CARGO_BIN_EXE_rawchat"),
     ]);
     few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let server = Process::start(&mut few);
+    Process::start(&mut few)
+}
+
+/// Clients of the chat, until one is refused, with this status.
+#[cfg(target_os = "linux")]
+fn fill(server: &Process) -> (Vec<Client>, u16) {
     let mut inside: Vec<Client> = Vec::new();
-    let refused = loop {
+    loop {
         let mut client = server.client();
-        let response = client.ask(handshake("/?user=Inside"));
-        if response.status != 101 {
-            break response.status;
+        match client.ask(handshake("/?user=Inside")).status {
+            101 => inside.push(client.greeted()),
+            status => return (inside, status),
         }
-        inside.push(client.greeted());
-    };
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
+    let server = with_40_descriptors();
+    let (mut inside, refused) = fill(&server);
     assert_eq!(refused, 503);
     assert!((20..40).contains(&inside.len()), "{} of 40", inside.len());
     assert_eq!(server.client().response().status, 503, "and the next one, too");
@@ -453,6 +463,20 @@ fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
     assert!(inside.iter_mut().all(|client| client.message().0 == 1));
     inside.truncate(10);
     eventually("there are places again", || server.get("/messages").status == 200);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_newcomer_that_comes_when_there_are_descriptors_again_is_not_turned_away() {
+    let places = fill(&with_40_descriptors()).0.len();
+    let server = with_40_descriptors();
+    let open = |_| Client::open(server.address, "/?user=Inside").greeted();
+    let mut inside: Vec<Client> = (0..places).map(open).collect();
+    inside[0].send(said("hi"));
+    assert!(inside.iter_mut().all(|client| client.message().0 == 1));
+    inside.truncate(10);
+    eventually("there are descriptors again", || server.count("fd") < 30);
+    assert_eq!(server.get("/messages").status, 200);
 }
 
 // Cut and resumed

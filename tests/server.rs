@@ -305,12 +305,40 @@ fn head_is_get_without_the_content() {
 #[test]
 fn a_head_that_is_refused_has_no_content() {
     let server = Server::start(1);
-    for (status, fields) in [(400, ""), (413, "Host: x\r\nContent-Length: 70000\r\n")] {
+    for (status, bytes) in [
+        (400, "HEAD / HTTP/1.1\r\n\r\n"),
+        (400, "\r\nHEAD / HTTP/1.1\r\n\r\n"),
+        (413, "HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"),
+        (400, "HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"),
+    ] {
         let mut client = server.client();
-        client.send(format!("HEAD / HTTP/1.1\r\n{fields}\r\n"));
-        assert_eq!(client.response_head().status, status);
+        client.send(bytes);
+        assert_eq!(client.response_head().status, status, "{bytes:?}");
         client.ends();
     }
+}
+
+#[test]
+fn what_a_body_looks_like_does_not_change_what_the_request_was() {
+    let server = Server::start(1);
+    for line in ["HEAD x", "\x16x"] {
+        let head = "POST /messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (status, text) = refused(&server, format!("{head}{line}\r\n"));
+        assert_eq!(status, 400);
+        assert!(text.starts_with("400: ") && !text.contains("TLS"), "{text:?}");
+    }
+}
+
+/// RFC 9112 §2.2
+#[test]
+fn empty_lines_before_a_request_are_forgiven_and_are_no_request() {
+    let mut client = Server::start(1).client();
+    for count in [0, 1, 20, 100_000] {
+        assert_eq!(client.ask("\r\n".repeat(count) + &get("/messages")).status, 200);
+    }
+    client.send("\r\n\r\n");
+    client.half_close();
+    client.ends();
 }
 
 /// RFC 9112 §7.1: sizes in hexadecimal, extensions passed over, trailers read and not kept.

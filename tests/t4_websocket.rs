@@ -12,6 +12,7 @@ use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::handshake::accept_key;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
@@ -424,6 +425,25 @@ fn a_ping_is_answered_with_its_own_payload_even_between_fragments() {
         client.send(fragment(true, Opcode::Continuation, br#""ping"}"#));
         assert_eq!(client.frame().0, Opcode::Text, "the message is whole");
     }
+}
+
+#[test]
+fn a_peer_that_takes_its_echoes_slowly_is_not_taken_for_silent() {
+    const ECHOES: usize = 24;
+    let server = with_heartbeat(Duration::from_millis(300));
+    let mut clock = server.join("Alice").greeted();
+    let mut client = Client::open(server.address, "/echo");
+    let mut socket = client.socket.try_clone().unwrap();
+    let long = masked(Opcode::Binary, vec![7; 1 << 20]);
+    let sender = thread::spawn(move || (0..ECHOES).for_each(|_| socket.write_all(&long).unwrap()));
+    // For longer than two periods the server cannot write, and does not listen.
+    (0..4).for_each(|_| drop(clock.hear_of("heartbeat")));
+    let mut frames = std::iter::repeat_with(|| client.frame()).filter(|f| f.0 != Opcode::Ping);
+    for _ in 0..ECHOES {
+        let (opcode, payload) = frames.next().unwrap();
+        assert_eq!((opcode, payload.len()), (Opcode::Binary, 1 << 20), "{:?}", &payload[..20]);
+    }
+    sender.join().unwrap();
 }
 
 #[test]

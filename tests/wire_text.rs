@@ -48,7 +48,7 @@ fn json_in_is_an_object_of_which_strings_are_kept() {
         ("{} x", 3, "the end"),
         ("{}{}", 2, "the end"),
     ] {
-        assert_eq!(both(text), Err(format!("not JSON: at byte {at} expected {expected}")));
+        assert_eq!(both(text), Err(format!("at byte {at} of the JSON expected {expected}")));
         checks::json(text.as_bytes());
     }
 }

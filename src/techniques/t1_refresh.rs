@@ -5,7 +5,7 @@
 use super::{Chat, Handler, Reply};
 use crate::event;
 use crate::room::Message;
-use crate::wire::http::{ALLOW, READ, Refusal, Request, Response, is_number, only, refuse};
+use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, only, refuse};
 use crate::wire::json::{self, Value};
 use crate::wire::{date, form, html};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 }
 
 fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(ALLOW, request)?;
+    only(READ_AND_POST, request)?;
     Ok(array(&chat.room.since(last_id(request)?.unwrap_or(0))))
 }
 
@@ -91,11 +91,11 @@ fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
     let Ok(body) = std::str::from_utf8(&request.body) else {
         return refuse(400, "the body is not UTF-8", TRY);
     };
-    let kind = request.field("Content-Type").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
     if request.field("Content-Encoding").is_some() {
         return refuse(415, "Content-Encoding is not understood", "the body as it is");
     }
+    let kind = request.field("Content-Type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()));
     }

@@ -1,9 +1,9 @@
 //! The writing half of the chat: one broadcaster for everybody who keeps up, a catch-up for each
 //! who does not.
 //!
-//! A connection has one reader, the thread it came with. It has one writer at a time, who holds
-//! the lock of its `outbox`: the broadcaster while it is `Live` (and the reader, for a pong), a
-//! catch-up otherwise. Whoever fails to write shuts the socket down, which ends the reader, and
+//! A connection has one reader, the thread it came with. It has one writer at a time: while it is
+//! `Live` whoever holds the lock of its `outbox` (the broadcaster, or the reader for a pong), else
+//! its catch-up, which lets the lock go while it writes. Whoever fails to write shuts the socket down, which ends the reader, and
 //! the reader takes the connection out of the room.
 //!
 //! Locks: `live` before `outbox`, never the other way.
@@ -34,7 +34,7 @@ const STACK_BYTES: usize = 64 * 1024;
 pub struct Hub {
     pub chat: Arc<Chat>,
     live: Mutex<Live>,
-    /// Each catch-up holds a clone, so the count of clones is theirs.
+    /// Each catch-up holds a clone, so the count of clones is theirs, and one.
     catch_ups: Arc<()>,
 }
 
@@ -66,7 +66,7 @@ pub struct Outbox {
 enum Writer {
     Live,
     CatchUp,
-    /// A close frame has been written, and nothing may follow it. RFC 6455 §5.5.1
+    /// The last frame is written or pending: nothing may follow a close. RFC 6455 §5.5.1
     Closed,
 }
 
@@ -103,6 +103,7 @@ impl Hub {
                 heartbeat = Instant::now() + period;
             }
             let mut live = lock(&self.live);
+            // One slow member may cost a tick; after it nobody may, in this round.
             let mut hurry = false;
             live.members.retain(|member| {
                 let stays = member.deliver(&batch, hurry);
@@ -126,8 +127,9 @@ impl Hub {
         let pending = greeting(&stats);
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
-        member.end_if_failed(member.catch_up());
-        Guest(member)
+        let guest = Guest(member);
+        guest.0.end_if_failed(guest.0.catch_up());
+        guest
     }
 }
 
@@ -143,7 +145,8 @@ fn greeting(stats: &Stats) -> Vec<u8> {
 }
 
 impl Member {
-    /// Sends a frame of the reader's: a pong, an answer, a close.
+    /// Sends a frame of the reader's: a pong, an answer, a close. `Err` only after a close: who
+    /// cannot be written to is shut down, and its reader finds that out.
     pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
@@ -211,7 +214,7 @@ impl Member {
 
     fn spawn_catch_up(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
         let (member, place) = (self.clone(), self.hub.catch_ups.clone());
-        if Arc::strong_count(&place) > CATCH_UPS_MAX {
+        if Arc::strong_count(&place) - 1 > CATCH_UPS_MAX {
             return Err(io::Error::other("too many slow readers"));
         }
         event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
@@ -257,7 +260,7 @@ impl Member {
         }
         self.socket.set_write_timeout(Some(AT_ONCE))?;
         outbox.writer = Writer::Live;
-        // The broadcaster may not have noticed yet that this member was gone from its list.
+        // Still in the list, if it was a pong that did not go out and no round came by since.
         live.members.retain(|other| !Arc::ptr_eq(other, self));
         live.members.push(self.clone());
         Ok(true)

@@ -26,7 +26,6 @@ pub fn converse(
     loop {
         match assembler.take(&mut buf) {
             Ok(Some(event)) => {
-                heard = Instant::now();
                 match event {
                     Event::Text(text) => hear(Opcode::Text, text.as_bytes())?,
                     Event::Binary(bytes) => hear(Opcode::Binary, &bytes)?,
@@ -37,6 +36,8 @@ pub fn converse(
                         return send(Opcode::Close, &close_payload(code, ""));
                     }
                 }
+                // Only now: while an answer is under way, nobody listens.
+                heard = Instant::now();
             }
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
             // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not.
@@ -47,7 +48,7 @@ pub fn converse(
             Ok(None) => match buf.fill(&mut socket) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                // Too early for a ping, or too late: nobody could answer it any more.
+                // Too early (`write_at_once` hastens a read, too), or too late to be answered.
                 Err(error) if timed_out(&error) && !ping_at.contains(&heard.elapsed()) => {}
                 Err(error) if timed_out(&error) => {
                     buf.shrink();

@@ -53,7 +53,8 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
 fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, last: Option<u64>) {
     let guest = hub.admit(socket.clone(), user, last);
     let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
-    let hear = |opcode, payload: &[u8]| {
+    let listen = |opcode, payload: &[u8]| {
+        // Who has been told to go is not heard any more.
         drop(guest.0.still_open()?);
         let answer = match hear(&hub.chat, &guest.0.user, opcode, payload) {
             Ok(None) => return Ok(()),
@@ -63,7 +64,7 @@ fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, las
         send(Opcode::Text, answer.as_bytes())
     };
     // However it ends, it is over.
-    let _ = converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, hear);
+    let _ = converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, listen);
 }
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.
@@ -74,8 +75,8 @@ fn hear(chat: &Chat, user: &str, kind: Opcode, payload: &[u8]) -> Result<Option<
     let text = text.ok_or_else(|| format!("a binary message, {EXPECTED}"))?;
     let members = json::members(text, ["type", "text"]);
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
-        [Value::String(kind), _] if kind == "ping" => Ok(Some(PONG.into())),
-        [Value::String(kind), Value::String(text)] if kind == "message" => {
+        [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),
+        [Value::String(name), Value::String(text)] if name == "message" => {
             let text = t1_refresh::text_of(&text).map_err(|refusal| refusal.problem)?;
             let message = chat.room.say(user.to_string(), text);
             event!("§4.12", user, "says message {}", message.id);

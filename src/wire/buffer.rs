@@ -30,7 +30,7 @@ impl Buffer {
     /// given is given twice as much next time.
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
         if self.end == self.bytes.len() {
-            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX.max(self.end));
+            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
             self.bytes.resize(size, 0);
         }
         self.bytes.copy_within(self.start..self.end, 0);

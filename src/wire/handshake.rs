@@ -21,8 +21,8 @@ pub fn wanted(request: &Request) -> bool {
 /// Subprotocols and extensions are declined by not being mentioned. RFC 6455 §4.2.2
 pub fn answer(request: &Request) -> Result<Response, Response> {
     request.check_origin().map_err(|refusal| refusal.text())?;
-    // A refusal says what would do. RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
-    let key = key(request).map_err(|refusal| {
+    // A refusal says what would do, in the fields too. RFC 6455 §4.4, RFC 9110 §7.8, §15.5.22
+    let key = valid_key(request).map_err(|refusal| {
         refusal.text().with("Upgrade", "websocket").with("Sec-WebSocket-Version", VERSION)
     })?;
     let response = Response::new(101).with("Upgrade", "websocket");
@@ -30,8 +30,8 @@ pub fn answer(request: &Request) -> Result<Response, Response> {
 }
 
 /// The key of a request that lacks nothing.
-fn key(request: &Request) -> Result<&str, Refusal> {
-    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+fn valid_key(request: &Request) -> Result<&str, Refusal> {
+    const TRY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
     if request.method != "GET" || request.minor == 0 {
         return refuse(400, "a WebSocket begins with GET and HTTP/1.1", "GET / HTTP/1.1");
     }
@@ -44,7 +44,7 @@ fn key(request: &Request) -> Result<&str, Refusal> {
     let keys: Vec<&str> = request.values("Sec-WebSocket-Key").collect();
     match keys[..] {
         [key] if STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
-        _ => refuse(400, format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), KEY),
+        _ => refuse(400, format!("Sec-WebSocket-Key: {keys:?}, expected 16 bytes in Base64"), TRY),
     }
 }
 

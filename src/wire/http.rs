@@ -22,12 +22,10 @@ pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 const HEAD_BYTES_USUAL: usize = 256;
 /// What is put together of a long array before it is written.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
-/// Empty lines before a request line: a person at a terminal likes to press Enter.
-const EMPTY_LINES_MAX: usize = 8;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "414 must be able to come first");
 
 /// What this server implements. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
-pub const ALLOW: &str = "GET, HEAD, POST, OPTIONS";
+pub const READ_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
 /// What can be done with a resource that is only read.
 pub const READ: &str = "GET, HEAD, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
@@ -54,10 +52,10 @@ impl Refusal {
     pub fn text(&self) -> Response {
         let Refusal { status, problem, advice, .. } = self;
         let body = format!("{status}: {problem}\n     try: {advice}\n");
-        self.explained(Response::new(*status).body("text/plain; charset=utf-8", body))
+        self.with_why(Response::new(*status).body("text/plain; charset=utf-8", body))
     }
 
-    fn explained(&self, response: Response) -> Response {
+    fn with_why(&self, response: Response) -> Response {
         let problem = self.problem.lines().next().unwrap_or_default();
         let (file, line) = (self.place.file().replace('\\', "/"), self.place.line());
         Response { why: format!(": {problem} ({file}:{line})"), ..response }
@@ -70,7 +68,7 @@ impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Response {
         let (problem, advice) = (json::quoted(&refusal.problem), json::quoted(refusal.advice));
         let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
-        refusal.explained(Response::json(refusal.status, body))
+        refusal.with_why(Response::json(refusal.status, body))
     }
 }
 
@@ -164,16 +162,14 @@ impl Request {
 /// `Ok(Some((request, used)))`: drop `used` bytes; the body follows. `Ok(None)`: more bytes,
 /// please. `Err`: answer and close. RFC 9112 §2 to §5.
 pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
-    // 1. Empty lines before a request are forgiven. RFC 9112 §2.2
-    let pairs = buf.chunks_exact(2).take(EMPTY_LINES_MAX);
-    let mut used = 2 * pairs.take_while(|pair| pair == b"\r\n").count();
-    // 2. The request line, judged before it is complete.
+    // 1. The request line, its length judged before it is complete.
+    let mut used = 0;
     let Some(line) = next_line(buf, &mut used, REQUEST_LINE_BYTES_MAX, 414)? else {
         return Ok(None);
     };
     let mut request = request_line(line)?;
-    let in_target = request.fields.len();
-    // 3. One field a line, up to the empty line.
+    let hosts_in_target = request.fields.len();
+    // 2. One field a line, up to the empty line.
     loop {
         let left = HEAD_BYTES_MAX.saturating_sub(used);
         match next_line(buf, &mut used, left, 431)? {
@@ -185,8 +181,8 @@ pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
             return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
         }
     }
-    // 4. What only the whole head can tell.
-    check_host(&request, in_target)?;
+    // 3. What only the whole head can tell.
+    check_host(&request, hosts_in_target)?;
     if let Some(other) = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue")) {
         return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
     }
@@ -224,7 +220,7 @@ fn next_line<'a>(
             "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
         ),
         // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-        [0x16, ..] if *used + end == 0 => {
+        [0x16, ..] if *used + end == 0 && status == 414 => {
             refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
         }
         [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
@@ -252,7 +248,11 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
         _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
     };
     if !KNOWN_METHODS.contains(&method) {
-        return refuse(501, format!("method {method} is not implemented, {ALLOW} are"), TRY);
+        return refuse(
+            501,
+            format!("method {method} is not implemented, {READ_AND_POST} are"),
+            TRY,
+        );
     }
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
         return refuse(400, format!("{target:?} is not ASCII, expected %XX for other bytes"), TRY);
@@ -315,9 +315,9 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
-fn check_host(request: &Request, in_target: usize) -> Result<(), Refusal> {
+fn check_host(request: &Request, hosts_in_target: usize) -> Result<(), Refusal> {
     const TRY: &str = "Host: 127.0.0.1:3000";
-    let mut hosts = request.values("Host").skip(in_target);
+    let mut hosts = request.values("Host").skip(hosts_in_target);
     match (hosts.next(), hosts.next()) {
         (None, _) if request.minor == 0 => Ok(()),
         (Some(host), None) if is_host(host) => Ok(()),
@@ -555,18 +555,6 @@ impl Response {
     }
 }
 
-/// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
-/// what is allowed. RFC 9110 §9.3.7, §15.5.6
-pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
-    let method = request.method.as_str();
-    let response = match method {
-        "OPTIONS" => Response::new(204),
-        _ if allow.split(", ").any(|allowed| allowed == method) => return Ok(()),
-        _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
-    };
-    Err(response.with("Allow", allow))
-}
-
 /// RFC 9110 §15, and for 431 RFC 6585 §5.
 fn reason(status: u16) -> &'static str {
     match status {
@@ -592,6 +580,18 @@ fn reason(status: u16) -> &'static str {
         505 => "HTTP Version Not Supported",
         _ => "",
     }
+}
+
+/// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
+/// what is allowed. RFC 9110 §9.3.7, §15.5.6
+pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
+    let method = request.method.as_str();
+    let response = match method {
+        "OPTIONS" => Response::new(204),
+        _ if allow.split(", ").any(|allowed| allowed == method) => return Ok(()),
+        _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
+    };
+    Err(response.with("Allow", allow))
 }
 
 /// What a handler answers. The server writes it; `Socket` is whatever the server serves from.

@@ -58,7 +58,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn fail<T>(&self, expected: &str) -> Result<T, String> {
         let at = self.text.len() - self.rest.len();
-        Err(format!("not JSON: at byte {at} expected {expected}"))
+        Err(format!("at byte {at} of the JSON expected {expected}"))
     }
 
     fn space(&mut self) {
@@ -116,7 +116,7 @@ impl Parser<'_> {
         if self.skip(close) {
             return Ok(false);
         }
-        if !std::mem::take(first) {
+        if !std::mem::replace(first, false) {
             self.expect(",", "a comma, or the end of this array or object")?;
         }
         Ok(true)

@@ -43,8 +43,8 @@ impl Assembler {
         let (header, came) = match self.frame.take() {
             Some(frame) => frame,
             None => {
-                let room = (self.message_max - self.payload.len()) as u64;
-                let Some((header, used)) = frame::decode(buf.data(), self.from, room)? else {
+                let space = (self.message_max - self.payload.len()) as u64;
+                let Some((header, used)) = frame::decode(buf.data(), self.from, space)? else {
                     return Ok(None);
                 };
                 if header.opcode.is_control() {
@@ -98,7 +98,7 @@ impl Assembler {
         let payload = std::mem::take(&mut self.payload);
         self.utf8 = 0;
         match self.message.take() {
-            // Checked above, byte by byte, so this neither fails nor replaces anything.
+            // Checked above, byte by byte, so this does not fail.
             Some(Opcode::Text) => Event::Text(String::from_utf8(payload).unwrap_or_default()),
             _ => Event::Binary(payload),
         }

@@ -238,10 +238,14 @@ fn value(theirs: &serde_json::Value) -> Value {
     }
 }
 
-/// 7 of `not JSON: at byte 7 expected …`.
+/// 7 of `at byte 7 of the JSON expected …`.
 pub fn error_at(problem: &str) -> usize {
-    let rest = problem.strip_prefix("not JSON: at byte ").expect("an error of JSON");
-    rest.split_once(" expected ").expect("what was expected").0.parse().expect("a number")
+    let rest = problem.strip_prefix("at byte ").expect("an error of JSON");
+    rest.split_once(" of the JSON expected ")
+        .expect("what was expected")
+        .0
+        .parse()
+        .expect("a number")
 }
 
 /// A form means what it means to a browser, and what is encoded comes back.
