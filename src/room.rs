@@ -180,34 +180,16 @@ impl Room {
         drop(self.wait(state, patience, |state| state.events == from.events));
     }
 
-    /// What happened after `from`, about [`NEWS_BYTES_MAX`] of it at the most; `None` if some of that is
-    /// forgotten already. Merges the two logs by `Change::after`.
+    /// What happened after `from`, about [`NEWS_BYTES_MAX`] of it at the most; `None` if some of
+    /// that is forgotten already.
     pub fn news(&self, from: Position) -> Option<Vec<Event>> {
-        let state = self.lock();
-        let forgotten_changes = state.events - state.newest - state.changes.len() as u64;
-        let said = from.id.checked_sub(state.forgotten())? as usize;
-        let changed = (from.events - from.id).checked_sub(forgotten_changes)? as usize;
-        let mut said = state.log.range(said..).peekable();
-        let mut changed = state.changes.range(changed..).peekable();
-        let (mut news, mut bytes) = (Vec::new(), 0);
-        while bytes < NEWS_BYTES_MAX {
-            let next = said.peek().map_or(u64::MAX, |message| message.id);
-            if let Some(change) = changed.next_if(|change| change.after < next) {
-                bytes += change.user.len() + 128;
-                news.push(Event::Changed(change.clone()));
-            } else if let Some(message) = said.next() {
-                bytes += message.json.len();
-                news.push(Event::Said(message.clone()));
-            } else {
-                break;
-            }
-        }
-        Some(news)
+        self.lock().news(from)
     }
 
     /// §4.10 A connection comes in. Its stream begins after `last_id`, or now; taken under the
-    /// same lock as the list of names, so nothing falls between the list and the stream.
-    pub fn join(&self, user: &str, last_id: Option<u64>) -> (Position, Stats) {
+    /// same lock as the list of names, so nothing falls between the list and the stream. Nor
+    /// before it: the first of the news come along, since the oldest may be forgotten next.
+    pub fn join(&self, user: &str, last_id: Option<u64>) -> (Stats, Position, Vec<Event>) {
         let mut state = self.lock_when_followed();
         *state.here.entry(user.into()).or_default() += 1;
         state.connections += 1;
@@ -217,10 +199,10 @@ impl Room {
         let id = last_id.map_or(state.newest, |id| state.known(id).max(state.forgotten()));
         // The messages that it missed are still to come for it; the changes are not.
         let from = Position { events: state.events - (state.newest - id), id };
-        let stats = state.stats();
+        let (stats, news) = (state.stats(), state.news(from).unwrap_or_default());
         drop(state);
         self.news.notify_all();
-        (from, stats)
+        (stats, from, news)
     }
 
     /// A connection goes; the name goes with its last one.
@@ -265,6 +247,29 @@ impl State {
     fn since(&self, id: u64) -> Vec<Arc<Message>> {
         let skip = self.known(id).saturating_sub(self.forgotten()) as usize;
         self.log.range(skip..).cloned().collect()
+    }
+
+    /// Merges the two logs by `Change::after`.
+    fn news(&self, from: Position) -> Option<Vec<Event>> {
+        let forgotten_changes = self.events - self.newest - self.changes.len() as u64;
+        let said = from.id.checked_sub(self.forgotten())? as usize;
+        let changed = (from.events - from.id).checked_sub(forgotten_changes)? as usize;
+        let mut said = self.log.range(said..).peekable();
+        let mut changed = self.changes.range(changed..).peekable();
+        let (mut news, mut bytes) = (Vec::new(), 0);
+        while bytes < NEWS_BYTES_MAX {
+            let next = said.peek().map_or(u64::MAX, |message| message.id);
+            if let Some(change) = changed.next_if(|change| change.after < next) {
+                bytes += change.user.len() + 128;
+                news.push(Event::Changed(change.clone()));
+            } else if let Some(message) = said.next() {
+                bytes += message.json.len();
+                news.push(Event::Said(message.clone()));
+            } else {
+                break;
+            }
+        }
+        Some(news)
     }
 
     fn too_far(&self) -> bool {

@@ -174,7 +174,7 @@ fn a_last_id_from_before_a_restart_counts_as_0() {
     assert_eq!(ids(&room.since(3)), [1, 2]);
     assert_eq!(ids(&room.since(u64::MAX)), [1, 2]);
     assert_eq!(wait(&room, u64::MAX, AGES), [1, 2]);
-    assert_eq!(room.join("Bob", Some(u64::MAX)).0.id, 0);
+    assert_eq!(room.join("Bob", Some(u64::MAX)).1.id, 0);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn the_last_5000_messages_are_kept() {
     assert_eq!(room.stats().newest, 5_001);
     assert_eq!((room.since(0)[0].id, room.since(0).len()), (2, 5_000));
     assert_eq!(room.since(4_999).len(), 2);
-    assert_eq!(room.join("Bob", Some(0)).0.id, 1, "the stream begins with what is kept");
+    assert_eq!(room.join("Bob", Some(0)).1.id, 1, "the stream begins with what is kept");
 }
 
 #[test]
@@ -203,10 +203,10 @@ fn at_most_16_mib_of_messages_are_kept() {
 fn presence_counts_connections_and_speaks_of_names() {
     let room = room();
     let from = Position::default();
-    let (_, stats) = room.join("Bob", None);
+    let (stats, ..) = room.join("Bob", None);
     assert_eq!((stats.connections, stats.newest, stats.here.len()), (1, 0, 1));
-    assert_eq!(room.join("Bob", None).1.connections, 2);
-    let (_, stats) = room.join("Alice", None);
+    assert_eq!(room.join("Bob", None).0.connections, 2);
+    let (stats, ..) = room.join("Alice", None);
     assert_eq!(stats.here, [("Alice".into(), 1), ("Bob".into(), 2)]);
     say(&room, "hi");
     room.leave("Bob");
@@ -220,12 +220,25 @@ fn presence_counts_connections_and_speaks_of_names() {
 fn a_newcomer_s_stream_begins_where_its_welcome_ends() {
     let room = room();
     say(&room, "old");
-    let (from, _) = room.join("Bob", None);
+    let (_, from, _) = room.join("Bob", None);
     say(&room, "new");
     room.join("Carol", None);
     assert_eq!(story(&room.news(from).unwrap()), ["2", "+Carol"], "not its own coming");
-    let (from, _) = room.join("Bob", Some(0));
+    let (_, from, _) = room.join("Bob", Some(0));
     assert_eq!(story(&room.news(from).unwrap()), ["1", "2"], "what it missed");
+}
+
+#[test]
+fn a_newcomer_gets_the_oldest_that_is_kept_though_it_is_forgotten_next() {
+    let room = room();
+    talk(&room, MESSAGES_MAX as u64 + 1, "x");
+    let (_, from, news) = room.join("Bob", Some(0));
+    say(&room, "the second goes");
+    assert!(room.news(from).is_none());
+    let count = news.len() as u64;
+    assert_eq!(story(&news)[0], "2");
+    let then = Position { events: from.events + count, id: from.id + count };
+    assert_eq!(story(&room.news(then).unwrap())[0], (count + 2).to_string());
 }
 
 #[test]

@@ -122,9 +122,10 @@ impl Hub {
         user: String,
         last: Option<u64>,
     ) -> Guest {
-        let (seen, stats) = self.chat.room.join(&user, last);
+        let (stats, from, news) = self.chat.room.join(&user, last);
         event!("§4.10", &user, "joins, connections: {}", stats.connections);
-        let pending = greeting(&stats);
+        let batch = Batch::of(from, &news);
+        let (seen, pending) = (batch.to, [greeting(&stats), batch.bytes].concat());
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
         let guest = Guest(member);
