@@ -3,8 +3,8 @@
 //!
 //! A connection has one reader, the thread it came with. It has one writer at a time: while it is
 //! `Live` whoever holds the lock of its `outbox` (the broadcaster, or the reader for a pong), else
-//! its catch-up, which lets the lock go while it writes. Whoever fails to write shuts the socket down, which ends the reader, and
-//! the reader takes the connection out of the room.
+//! its catch-up, which lets the lock go while it writes. Whoever fails to write shuts the socket
+//! down, which ends the reader, and the reader takes the connection out of the room.
 //!
 //! Locks: `live` before `outbox`, never the other way.
 
