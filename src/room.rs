@@ -186,9 +186,9 @@ impl Room {
         self.lock().news(from)
     }
 
-    /// §4.10 A connection comes in. Its stream begins after `last_id`, or now; taken under the
-    /// same lock as the list of names, so nothing falls between the list and the stream. Nor
-    /// before it: the first of the news come along, since the oldest may be forgotten next.
+    /// §4.10 A connection comes in: the room that it finds, where its stream begins (after
+    /// `last_id`, or now), and the first of that stream. One lock for all, so nothing falls between
+    /// the list of names and the stream, and the oldest is not forgotten before it is taken.
     pub fn join(&self, user: &str, last_id: Option<u64>) -> (Stats, Position, Vec<Event>) {
         let mut state = self.lock_when_followed();
         *state.here.entry(user.into()).or_default() += 1;

@@ -191,7 +191,7 @@ fn a_body_that_cannot_be_used_is_400_and_the_connection_goes_on() {
         assert!(!string(&response.json(), "error").is_empty(), "{body}");
     }
     for (body, problem) in [
-        ("[]", "at byte 0 of the JSON expected an object"),
+        ("[]", "at byte 0 of the JSON came '[', expected an object"),
         (r#"{"user":7,"text":"hi"}"#, "\"user\" is not a string"),
         (r#"{"user":"Alice","text":[]}"#, "\"text\" is not a string"),
     ] {

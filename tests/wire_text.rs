@@ -48,7 +48,9 @@ fn json_in_is_an_object_of_which_strings_are_kept() {
         ("{} x", 3, "the end"),
         ("{}{}", 2, "the end"),
     ] {
-        assert_eq!(both(text), Err(format!("at byte {at} of the JSON expected {expected}")));
+        let came = text[at..].chars().next().map_or("its end".into(), |c| format!("{c:?}"));
+        let problem = format!("at byte {at} of the JSON came {came}, expected {expected}");
+        assert_eq!(both(text), Err(problem));
         checks::json(text.as_bytes());
     }
 }

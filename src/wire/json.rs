@@ -22,7 +22,7 @@ pub enum Value {
 pub fn members<const N: usize>(text: &str, names: [&str; N]) -> Result<[Value; N], String> {
     let mut values = [const { Value::Absent }; N];
     let mut parser = Parser { text, rest: text };
-    parser.expect("{", "an object")?;
+    parser.need("{", "an object")?;
     let mut first = true;
     while parser.another(&mut first, "}")? {
         let (name, value) = parser.member(1)?;
@@ -58,7 +58,8 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn fail<T>(&self, expected: &str) -> Result<T, String> {
         let at = self.text.len() - self.rest.len();
-        Err(format!("at byte {at} of the JSON expected {expected}"))
+        let came = self.rest.chars().next().map_or("its end".into(), |came| format!("{came:?}"));
+        Err(format!("at byte {at} of the JSON came {came}, expected {expected}"))
     }
 
     fn space(&mut self) {
@@ -72,7 +73,7 @@ impl Parser<'_> {
         found.is_some()
     }
 
-    fn expect(&mut self, token: &str, expected: &str) -> Result<(), String> {
+    fn need(&mut self, token: &str, expected: &str) -> Result<(), String> {
         self.space();
         if self.skip(token) { Ok(()) } else { self.fail(expected) }
     }
@@ -106,7 +107,7 @@ impl Parser<'_> {
 
     fn member(&mut self, depth: usize) -> Result<(String, Value), String> {
         let name = self.string()?;
-        self.expect(":", "':'")?;
+        self.need(":", "':'")?;
         Ok((name, self.value(depth)?))
     }
 
@@ -117,7 +118,7 @@ impl Parser<'_> {
             return Ok(false);
         }
         if !std::mem::replace(first, false) {
-            self.expect(",", "a comma, or the end of this array or object")?;
+            self.need(",", "a comma, or the end of this array or object")?;
         }
         Ok(true)
     }
@@ -146,7 +147,7 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> Result<String, String> {
-        self.expect("\"", "'\"'")?;
+        self.need("\"", "'\"'")?;
         let mut out = String::new();
         loop {
             let special = |b: u8| b < b' ' || b == b'"' || b == b'\\';

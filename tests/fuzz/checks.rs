@@ -238,14 +238,10 @@ fn value(theirs: &serde_json::Value) -> Value {
     }
 }
 
-/// 7 of `at byte 7 of the JSON expected …`.
+/// 7 of `at byte 7 of the JSON came …`.
 pub fn error_at(problem: &str) -> usize {
     let rest = problem.strip_prefix("at byte ").expect("an error of JSON");
-    rest.split_once(" of the JSON expected ")
-        .expect("what was expected")
-        .0
-        .parse()
-        .expect("a number")
+    rest.split_once(" of the JSON came ").expect("what came").0.parse().expect("a number")
 }
 
 /// A form means what it means to a browser, and what is encoded comes back.
