@@ -3,8 +3,7 @@
 mod common;
 
 use common::{Client, Process, eventually, get, handshake, post, rawchat};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
@@ -93,7 +92,8 @@ fn a_taken_port_is_one_sentence_with_the_command_for_a_free_one_and_exit_1() {
     let lines: Vec<&str> = stderr.lines().collect();
     let [line] = lines[..] else { panic!("one sentence, not {stderr:?}") };
     assert!(line.contains(&port), "{line}");
-    let (_, free) = line.split_once("rawchat 2 --port ").expect("the exact command");
+    let command = format!("rawchat{} 2 --port ", std::env::consts::EXE_SUFFIX);
+    let (_, free) = line.split_once(&command).expect("the exact command");
     let free: u16 = free.trim().parse().unwrap();
     assert_ne!(free.to_string(), port);
 }
@@ -201,13 +201,13 @@ fn quiet_is_silent_on_stderr() {
 
 /// Both ends of a new terminal: what is shown on it, and the file a program writes to.
 #[cfg(target_os = "linux")]
-fn terminal() -> (BufReader<File>, File) {
+fn terminal() -> (impl BufRead, std::fs::File) {
     use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
     let shown = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     unlockpt(&shown).unwrap();
     let name = ptsname(&shown, Vec::new()).unwrap().into_string().unwrap();
-    let written = File::options().read(true).write(true).open(name).unwrap();
-    (BufReader::new(File::from(shown)), written)
+    let written = std::fs::File::options().read(true).write(true).open(name).unwrap();
+    (std::io::BufReader::new(std::fs::File::from(shown)), written)
 }
 
 #[test]

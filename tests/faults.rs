@@ -13,7 +13,6 @@ use rawchat::wire::frame::{self, Header, Opcode};
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -428,7 +427,8 @@ fn at_the_cap_those_who_listen_go_on_and_newcomers_are_turned_away() {
 
 #[cfg(target_os = "linux")]
 fn with_40_descriptors() -> Process {
-    let mut few = std::process::Command::new("sh");
+    use std::process::{Command, Stdio};
+    let mut few = Command::new("sh");
     few.args([
         "-c",
         "ulimit -n 40 && exec \"$0\" 4 --port=0 --quiet",

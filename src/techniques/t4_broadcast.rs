@@ -4,7 +4,8 @@
 //! A connection has one reader, the thread it came with. It has one writer at a time: while it is
 //! `Live` whoever holds the lock of its `outbox` (the broadcaster, or the reader for a pong), else
 //! its catch-up, which lets the lock go while it writes. Whoever fails to write shuts the socket
-//! down, which ends the reader, and the reader takes the connection out of the room.
+//! down, which ends the reader (on Windows when its next ping is due), and the reader takes the
+//! connection out of the room.
 //!
 //! Locks: `live` before `outbox`, never the other way.
 
@@ -103,8 +104,9 @@ impl Hub {
                 heartbeat = Instant::now() + period;
             }
             let mut live = lock(&self.live);
-            // One slow member may cost a tick; after it nobody may, in this round.
-            let mut hurry = false;
+            // One slow member may cost a tick; after it nobody may, in this round. On Windows none
+            // may: a write that has run out of time does not say there how much it has written.
+            let mut hurry = cfg!(windows);
             live.members.retain(|member| {
                 let stays = member.deliver(&batch, hurry);
                 hurry |= !stays;
