@@ -7,42 +7,26 @@
 extern crate self as std;
 extern crate std as real;
 
-mod collections {
-    pub use real::collections::*;
-}
-
-mod sync {
-    pub use real::sync::PoisonError;
-    pub use shuttle::sync::*;
-}
-
-mod time {
-    pub use real::time::*;
-}
-
+#[path = "common/model.rs"]
+mod model;
 #[path = "../src/room.rs"]
 #[allow(dead_code)] // the broadcaster's and the pages' part of it
 mod room;
 
+use model::{FOREVER, collections, sync, time};
 use real::prelude::rust_2024::*;
 use room::{BEHIND_EVENTS_MAX, Position, Room};
-use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::sync::Arc;
-use shuttle::{Config, Runner, thread};
-use time::{Duration, Instant};
+use shuttle::scheduler::RandomScheduler;
+use shuttle::thread;
+use sync::Arc;
+use time::Instant;
 
-/// Time stands still here: who is woken by nothing but time is woken by nothing.
-const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Runs `model` in thousands of orders: at random, and with few but well-placed switches.
-fn explore(model: fn(Arc<Room>)) {
-    run(RandomScheduler::new_from_seed(1, 2_000), model);
-    run(PctScheduler::new_from_seed(2, 3, 2_000), model);
+fn room() -> Arc<Room> {
+    Arc::new(Room::new(|message| message.text.clone()))
 }
 
-fn run(scheduler: impl Scheduler + 'static, model: fn(Arc<Room>)) {
-    let room = || Arc::new(Room::new(|message| message.text.clone()));
-    Runner::new(scheduler, Config::new()).run(move || model(room()));
+fn explore(model: fn(Arc<Room>)) {
+    model::explore(move || model(room()));
 }
 
 fn wait(room: &Room, id: u64) -> Vec<u64> {
@@ -128,7 +112,8 @@ fn the_broadcaster_is_woken_for_each_message_coming_and_going() {
 #[test]
 fn speakers_that_are_made_to_wait_go_on_when_the_broadcaster_has_caught_up() {
     // Each run takes a thousand steps before the first choice, so there are fewer of them.
-    run(RandomScheduler::new_from_seed(3, 200), |room| {
+    model::run(RandomScheduler::new_from_seed(3, 200), || {
+        let room = room();
         // Full to the brim, and the broadcaster has taken nothing of it.
         (0..BEHIND_EVENTS_MAX - 1).for_each(|_| say(&room));
         room.wait_news(Position::default(), FOREVER);

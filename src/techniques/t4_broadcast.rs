@@ -7,7 +7,7 @@
 //! down, which ends the reader (on Windows when its next ping is due), and the reader takes the
 //! connection out of the room.
 //!
-//! Locks: `live` before `outbox`, never the other way.
+//! Locks: `crowd` before `outbox`, never the other way.
 
 use super::{Chat, t4_conversation::write_frame};
 use crate::event;
@@ -34,14 +34,14 @@ const STACK_BYTES: usize = 64 * 1024;
 /// Everybody in the chat.
 pub struct Hub {
     pub chat: Arc<Chat>,
-    live: Mutex<Live>,
+    crowd: Mutex<Crowd>,
     /// Each catch-up holds a clone, so the count of clones is theirs, and one.
     catch_ups: Arc<()>,
 }
 
-/// Whom the broadcaster writes to: every one of `members` has seen everything up to `at`.
+/// Every one of `members` that is `Live` has seen everything up to `at`.
 #[derive(Default)]
-struct Live {
+struct Crowd {
     at: Position,
     members: Vec<Arc<Member>>,
 }
@@ -74,7 +74,7 @@ enum Writer {
 impl Hub {
     /// Opens the chat and starts its broadcaster.
     pub fn start(chat: Arc<Chat>) -> Arc<Hub> {
-        let hub = Arc::new(Hub { chat, live: Mutex::default(), catch_ups: Arc::default() });
+        let hub = Arc::new(Hub { chat, crowd: Mutex::default(), catch_ups: Arc::default() });
         // From here on the room keeps what is not delivered, though no thread may have begun yet.
         hub.chat.room.wait_news(Position::default(), Duration::ZERO);
         let broadcaster = hub.clone();
@@ -91,7 +91,7 @@ impl Hub {
         let period = self.chat.timing.heartbeat;
         let mut heartbeat = Instant::now() + period;
         loop {
-            let from = lock(&self.live).at;
+            let from = lock(&self.crowd).at;
             let patience = heartbeat.saturating_duration_since(Instant::now());
             self.chat.room.wait_news(from, patience);
             // Who is about to speak may speak first, and travels in the same write.
@@ -103,16 +103,12 @@ impl Hub {
                 frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
                 heartbeat = Instant::now() + period;
             }
-            let mut live = lock(&self.live);
+            let mut crowd = lock(&self.crowd);
             // One slow member may cost a tick; after it nobody may, in this round. On Windows none
             // may: a write that has run out of time does not say there how much it has written.
-            let mut hurry = cfg!(windows);
-            live.members.retain(|member| {
-                let stays = member.deliver(&batch, hurry);
-                hurry |= !stays;
-                stays
-            });
-            live.at = batch.to;
+            let members = crowd.members.iter();
+            members.fold(cfg!(windows), |hurry, member| member.deliver(&batch, hurry));
+            crowd.at = batch.to;
         }
     }
 
@@ -130,6 +126,7 @@ impl Hub {
         let (seen, pending) = (batch.to, [greeting(&stats), batch.bytes].concat());
         let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
+        lock(&self.crowd).members.push(member.clone());
         let guest = Guest(member);
         guest.0.end_if_failed(guest.0.catch_up());
         guest
@@ -170,15 +167,16 @@ impl Member {
         }
     }
 
-    /// Whether the member stays with the broadcaster.
+    /// Gives a live member what is new to it. In a `hurry` from the first that was slow on.
     fn deliver(self: &Arc<Self>, batch: &Batch, hurry: bool) -> bool {
         let mut outbox = lock(&self.outbox);
-        if outbox.writer == Writer::Live {
-            let news = batch.after(outbox.seen);
-            outbox.seen = outbox.seen.max(batch.to);
-            self.end_if_failed(self.write(&mut outbox, news, hurry));
+        if outbox.writer != Writer::Live {
+            return hurry;
         }
-        outbox.writer == Writer::Live
+        let news = batch.after(outbox.seen);
+        outbox.seen = outbox.seen.max(batch.to);
+        self.end_if_failed(self.write(&mut outbox, news, hurry));
+        hurry || outbox.writer != Writer::Live
     }
 
     /// Writes what the socket takes at once and leaves the rest to a catch-up, or all of it if a
@@ -255,17 +253,14 @@ impl Member {
 
     /// Live again, if nothing has been taken by the broadcaster that this member has not seen.
     fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
-        let mut live = lock(&self.hub.live);
+        let crowd = lock(&self.hub.crowd);
         let mut outbox = lock(&self.outbox);
         // While the lock was not ours, a pong may have come, or the close frame.
-        if !outbox.pending.is_empty() || outbox.writer == Writer::Closed || outbox.seen < live.at {
+        if !outbox.pending.is_empty() || outbox.seen < crowd.at {
             return Ok(false);
         }
         self.socket.set_write_timeout(Some(AT_ONCE))?;
         outbox.writer = Writer::Live;
-        // Still in the list, if it was a pong that did not go out and no round came by since.
-        live.members.retain(|other| !Arc::ptr_eq(other, self));
-        live.members.push(self.clone());
         Ok(true)
     }
 
@@ -287,9 +282,7 @@ pub struct Guest(pub Arc<Member>);
 impl Drop for Guest {
     fn drop(&mut self) {
         let Guest(member) = self;
-        // Closed first: a catch-up that finds it so does not put the member into the list again.
-        lock(&member.outbox).writer = Writer::Closed;
-        lock(&member.hub.live).members.retain(|other| !Arc::ptr_eq(other, member));
+        lock(&member.hub.crowd).members.retain(|other| !Arc::ptr_eq(other, member));
         member.hub.chat.room.leave(&member.user);
         event!("§4.10", &member.user, "leaves");
         // What is on the way to a slow reader, the close frame behind it too, comes before FIN.

@@ -1,0 +1,384 @@
+//! Part 4's writers and readers, in the orders in which their threads can run: the broadcaster,
+//! the catch-ups and the conversations are compiled a second time, over sockets that hold fewer
+//! bytes than two messages. See `common/model.rs`.
+
+extern crate self as std;
+extern crate std as real;
+
+#[path = "common/model.rs"]
+mod model;
+#[path = "../src/room.rs"]
+#[allow(dead_code)] // part 3's part of it
+mod room;
+#[path = "../src/techniques/t4_broadcast.rs"]
+mod t4_broadcast;
+#[path = "../src/techniques/t4_conversation.rs"]
+mod t4_conversation;
+
+use model::{FOREVER, collections, explore, sync, time};
+use net::TcpStream;
+use rawchat::techniques::Timing;
+use rawchat::wire::frame::{self, Opcode, Side};
+use rawchat::wire::message::{Assembler, Event, close_payload};
+use rawchat::{event, wire};
+use real::io::{self, Read};
+use real::mem;
+use real::prelude::rust_2024::*;
+use room::Room;
+use shuttle::thread::spawn;
+use sync::Arc;
+use t4_broadcast::Hub;
+
+mod thread {
+    pub use shuttle::thread::{Builder, JoinHandle, yield_now};
+
+    /// The broadcaster has no end, and the model does not wait for it: a task, not a thread.
+    pub fn spawn(broadcaster: impl FnOnce() + Send + 'static) {
+        drop(shuttle::future::spawn(async { broadcaster() }));
+    }
+}
+
+mod panic {
+    pub use real::panic::AssertUnwindSafe;
+
+    /// A panic ends the model.
+    pub fn catch_unwind(round: impl FnOnce()) -> Result<(), ()> {
+        round();
+        Ok(())
+    }
+}
+
+mod net {
+    use super::io::{ErrorKind, Read, Result, Write};
+    use super::sync::{Condvar, Mutex, MutexGuard};
+    use super::{FOREVER, collections::VecDeque, thread, time::Duration};
+    pub use real::net::Shutdown;
+    use real::prelude::rust_2024::*;
+
+    /// What may be on its way to a client that does not read.
+    const SENT_BYTES_MAX: usize = 64;
+
+    /// The server's end of a connection; what has no name in `std` is the client's.
+    #[derive(Default)]
+    pub struct TcpStream {
+        state: Mutex<State>,
+        moved: Condvar,
+    }
+
+    #[derive(Default)]
+    struct State {
+        sent: VecDeque<u8>,
+        received: VecDeque<u8>,
+        no_more_sent: bool,
+        no_more_received: bool,
+        nonblocking: bool,
+        write_timeout: Option<Duration>,
+    }
+
+    impl TcpStream {
+        fn lock(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap()
+        }
+
+        fn change(&self, change: impl FnOnce(&mut State)) -> Result<()> {
+            change(&mut self.lock());
+            self.moved.notify_all();
+            Ok(())
+        }
+
+        pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+            self.change(|state| state.nonblocking = nonblocking)
+        }
+
+        pub fn set_read_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+            assert_eq!(timeout, Some(FOREVER));
+            Ok(())
+        }
+
+        pub fn set_write_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+            self.change(|state| state.write_timeout = timeout)
+        }
+
+        pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+            self.change(|state| {
+                state.no_more_sent |= how != Shutdown::Read;
+                state.no_more_received |= how != Shutdown::Write;
+            })
+        }
+
+        pub fn receive(&self, bytes: &[u8]) {
+            self.change(|state| state.received.extend(bytes)).unwrap();
+        }
+
+        /// What was sent, some of it; nothing: that was all.
+        pub fn take_sent(&self, bytes: &mut [u8]) -> usize {
+            let ready = |state: &mut State| state.sent.is_empty() && !state.no_more_sent;
+            let mut state = self.moved.wait_while(self.lock(), ready).unwrap();
+            let count = state.sent.read(bytes).unwrap();
+            self.moved.notify_all();
+            count
+        }
+    }
+
+    impl Read for &TcpStream {
+        fn read(&mut self, bytes: &mut [u8]) -> Result<usize> {
+            let mut state = self.lock();
+            while state.received.is_empty() && !state.no_more_received {
+                if state.nonblocking {
+                    drop(state);
+                    thread::yield_now();
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                state = self.moved.wait(state).unwrap();
+            }
+            state.received.read(bytes)
+        }
+    }
+
+    impl Write for &TcpStream {
+        /// All of it, as Linux does it; or what there is space for, if there is no time.
+        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+            let mut state = self.lock();
+            let mut count = 0;
+            loop {
+                let space = SENT_BYTES_MAX - state.sent.len();
+                let more = &bytes[count..][..space.min(bytes.len() - count)];
+                state.sent.extend(more);
+                count += more.len();
+                self.moved.notify_all();
+                let no_time = state.nonblocking || state.write_timeout != Some(FOREVER);
+                if state.no_more_sent {
+                    return Err(ErrorKind::BrokenPipe.into());
+                } else if count == bytes.len() || (no_time && count > 0) {
+                    return Ok(count);
+                } else if no_time {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                state = self.moved.wait(state).unwrap();
+            }
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+}
+
+/// As much of `techniques::Chat` as the broadcaster knows.
+pub struct Chat {
+    room: Room,
+    timing: Timing,
+}
+
+fn open() -> Arc<Hub> {
+    let room = Room::new(|message| format!(r#"{{"id":{}}}"#, message.id));
+    let timing = Timing { heartbeat: FOREVER, stall: FOREVER, ..Timing::default() };
+    Hub::start(Arc::new(Chat { room, timing }))
+}
+
+fn say(hub: &Hub, count: usize) {
+    (0..count).for_each(|_| drop(hub.chat.room.say("Alice".into(), "x".into())));
+}
+
+const MESSAGE: &str = r#""type":"message""#;
+
+struct Client {
+    socket: Arc<TcpStream>,
+    connection: thread::JoinHandle<()>,
+    buf: wire::buffer::Buffer,
+    assembler: Assembler,
+}
+
+impl Read for &Client {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(self.socket.take_sent(bytes))
+    }
+}
+
+impl Client {
+    /// Comes in, as in `techniques::t4_websocket`.
+    fn join(hub: &Arc<Hub>, user: &'static str, last_id: Option<u64>) -> Client {
+        let (hub, socket) = (hub.clone(), Arc::new(TcpStream::default()));
+        let server = socket.clone();
+        let connection = spawn(move || {
+            let guest = hub.admit(server.clone(), user.into(), last_id);
+            let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
+            let hear = |_, _: &[u8]| guest.0.still_open().map(drop);
+            let _ =
+                t4_conversation::converse(&server, Default::default(), 100, FOREVER, send, hear);
+            drop(guest);
+            server.shutdown(net::Shutdown::Write).unwrap();
+        });
+        let (buf, assembler) = (Default::default(), Assembler::new(Side::Server, 1_000));
+        Client { socket, connection, buf, assembler }
+    }
+
+    fn send(&self, opcode: Opcode, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        frame::encode(&mut bytes, opcode, payload, Some([1, 2, 3, 4]));
+        self.socket.receive(&bytes);
+    }
+
+    /// The next message or control frame; `None` is the end.
+    fn next(&mut self) -> Option<Event> {
+        let mut buf = mem::take(&mut self.buf);
+        let event = loop {
+            match self.assembler.take(&mut buf).unwrap() {
+                None if buf.fill(&mut &*self).unwrap() == 0 => break None,
+                None => {}
+                event => break event,
+            }
+        };
+        self.buf = buf;
+        event
+    }
+
+    /// The id of the next message, whoever comes and goes before it.
+    fn message(&mut self) -> u64 {
+        loop {
+            match self.next().expect("a message") {
+                Event::Text(text) if text.contains(MESSAGE) => break id(&text),
+                Event::Text(_) => {}
+                other => panic!("{other:?}, expected a message"),
+            }
+        }
+    }
+
+    fn greeted(mut self) -> Client {
+        for kind in ["welcome", "user_list"] {
+            let Some(Event::Text(text)) = self.next() else { panic!("expected {kind}") };
+            assert!(text.contains(kind), "{text}");
+        }
+        self
+    }
+
+    /// Closes; nothing that was said comes before the end.
+    fn leave(mut self) {
+        self.send(Opcode::Close, &close_payload(1000, ""));
+        loop {
+            match self.next().expect("a close frame") {
+                Event::Close(1000, _) => break,
+                Event::Text(text) if !text.contains(MESSAGE) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(self.next(), None, "nothing follows a close frame");
+        self.gone();
+    }
+
+    /// The connection breaks: nobody reads what is on the way.
+    fn vanish(self) {
+        self.socket.shutdown(net::Shutdown::Both).unwrap();
+        self.gone();
+    }
+
+    /// Out of the room, and nobody holds its socket any more.
+    fn gone(self) {
+        self.connection.join().unwrap();
+        assert_eq!(Arc::strong_count(&self.socket), 1);
+    }
+}
+
+fn id(text: &str) -> u64 {
+    let digits = text.split_once(r#""id":"#).unwrap().1;
+    digits.trim_end_matches('}').parse().unwrap()
+}
+
+#[test]
+fn a_reader_that_takes_nothing_disturbs_nobody_and_gets_everything_later() {
+    explore(|| {
+        let hub = open();
+        let mut slow = Client::join(&hub, "Slow", None).greeted();
+        let mut bob = Client::join(&hub, "Bob", None).greeted();
+        say(&hub, 3);
+        (1..=3).for_each(|id| assert_eq!(bob.message(), id));
+        (1..=3).for_each(|id| assert_eq!(slow.message(), id));
+        // It may be live again by now, and stops again.
+        say(&hub, 3);
+        (4..=6).for_each(|id| assert_eq!(bob.message(), id));
+        (4..=6).for_each(|id| assert_eq!(slow.message(), id));
+        bob.leave();
+        slow.leave();
+        assert_eq!(hub.chat.room.stats().connections, 0);
+    });
+}
+
+#[test]
+fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed() {
+    explore(|| {
+        let hub = open();
+        say(&hub, 1);
+        let speaker = hub.clone();
+        let speaker = spawn(move || say(&speaker, 3));
+        let mut back = Client::join(&hub, "Back", Some(0));
+        let mut new = Client::join(&hub, "New", None);
+        let Some(Event::Text(welcome)) = new.next() else { panic!("expected welcome") };
+        let (_, last_id) = welcome.split_once(r#""lastId":"#).unwrap();
+        let last_id: u64 = last_id.trim_end_matches('}').parse().unwrap();
+        (last_id + 1..=4).for_each(|id| assert_eq!(new.message(), id));
+        (1..=4).for_each(|id| assert_eq!(back.message(), id));
+        speaker.join().unwrap();
+        back.leave();
+        new.leave();
+    });
+}
+
+#[test]
+fn a_pong_is_neither_lost_nor_doubled_whoever_has_the_socket() {
+    explore(|| {
+        let hub = open();
+        let mut slow = Client::join(&hub, "Slow", None).greeted();
+        let speaker = hub.clone();
+        let speaker = spawn(move || say(&speaker, 2));
+        (0..3).for_each(|_| slow.send(Opcode::Ping, b"?"));
+        let (mut ids, mut pongs) = (Vec::new(), 0);
+        while ids.len() < 2 || pongs < 3 {
+            match slow.next() {
+                Some(Event::Pong) => pongs += 1,
+                Some(Event::Text(text)) if text.contains(MESSAGE) => ids.push(id(&text)),
+                Some(Event::Text(_)) => {}
+                other => panic!("{other:?} after {ids:?} and {pongs} pongs"),
+            }
+        }
+        assert_eq!(ids, [1, 2]);
+        speaker.join().unwrap();
+        slow.leave();
+    });
+}
+
+#[test]
+fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
+    explore(|| {
+        let hub = open();
+        let mut slow = Client::join(&hub, "Slow", None).greeted();
+        let speaker = hub.clone();
+        let speaker = spawn(move || say(&speaker, 3));
+        slow.send(Opcode::Ping, b"?");
+        slow.send(Opcode::Close, &close_payload(1000, ""));
+        let mut before = 0;
+        while !matches!(slow.next().expect("a close frame"), Event::Close(1000, _)) {
+            before += 1;
+        }
+        assert!(before <= 4);
+        assert_eq!(slow.next(), None);
+        speaker.join().unwrap();
+        slow.gone();
+        assert_eq!(hub.chat.room.stats().connections, 0);
+    });
+}
+
+#[test]
+fn who_vanishes_leaves_nothing_behind() {
+    explore(|| {
+        let hub = open();
+        let slow = Client::join(&hub, "Slow", None).greeted();
+        let mut bob = Client::join(&hub, "Bob", None).greeted();
+        let speaker = hub.clone();
+        let speaker = spawn(move || say(&speaker, 3));
+        slow.send(Opcode::Ping, b"?");
+        slow.vanish();
+        (1..=3).for_each(|id| assert_eq!(bob.message(), id));
+        speaker.join().unwrap();
+        bob.vanish();
+    });
+}
