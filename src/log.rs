@@ -38,7 +38,8 @@ pub fn line(user: &str, what: Arguments, file: &str, line: u32, mark: &str) {
     let file = file.replace('\\', "/");
     let mut stderr = std::io::stderr().lock();
     let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let coloured = allowed && stderr.is_terminal();
+    // An old console of Windows would show the codes themselves.
+    let coloured = cfg!(unix) && allowed && stderr.is_terminal();
     let (dim, end) = if coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
     // A closed stderr is no reason to stop serving.
     let _ = writeln!(stderr, "{dim}{time}{end} {text}  {dim}{file}:{line} {mark}{end}");
