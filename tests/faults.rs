@@ -12,7 +12,7 @@ use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Header, Opcode};
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -169,6 +169,17 @@ fn a_slow_reader_that_says_good_bye_is_answered_behind_what_is_on_the_way() {
         let close = drain(slow).1;
         assert_eq!(close.expect("a close frame").0, code);
     }
+}
+
+#[test]
+fn a_slow_reader_that_has_left_is_told_no_more_news() {
+    let server = Server::start(4);
+    let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
+    say_megabytes(&server, 8);
+    (1..=4_000).for_each(|_| drop(bob.message()));
+    slow.socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(string(&bob.hear_of("user_left"), "username"), "Slow");
+    assert!(drain(slow).0 < 4_000);
 }
 
 #[test]

@@ -67,7 +67,8 @@ pub struct Outbox {
 enum Writer {
     Live,
     CatchUp,
-    /// The last frame is written or pending: nothing may follow a close. RFC 6455 §5.5.1
+    /// The last frame is written or pending, for nothing may follow a close (RFC 6455 §5.5.1); or
+    /// its reader has left.
     Closed,
 }
 
@@ -282,6 +283,8 @@ pub struct Guest(pub Arc<Member>);
 impl Drop for Guest {
     fn drop(&mut self) {
         let Guest(member) = self;
+        // Who has left is told no more news.
+        lock(&member.outbox).writer = Writer::Closed;
         lock(&member.hub.crowd).members.retain(|other| !Arc::ptr_eq(other, member));
         member.hub.chat.room.leave(&member.user);
         event!("§4.10", &member.user, "leaves");
