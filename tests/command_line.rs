@@ -157,10 +157,10 @@ fn a_log_line_tells_when_who_what_and_where_in_the_source() {
     drop(Client::open(process.address, "/?user=Bob").greeted());
     let lines = log_until(&mut process, &["leaves", "POST /messages -> 201", "-> 400"]);
     let said = lines.iter().find(|line| line.contains("says message 1")).expect("what was said");
-    assert!(said.contains(" Alice "), "{said}");
+    assert!(said.contains(" #1    Alice "), "the first connection: {said}");
     let posted = lines.iter().find(|line| line.contains("POST /messages -> 201")).unwrap();
     assert!(posted.contains(" B out"), "with its bytes: {posted}");
-    assert!(lines.iter().any(|line| line.contains("joins") && line.contains(" Bob ")));
+    assert!(lines.iter().any(|line| line.contains("joins") && line.contains(" #3    Bob ")));
     for line in &lines {
         let shape: String =
             line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
