@@ -196,6 +196,7 @@ fn what_is_no_http_at_all_is_refused_before_a_line_has_ended() {
     ];
     check([(&client_hello[..], 400), (&client_hello[..1], 400)]);
     assert!(decode_head(&client_hello).unwrap_err().problem.contains("TLS"));
+    assert!(!decode_head(b"GET /\x16").unwrap_err().problem.contains("TLS"));
     check([
         (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], 505),
         (b"\x81\x85\x37\xfa\x21\x3d\x00", 400),

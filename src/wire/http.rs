@@ -220,7 +220,7 @@ fn next_line<'a>(
             "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
         ),
         // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-        [0x16, ..] if *used + end == 0 && status == 414 => {
+        [0x16, ..] if end == 0 && status == 414 => {
             refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
         }
         [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
