@@ -385,3 +385,34 @@ fn who_vanishes_leaves_nothing_behind() {
         bob.vanish();
     });
 }
+
+/// A client may go while its catch-up is about to make it live again.
+#[test]
+fn who_has_left_is_told_nothing_that_is_said_later() {
+    explore(|| {
+        let hub = open();
+        let mut slow = Client::join(&hub, "Slow", None).greeted();
+        // With the answer it is certain that its reader reads, and sees the end.
+        slow.send(Opcode::Ping, b"");
+        while slow.next() != Some(Event::Pong) {}
+        say(&hub, 2);
+        (1..=2).for_each(|id| assert_eq!(slow.message(), id));
+        let speaker = hub.clone();
+        let speaker = spawn(move || say(&speaker, 3));
+        slow.socket.shutdown(net::Shutdown::Read).unwrap();
+        speaker.join().unwrap();
+        while hub.chat.room.stats().connections > 0 {
+            thread::yield_now();
+        }
+        say(&hub, 3);
+        let mut last = 2;
+        while let Some(event) = slow.next() {
+            match event {
+                Event::Text(text) if text.contains(MESSAGE) => last = id(&text),
+                _ => {}
+            }
+        }
+        assert!(last <= 5, "left before 6, and was told {last}");
+        slow.gone();
+    });
+}

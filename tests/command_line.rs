@@ -2,10 +2,12 @@
 
 mod common;
 
-use common::{Client, Process, eventually, get, handshake, post, rawchat};
-use std::io::{BufRead, Read};
+use common::{Client, Process, eventually, get, handshake, masked, post, rawchat};
+use rawchat::wire::frame::Opcode;
+use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::thread;
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = rawchat(arguments).output().unwrap();
@@ -184,6 +186,18 @@ fn control_characters_that_somebody_sent_do_not_reach_the_terminal() {
     let lines = log_until(&mut process, &["-> 404"]);
     assert!(lines.iter().all(|line| !line.contains('\x1b')), "{lines:?}");
     assert!(lines.iter().all(|line| line.contains('§')), "a line an event: {lines:?}");
+}
+
+#[test]
+fn who_is_cut_off_is_so_once_and_not_heard_after_it() {
+    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
+    let mut deaf = Client::open(process.address, "/?user=Deaf");
+    let pings = masked(Opcode::Ping, "").repeat(1_000);
+    let flood = thread::spawn(move || while deaf.socket.write_all(&pings).is_ok() {});
+    let lines = log_until(&mut process, &["Deaf     leaves"]);
+    let by_its_reader = |line: &&String| line.contains("#1    Deaf     cut off");
+    assert_eq!(lines.iter().filter(by_its_reader).count(), 1);
+    flood.join().unwrap();
 }
 
 #[test]

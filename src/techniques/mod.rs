@@ -86,7 +86,7 @@ const _: () = assert!(UNTAKEN_BYTES_MAX < room::LOG_BYTES_MAX, "nothing untaken 
 
 impl Default for Timing {
     fn default() -> Timing {
-        let (glance, stall) = (Duration::from_secs(1), Duration::from_secs(10));
+        let (glance, stall) = (Duration::from_secs(1), Duration::from_secs(30));
         Timing { hold: HOLD, glance, heartbeat: HEARTBEAT, stall }
     }
 }

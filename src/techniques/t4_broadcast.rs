@@ -129,7 +129,8 @@ impl Hub {
         let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
         lock(&self.crowd).members.push(member.clone());
         let guest = Guest(member);
-        guest.0.end_if_failed(guest.0.catch_up());
+        // Its own thread brings it up to date, and reads only then.
+        guest.0.end_if_failed(guest.0.catch_up(), &mut lock(&guest.0.outbox));
         guest
     }
 }
@@ -152,7 +153,7 @@ impl Member {
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
         let mut outbox = self.still_open()?;
-        self.end_if_failed(self.write(&mut outbox, &bytes, true));
+        self.end_if_failed(self.write(&mut outbox, &bytes, true), &mut outbox);
         if opcode == Opcode::Close {
             outbox.writer = Writer::Closed;
         }
@@ -176,7 +177,7 @@ impl Member {
         }
         let news = batch.after(outbox.seen);
         outbox.seen = outbox.seen.max(batch.to);
-        self.end_if_failed(self.write(&mut outbox, news, hurry));
+        self.end_if_failed(self.write(&mut outbox, news, hurry), &mut outbox);
         hurry || outbox.writer != Writer::Live
     }
 
@@ -222,7 +223,7 @@ impl Member {
         event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
         let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
-            member.end_if_failed(member.catch_up());
+            member.end_if_failed(member.catch_up(), &mut lock(&member.outbox));
         });
         spawned.map_err(|_| io::Error::other("no thread to catch up in"))
     }
@@ -256,8 +257,8 @@ impl Member {
     fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
         let crowd = lock(&self.hub.crowd);
         let mut outbox = lock(&self.outbox);
-        // While the lock was not ours, a pong may have come, or the close frame.
-        if !outbox.pending.is_empty() || outbox.seen < crowd.at {
+        // While the lock was not ours, a pong may have come, or the end.
+        if !outbox.pending.is_empty() || outbox.writer == Writer::Closed || outbox.seen < crowd.at {
             return Ok(false);
         }
         self.socket.set_write_timeout(Some(AT_ONCE))?;
@@ -265,14 +266,16 @@ impl Member {
         Ok(true)
     }
 
-    /// Ends a connection that could not be written to: its reader finds the end of the stream.
-    fn end_if_failed(&self, written: io::Result<()>) {
+    /// Ends a connection that could not be written to: it is not heard any more, and its reader
+    /// finds the end of the stream.
+    fn end_if_failed(&self, written: io::Result<()>, outbox: &mut Outbox) {
         let why = match written {
             Ok(()) => return,
             Err(error) if timed_out(&error) => "took nothing for too long".to_string(),
             Err(error) => error.to_string(),
         };
         event!("§4.8", &self.user, "cut off: {why}");
+        outbox.writer = Writer::Closed;
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }

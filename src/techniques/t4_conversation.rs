@@ -69,7 +69,7 @@ pub fn write_frame(mut socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io
     let (mut header, length) = (Vec::new(), payload.len() as u64);
     frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
     let mut slices = &mut [IoSlice::new(&header), IoSlice::new(payload)][..];
-    while slices.iter().any(|slice| !slice.is_empty()) {
+    while !slices.is_empty() {
         match socket.write_vectored(slices) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(count) => IoSlice::advance_slices(&mut slices, count),
