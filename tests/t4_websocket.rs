@@ -448,7 +448,8 @@ fn a_peer_that_takes_its_echoes_slowly_is_not_taken_for_silent() {
 
 #[test]
 fn a_heartbeat_is_a_text_for_the_page_and_a_ping_for_the_peer() {
-    let server = with_heartbeat(Duration::from_millis(100));
+    let (began, period) = (Instant::now(), Duration::from_millis(100));
+    let server = with_heartbeat(period);
     let mut alice = server.join("Alice").greeted();
     let (mut texts, mut pings) = (0, 0);
     while texts < 3 || pings < 3 {
@@ -464,6 +465,7 @@ fn a_heartbeat_is_a_text_for_the_page_and_a_ping_for_the_peer() {
             other => panic!("{other:?}"),
         }
     }
+    assert!(began.elapsed() >= 3 * period, "one a period, and no more");
     alice.send(said("still here"));
     assert_eq!(alice.message().1, "still here");
 }
