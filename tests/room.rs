@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A message is its own text, so that sizes are easy to count.
 fn room() -> Room {
@@ -79,6 +79,14 @@ fn ids_have_no_gaps_whoever_speaks() {
     });
     assert_eq!(ids(&room.since(0)), (1..=2_000).collect::<Vec<u64>>());
     assert_eq!(ids(&room.since(1_998)), [1_999, 2_000]);
+}
+
+#[test]
+fn a_message_carries_the_moment_in_which_it_was_said() {
+    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let before = now();
+    let said = room().say("Alice".into(), "hi".into());
+    assert!((before..=now()).contains(&said.timestamp));
 }
 
 #[test]
