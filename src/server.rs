@@ -34,8 +34,6 @@ pub const TURNED_AWAY_MAX: usize = 256;
 /// Room for deep calls. A page that is never touched is never paid for, and one that was touched
 /// once is paid for as long as the connection lasts: so no large arrays here.
 pub const STACK_BYTES: usize = 128 * 1024;
-/// Read and thrown away after a refusal.
-pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -241,13 +239,10 @@ impl Connection {
     /// more will come, read on for a while, then close. RFC 9112 §9.6
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
-        let mut bytes = 0;
         // However it ends, it is over.
-        let _ = self.read_until(self.limits.linger, true, |buf| {
-            let count = buf.data().len();
-            buf.consume(count);
-            bytes += count;
-            Ok((bytes >= LINGER_BYTES_MAX).then_some(()))
+        let _ = self.read_until::<()>(self.limits.linger, true, |buf| {
+            buf.consume(buf.data().len());
+            Ok(None)
         });
         // Gone already, most likely.
         let _ = self.socket.shutdown(Shutdown::Both);
