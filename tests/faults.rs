@@ -7,7 +7,7 @@ use common::{
     AGES, Client, DEADLINE, Dice, KEY, Process, Server, calm, eventually, get, handshake, masked,
     number, patient, post, rawchat, said, string,
 };
-use rawchat::server::Limits;
+use rawchat::server::{Limits, TURNED_AWAY_MAX};
 use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Header, Opcode};
 use serde_json::Value;
@@ -419,6 +419,20 @@ fn twelve_thousand_hear_one_message_and_leave_nothing_behind() {
     drop(crowd);
     eventually("nothing is left behind", || counts(&server) == rest);
     assert_eq!(server.get("/messages").ids(), [1, 2]);
+}
+
+/// Each that is told so takes a thread while it lingers.
+#[test]
+fn far_beyond_the_cap_only_so_many_are_told_so_and_the_others_are_just_closed() {
+    let limits = Limits { connections_max: 0, linger: AGES, ..patient() };
+    let server = Server::with(1, limits, calm());
+    let mut told: Vec<Client> = (0..TURNED_AWAY_MAX).map(|_| server.client()).collect();
+    for client in &mut told {
+        assert_eq!(client.response().status, 503);
+    }
+    for _ in 0..3 {
+        assert_eq!(server.client().read_to_end(), b"");
+    }
 }
 
 #[test]

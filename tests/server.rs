@@ -3,7 +3,7 @@
 mod common;
 
 use common::{AGES, Client, DEADLINE, Server, calm, eventually, get, patient, post, serve, string};
-use rawchat::server::{Limits, TURNED_AWAY_MAX};
+use rawchat::server::Limits;
 use rawchat::wire::http::{Reply, Response};
 use std::io::Write;
 use std::sync::Arc;
@@ -532,19 +532,6 @@ fn beyond_the_cap_a_newcomer_is_answered_503_and_those_inside_go_on() {
     assert!(inside.iter_mut().all(|client| client.ask(get("/messages")).status == 200));
     drop(inside.pop());
     eventually("the place is free", || server.client().ask(get("/messages")).status == 200);
-}
-
-/// Each that is told so takes a thread while it lingers.
-#[test]
-fn far_beyond_the_cap_only_so_many_are_told_so_and_the_others_are_just_closed() {
-    let server = start(Limits { connections_max: 0, linger: AGES, ..patient() });
-    let mut told: Vec<Client> = (0..TURNED_AWAY_MAX).map(|_| server.client()).collect();
-    for client in &mut told {
-        assert_eq!(client.response().status, 503);
-    }
-    for _ in 0..3 {
-        assert_eq!(server.client().read_to_end(), b"");
-    }
 }
 
 #[test]
