@@ -67,7 +67,7 @@ pub struct Outbox {
 enum Writer {
     Live,
     CatchUp,
-    /// The last frame is written or pending, for nothing may follow a close (RFC 6455 §5.5.1); or
+    /// Nothing may follow: a close is written or pending (RFC 6455 §5.5.1), or it was cut off, or
     /// its reader has left.
     Closed,
 }
@@ -107,8 +107,10 @@ impl Hub {
             let mut crowd = lock(&self.crowd);
             // One slow member may cost a tick; after it nobody may, in this round. On Windows none
             // may: a write that has run out of time does not say there how much it has written.
-            let members = crowd.members.iter();
-            members.fold(cfg!(windows), |hurry, member| member.deliver(&batch, hurry));
+            let mut hurry = cfg!(windows);
+            for member in &crowd.members {
+                hurry = member.deliver(&batch, hurry);
+            }
             crowd.at = batch.to;
         }
     }
@@ -147,8 +149,8 @@ fn greeting(stats: &Stats) -> Vec<u8> {
 }
 
 impl Member {
-    /// Sends a frame of the reader's: a pong, an answer, a close. `Err` only after a close: who
-    /// cannot be written to is shut down, and its reader finds that out.
+    /// Sends a frame of the reader's: a pong, an answer, a close. `Err`: the member was told to go
+    /// before this, or cut off.
     pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, opcode, payload, None);
@@ -169,7 +171,7 @@ impl Member {
         }
     }
 
-    /// Gives a live member what is new to it. In a `hurry` from the first that was slow on.
+    /// Gives a live member what is new to it, and says whether there is a `hurry` from here on.
     fn deliver(self: &Arc<Self>, batch: &Batch, hurry: bool) -> bool {
         let mut outbox = lock(&self.outbox);
         if outbox.writer != Writer::Live {
