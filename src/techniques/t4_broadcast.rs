@@ -55,6 +55,7 @@ pub struct Member {
 }
 
 /// Everything up to `seen` is written or `pending`; a `Live` member has nothing pending.
+#[derive(Default)]
 pub struct Outbox {
     writer: Writer,
     seen: Position,
@@ -63,9 +64,11 @@ pub struct Outbox {
     catch_up: Option<JoinHandle<()>>,
 }
 
-#[derive(PartialEq)]
+#[derive(Default, PartialEq)]
 enum Writer {
     Live,
+    /// Also of a newcomer.
+    #[default]
     CatchUp,
     /// Nothing may follow: a close is written or pending (RFC 6455 §5.5.1), or it was cut off, or
     /// its reader has left.
@@ -123,14 +126,15 @@ impl Hub {
         user: String,
         last: Option<u64>,
     ) -> Guest {
-        let (stats, from, news) = self.chat.room.join(&user, last);
-        event!("§4.10", &user, "joins, connections: {}", stats.connections);
-        let batch = Batch::of(from, &news);
-        let (seen, pending) = (batch.to, [greeting(&stats), batch.bytes].concat());
-        let outbox = Mutex::new(Outbox { writer: Writer::CatchUp, seen, pending, catch_up: None });
-        let member = Arc::new(Member { hub: self.clone(), socket, user, outbox });
+        let member = Arc::new(Member { hub: self.clone(), socket, user, outbox: Mutex::default() });
+        // First, with empty hands: in a rush of newcomers each waits here for a round to end.
         lock(&self.crowd).members.push(member.clone());
+        let (stats, from, news) = self.chat.room.join(&member.user, last);
+        event!("§4.10", &member.user, "joins, connections: {}", stats.connections);
         let guest = Guest(member);
+        let Batch { bytes, to, .. } = Batch::of(from, &news);
+        *lock(&guest.0.outbox) =
+            Outbox { seen: to, pending: [greeting(&stats), bytes].concat(), ..Outbox::default() };
         // Its own thread brings it up to date, and reads only then.
         guest.0.end_if_failed(guest.0.catch_up(), &mut lock(&guest.0.outbox));
         guest
