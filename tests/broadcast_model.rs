@@ -112,8 +112,8 @@ mod net {
 
         /// What was sent, some of it; nothing: that was all.
         pub fn take_sent(&self, bytes: &mut [u8]) -> usize {
-            let ready = |state: &mut State| state.sent.is_empty() && !state.no_more_sent;
-            let mut state = self.moved.wait_while(self.lock(), ready).unwrap();
+            let nothing_yet = |state: &mut State| state.sent.is_empty() && !state.no_more_sent;
+            let mut state = self.moved.wait_while(self.lock(), nothing_yet).unwrap();
             let count = state.sent.read(bytes).unwrap();
             self.moved.notify_all();
             count
@@ -180,7 +180,24 @@ fn say(hub: &Hub, count: usize) {
     (0..count).for_each(|_| drop(hub.chat.room.say("Alice".into(), "x".into())));
 }
 
-const MESSAGE: &str = r#""type":"message""#;
+/// Says so many messages from a thread of its own.
+fn speak(hub: &Arc<Hub>, count: usize) -> thread::JoinHandle<()> {
+    let hub = hub.clone();
+    spawn(move || say(&hub, count))
+}
+
+/// The id of a message that was said; of other events none.
+fn said(event: &Event) -> Option<u64> {
+    match event {
+        Event::Text(text) if text.contains(r#""type":"message""#) => Some(number(text, "id")),
+        _ => None,
+    }
+}
+
+fn number(text: &str, name: &str) -> u64 {
+    let (_, digits) = text.split_once(&format!(r#""{name}":"#)).unwrap();
+    digits.trim_end_matches('}').parse().unwrap()
+}
 
 struct Client {
     socket: Arc<TcpStream>,
@@ -236,11 +253,11 @@ impl Client {
     /// The id of the next message, whoever comes and goes before it.
     fn message(&mut self) -> u64 {
         loop {
-            match self.next().expect("a message") {
-                Event::Text(text) if text.contains(MESSAGE) => break id(&text),
-                Event::Text(_) => {}
-                other => panic!("{other:?}, expected a message"),
+            let event = self.next().expect("a message");
+            if let Some(id) = said(&event) {
+                break id;
             }
+            assert!(matches!(event, Event::Text(_)), "{event:?}, expected a message");
         }
     }
 
@@ -258,8 +275,7 @@ impl Client {
         loop {
             match self.next().expect("a close frame") {
                 Event::Close(1000, _) => break,
-                Event::Text(text) if !text.contains(MESSAGE) => {}
-                other => panic!("{other:?}"),
+                event => assert!(matches!(event, Event::Text(_)) && said(&event).is_none()),
             }
         }
         assert_eq!(self.next(), None, "nothing follows a close frame");
@@ -280,11 +296,6 @@ impl Client {
             thread::yield_now();
         }
     }
-}
-
-fn id(text: &str) -> u64 {
-    let digits = text.split_once(r#""id":"#).unwrap().1;
-    digits.trim_end_matches('}').parse().unwrap()
 }
 
 #[test]
@@ -311,14 +322,11 @@ fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed(
     explore(|| {
         let hub = open();
         say(&hub, 1);
-        let speaker = hub.clone();
-        let speaker = spawn(move || say(&speaker, 3));
+        let speaker = speak(&hub, 3);
         let mut back = Client::join(&hub, "Back", Some(0));
         let mut new = Client::join(&hub, "New", None);
         let Some(Event::Text(welcome)) = new.next() else { panic!("expected welcome") };
-        let (_, last_id) = welcome.split_once(r#""lastId":"#).unwrap();
-        let last_id: u64 = last_id.trim_end_matches('}').parse().unwrap();
-        (last_id + 1..=4).for_each(|id| assert_eq!(new.message(), id));
+        (number(&welcome, "lastId") + 1..=4).for_each(|id| assert_eq!(new.message(), id));
         (1..=4).for_each(|id| assert_eq!(back.message(), id));
         speaker.join().unwrap();
         back.leave();
@@ -331,19 +339,15 @@ fn a_pong_is_neither_lost_nor_doubled_whoever_has_the_socket() {
     explore(|| {
         let hub = open();
         let mut slow = Client::join(&hub, "Slow", None).greeted();
-        let speaker = hub.clone();
-        let speaker = spawn(move || say(&speaker, 2));
+        let speaker = speak(&hub, 2);
         (0..3).for_each(|_| slow.send(Opcode::Ping, b"?"));
         let (mut ids, mut pongs) = (Vec::new(), 0);
         while ids.len() < 2 || pongs < 3 {
-            match slow.next() {
-                Some(Event::Pong) => pongs += 1,
-                Some(Event::Text(text)) if text.contains(MESSAGE) => ids.push(id(&text)),
-                Some(Event::Text(_)) => {}
-                other => panic!("{other:?} after {ids:?} and {pongs} pongs"),
-            }
+            let event = slow.next().expect("a message or a pong");
+            ids.extend(said(&event));
+            pongs += u64::from(event == Event::Pong);
         }
-        assert_eq!(ids, [1, 2]);
+        assert_eq!((ids, pongs), (vec![1, 2], 3));
         speaker.join().unwrap();
         slow.leave();
     });
@@ -354,8 +358,7 @@ fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
     explore(|| {
         let hub = open();
         let mut slow = Client::join(&hub, "Slow", None).greeted();
-        let speaker = hub.clone();
-        let speaker = spawn(move || say(&speaker, 3));
+        let speaker = speak(&hub, 3);
         slow.send(Opcode::Ping, b"?");
         slow.send(Opcode::Close, &close_payload(1000, ""));
         let mut before = 0;
@@ -376,8 +379,7 @@ fn who_vanishes_leaves_nothing_behind() {
         let hub = open();
         let slow = Client::join(&hub, "Slow", None).greeted();
         let mut bob = Client::join(&hub, "Bob", None).greeted();
-        let speaker = hub.clone();
-        let speaker = spawn(move || say(&speaker, 3));
+        let speaker = speak(&hub, 3);
         slow.send(Opcode::Ping, b"?");
         slow.vanish();
         (1..=3).for_each(|id| assert_eq!(bob.message(), id));
@@ -397,8 +399,7 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         while slow.next() != Some(Event::Pong) {}
         say(&hub, 2);
         (1..=2).for_each(|id| assert_eq!(slow.message(), id));
-        let speaker = hub.clone();
-        let speaker = spawn(move || say(&speaker, 3));
+        let speaker = speak(&hub, 3);
         slow.socket.shutdown(net::Shutdown::Read).unwrap();
         speaker.join().unwrap();
         while hub.chat.room.stats().connections > 0 {
@@ -407,10 +408,7 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         say(&hub, 3);
         let mut last = 2;
         while let Some(event) = slow.next() {
-            match event {
-                Event::Text(text) if text.contains(MESSAGE) => last = id(&text),
-                _ => {}
-            }
+            last = said(&event).unwrap_or(last);
         }
         assert!(last <= 5, "left before 6, and was told {last}");
         slow.gone();

@@ -248,11 +248,7 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
         _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
     };
     if !KNOWN_METHODS.contains(&method) {
-        return refuse(
-            501,
-            format!("method {method} is not implemented, {READ_AND_POST} are"),
-            TRY,
-        );
+        return refuse(501, format!("{method} is not implemented, {READ_AND_POST} are"), TRY);
     }
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
         return refuse(400, format!("{target:?} is not ASCII, expected %XX for other bytes"), TRY);
@@ -373,11 +369,7 @@ impl Body {
             // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
             ([_, ..], ..) => {
                 let came = format!("Content-Length: {lengths:?}, Transfer-Encoding: {codings:?}");
-                return refuse(
-                    400,
-                    came + "; expected one number, or chunked",
-                    "Content-Length: 5",
-                );
+                return refuse(400, came + ", expected one number or chunked", "Content-Length: 5");
             }
             (_, _, [one]) if chunked(one) && request.minor > 0 => Part::ChunkSize,
             (_, _, [before @ .., _]) if !before.iter().any(chunked) && request.minor > 0 => {

@@ -34,7 +34,8 @@ pub fn calm() -> Timing {
     Timing { hold: AGES, glance: Duration::from_millis(20), heartbeat: AGES, stall: AGES }
 }
 
-/// Looks again and again until `condition` holds.
+/// Looks again and again until `condition` holds. What it is about rings no bell when it changes:
+/// counts of threads, of places, of who waits, and what another process says of itself.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
