@@ -189,6 +189,19 @@ fn control_characters_that_somebody_sent_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn a_broken_rule_of_frames_is_logged_with_the_line_that_found_it() {
+    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
+    let mut client = Client::open(process.address, "/echo");
+    client.send(b"\xc1\x80");
+    let lines = log_until(&mut process, &["broke a rule: 1002"]);
+    let line = lines.last().unwrap();
+    let (_, place) = line.split_once("(src/wire/frame.rs:").expect(line);
+    let number: usize = place.split_once(')').expect(line).0.parse().expect(line);
+    let source = include_str!("../src/wire/frame.rs");
+    assert!(source.lines().nth(number - 1).unwrap().contains("reserved bit"), "{line}");
+}
+
+#[test]
 fn who_is_cut_off_is_so_once_and_not_heard_after_it() {
     let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
     let mut deaf = Client::open(process.address, "/?user=Deaf");

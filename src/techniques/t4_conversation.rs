@@ -56,8 +56,9 @@ pub fn converse(
                 }
                 Err(error) => return Err(error),
             },
-            Err(Violation { code, reason }) => {
-                event!("§4.6", "-", "broke a rule: {code} {reason}");
+            Err(Violation { code, reason, place }) => {
+                let (file, line) = (place.file().replace('\\', "/"), place.line());
+                event!("§4.6", "-", "broke a rule: {code} {reason} ({file}:{line})");
                 return send(Opcode::Close, &close_payload(code, reason));
             }
         }

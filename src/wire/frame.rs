@@ -7,6 +7,8 @@
 //!        0x81              0x85                            "Hello"
 //! ```
 
+use std::panic::Location;
+
 const FIN: u8 = 0b1000_0000;
 const RESERVED: u8 = 0b0111_0000;
 const OPCODE: u8 = 0b0000_1111;
@@ -57,11 +59,14 @@ pub struct Violation {
     pub code: u16,
     /// What came and what was expected; it travels in the close frame.
     pub reason: &'static str,
+    /// The line of the source that found it, as in a refusal of HTTP.
+    pub place: &'static Location<'static>,
 }
 
-/// For [`Violation`] as an error: `Err(violation(1002, "…"))`.
+/// For [`Violation`] as an error: `return violation(1002, "…")`.
+#[track_caller]
 pub fn violation<T>(code: u16, reason: &'static str) -> Result<T, Violation> {
-    Err(Violation { code, reason })
+    Err(Violation { code, reason, place: Location::caller() })
 }
 
 /// Everything of a frame but its payload.
