@@ -10,10 +10,10 @@
 //!
 //! Read in this order:
 //!
-//! 1. [`server`] takes connections and carries bytes in a [`wire::buffer`]; [`wire::http`] makes
-//!    requests of them.
-//! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers.
-//!    Part 2 is the same server.
+//! 1. [`handler`] says what a server and a technique want of each other; [`server`] takes
+//!    connections and carries bytes in a [`wire::buffer`]; [`wire::http`] makes requests of them.
+//! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers, and
+//!    [`techniques::api`], what all four answer. Part 2 is the same server.
 //! 3. [`room`] waits (what speaks of a broadcaster there is for step 4),
 //!    [`techniques::t3_long_polling`] lets a request wait with it.
 //! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`]; then [`techniques::t4_conversation`]
@@ -23,6 +23,7 @@
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 
+pub mod handler;
 pub mod log;
 pub mod room;
 pub mod server;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub const MESSAGES_MAX: usize = 5_000;
 /// The messages that are kept are no more than this, as JSON.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What is given out at once, as a JSON array: a slow reader keeps no forgotten log alive.
+pub const EXCERPT_BYTES_MAX: usize = 128 * 1024;
 /// Comings and goings that are kept: more than there can be connections.
 pub const CHANGES_MAX: usize = 16_384;
 /// Who speaks or comes waits when the broadcaster is so many events behind.
@@ -28,6 +30,14 @@ pub struct Message {
     pub timestamp: u64,
     /// All of it as it travels: written once here, copied by everyone who sends it.
     pub json: Arc<str>,
+}
+
+/// Some of the messages, in order.
+#[derive(Debug)]
+pub struct Excerpt {
+    pub messages: Vec<Arc<Message>>,
+    /// Whether there are newer ones, for which there was no space.
+    pub more: bool,
 }
 
 /// Somebody came (the first connection of that name) or went (the last).
@@ -91,6 +101,8 @@ struct State {
 
 /// The one chat of the server.
 pub struct Room {
+    /// When the log began: ids are of this log. Milliseconds since 1970-01-01T00:00:00Z.
+    pub epoch: u64,
     state: Mutex<State>,
     /// Rung after every change of `state` that somebody may be waiting for.
     news: Condvar,
@@ -100,7 +112,7 @@ pub struct Room {
 impl Room {
     /// An empty room. `render` gives a message the form in which it travels.
     pub fn new(render: fn(&Message) -> String) -> Room {
-        Room { state: Mutex::default(), news: Condvar::new(), render }
+        Room { epoch: now_ms(), state: Mutex::default(), news: Condvar::new(), render }
     }
 
     /// A thread that panicked with the lock held does not end the chat: no step below leaves the
@@ -130,22 +142,22 @@ impl Room {
         message
     }
 
-    /// Everything that is kept after `id`.
-    pub fn since(&self, id: u64) -> Vec<Arc<Message>> {
+    /// What comes next after `id`, and without an `id` the newest.
+    pub fn since(&self, id: Option<u64>) -> Excerpt {
         self.lock().since(id)
     }
 
-    /// §3.3 The wait that part 3 is about: everything after `id` as soon as there is something,
+    /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something,
     /// or nothing when `patience` has run out. `began` is when this reader began to wait.
-    pub fn wait_since(&self, id: u64, began: Instant, patience: Duration) -> Vec<Arc<Message>> {
+    pub fn wait_since(&self, id: Option<u64>, began: Instant, patience: Duration) -> Excerpt {
         let mut state = self.lock();
-        let id = state.known(id);
+        let seen = state.known(id.unwrap_or(0));
         state.tickets += 1;
         let ticket = (began, state.tickets);
         state.waiting.insert(ticket);
-        state = self.wait(state, patience, |state| state.newest == id);
+        state = self.wait(state, patience, |state| state.newest == seen);
         state.waiting.remove(&ticket);
-        state.since(id)
+        state.since(id.map(|_| seen))
     }
 
     /// §3.4 Sleeps while `nothing_yet`. The check and the falling asleep are one step: the lock is
@@ -243,10 +255,17 @@ impl State {
         self.newest - self.log.len() as u64
     }
 
-    /// §2.1 Everything that is kept after `id`: a poll, and a page, and the end of each wait.
-    fn since(&self, id: u64) -> Vec<Arc<Message>> {
-        let skip = self.known(id).saturating_sub(self.forgotten()) as usize;
-        self.log.range(skip..).cloned().collect()
+    /// §2.1 What is kept after `id`, as much as fits: a poll, and a page, and the end of each wait.
+    fn since(&self, id: Option<u64>) -> Excerpt {
+        let kept = self.log.len();
+        let (begin, end) = match id {
+            None => (kept - how_many_fit(self.log.iter().rev()), kept),
+            Some(id) => {
+                let begin = self.known(id).saturating_sub(self.forgotten()) as usize;
+                (begin, begin + how_many_fit(self.log.range(begin..)))
+            }
+        };
+        Excerpt { messages: self.log.range(begin..end).cloned().collect(), more: end < kept }
     }
 
     /// Merges the two logs by `Change::after`.
@@ -296,6 +315,20 @@ impl State {
             here: self.here.iter().map(|(user, count)| (user.clone(), *count)).collect(),
         }
     }
+}
+
+/// How many of these are no more than [`EXCERPT_BYTES_MAX`] as a JSON array; one, at least.
+fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
+    let (mut count, mut bytes) = (0, "[".len());
+    for message in messages {
+        // Behind each stands a comma or the bracket.
+        bytes += message.json.len() + 1;
+        if count > 0 && bytes > EXCERPT_BYTES_MAX {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 fn now_ms() -> u64 {

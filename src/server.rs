@@ -5,8 +5,9 @@
 //! system which of them is ready (epoll), which is faster and reads inside out.
 
 use crate::event;
+use crate::handler::{Handler, Reply};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{self, Body, Handler, Refusal, Reply, Request, Response, refuse};
+use crate::wire::http::{self, Body, Refusal, Request, Response, refuse};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -51,12 +52,7 @@ impl Default for Limits {
 
 /// Serves, and never returns. Each connection holds a clone of `places` while it
 /// lasts, however it ends, a panic too: the count of clones is the count of connections.
-pub fn serve(
-    listener: TcpListener,
-    limits: Limits,
-    places: &Arc<()>,
-    handler: Arc<Handler<Arc<TcpStream>>>,
-) {
+pub fn serve(listener: TcpListener, limits: Limits, places: &Arc<()>, handler: Arc<Handler>) {
     let held_before = Arc::strong_count(places);
     let mut spare = None;
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
@@ -108,7 +104,7 @@ type Stop = Option<Refusal>;
 impl Connection {
     /// §1.7 One request after another, in the order they came (RFC 9112 §9.3.2), until somebody has
     /// had enough.
-    fn run(mut self, full: bool, handler: &Handler<Arc<TcpStream>>) -> io::Result<()> {
+    fn run(mut self, full: bool, handler: &Handler) -> io::Result<()> {
         // Nagle's algorithm would hold a small write back until the last one is acknowledged.
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;

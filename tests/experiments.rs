@@ -25,7 +25,7 @@ mod common;
 use common::{eventually, rawchat};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, t1_refresh, t4_websocket};
+use rawchat::techniques::{Timing, api, t4_websocket};
 use rawchat::wire::http;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
@@ -562,8 +562,8 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
         ("HEAD_BYTES_MAX", kib(http::HEAD_BYTES_MAX)),
         ("FIELDS_MAX", http::FIELDS_MAX.to_string()),
         ("BODY_BYTES_MAX", kib(http::BODY_BYTES_MAX)),
-        ("USER_CHARS_MAX", t1_refresh::USER_CHARS_MAX.to_string()),
-        ("TEXT_CHARS_MAX", t1_refresh::TEXT_CHARS_MAX.to_string()),
+        ("USER_CHARS_MAX", api::USER_CHARS_MAX.to_string()),
+        ("TEXT_CHARS_MAX", api::TEXT_CHARS_MAX.to_string()),
         ("CHAT_BYTES_MAX", mib(t4_websocket::CHAT_BYTES_MAX)),
         ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),

@@ -6,9 +6,10 @@
 mod common;
 
 use common::{Process, get, serve};
+use rawchat::handler::Reply;
 use rawchat::tools::markdown::{Links, render};
 use rawchat::tools::source_page::{self, Book, FILES, Mark, Note, glossary, marks};
-use rawchat::wire::http::{Reply, Response};
+use rawchat::wire::http::Response;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ mod common;
 
 use common::{AGES, DEADLINE, Dice, eventually};
 use rawchat::room::{
-    BEHIND_EVENTS_MAX, CHANGES_MAX, Event, LOG_BYTES_MAX, MESSAGES_MAX, Message, NEWS_BYTES_MAX,
-    Position, Room,
+    BEHIND_EVENTS_MAX, CHANGES_MAX, EXCERPT_BYTES_MAX, Event, Excerpt, LOG_BYTES_MAX, MESSAGES_MAX,
+    NEWS_BYTES_MAX, Position, Room,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,14 +36,27 @@ fn talk(room: &Room, times: u64, text: &str) {
     }
 }
 
-fn ids(messages: &[Arc<Message>]) -> Vec<u64> {
-    messages.iter().map(|message| message.id).collect()
+fn ids(excerpt: &Excerpt) -> Vec<u64> {
+    excerpt.messages.iter().map(|message| message.id).collect()
+}
+
+/// What is kept after `id`, as a reader gets it who asks until there is no more.
+fn since(room: &Room, mut id: u64) -> Vec<u64> {
+    let mut all = Vec::new();
+    loop {
+        let excerpt = room.since(Some(id));
+        all.extend(ids(&excerpt));
+        id = all.last().copied().unwrap_or_default();
+        if !excerpt.more {
+            return all;
+        }
+    }
 }
 
 /// Waits, and what comes must come because somebody rang.
 fn wait(room: &Room, id: u64, patience: Duration) -> Vec<u64> {
     let began = Instant::now();
-    let news = ids(&room.wait_since(id, began, patience));
+    let news = ids(&room.wait_since(Some(id), began, patience));
     let late = !patience.is_zero() && began.elapsed() >= patience;
     assert!(news.is_empty() || !late, "found when the patience was over, not woken for it");
     news
@@ -77,8 +90,8 @@ fn ids_have_no_gaps_whoever_speaks() {
             scope.spawn(|| talk(&room, 250, "x"));
         }
     });
-    assert_eq!(ids(&room.since(0)), (1..=2_000).collect::<Vec<u64>>());
-    assert_eq!(ids(&room.since(1_998)), [1_999, 2_000]);
+    assert_eq!(since(&room, 0), (1..=2_000).collect::<Vec<u64>>());
+    assert_eq!(since(&room, 1_998), [1_999, 2_000]);
 }
 
 #[test]
@@ -179,8 +192,8 @@ fn a_last_id_from_before_a_restart_counts_as_0() {
     let room = room();
     say(&room, "a");
     say(&room, "b");
-    assert_eq!(ids(&room.since(3)), [1, 2]);
-    assert_eq!(ids(&room.since(u64::MAX)), [1, 2]);
+    assert_eq!(since(&room, 3), [1, 2]);
+    assert_eq!(since(&room, u64::MAX), [1, 2]);
     assert_eq!(wait(&room, u64::MAX, AGES), [1, 2]);
     assert_eq!(room.join("Bob", Some(u64::MAX)).1.id, 0);
 }
@@ -191,9 +204,37 @@ fn the_last_5000_messages_are_kept() {
     talk(&room, MESSAGES_MAX as u64 + 1, "x");
     assert_eq!((MESSAGES_MAX, room.stats().kept), (5_000, 5_000));
     assert_eq!(room.stats().newest, 5_001);
-    assert_eq!((room.since(0)[0].id, room.since(0).len()), (2, 5_000));
-    assert_eq!(room.since(4_999).len(), 2);
+    assert_eq!((since(&room, 0)[0], since(&room, 0).len()), (2, 5_000));
+    assert_eq!(since(&room, 4_999).len(), 2);
     assert_eq!(room.join("Bob", Some(0)).1.id, 1, "the stream begins with what is kept");
+}
+
+#[test]
+fn at_most_128_kib_are_given_out_at_once_and_it_is_said_that_there_are_more() {
+    assert_eq!(EXCERPT_BYTES_MAX, 128 * 1024);
+    for (second, fit) in [("yy", vec![1, 2]), ("yyy", vec![1])] {
+        let room = room();
+        say(&room, &"x".repeat(EXCERPT_BYTES_MAX - "[,yy]".len()));
+        say(&room, second);
+        assert_eq!(ids(&room.since(Some(0))), fit);
+    }
+    let room = room();
+    talk(&room, 10, &"x".repeat(EXCERPT_BYTES_MAX / 7 - 2));
+    let given = |id| (ids(&room.since(id)), room.since(id).more);
+    assert_eq!(given(Some(0)), ((1..=7).collect(), true), "the next ones");
+    assert_eq!(given(Some(2)), ((3..=9).collect(), true));
+    assert_eq!(given(Some(3)), ((4..=10).collect(), false));
+    assert_eq!(given(Some(7)), (vec![8, 9, 10], false));
+    assert_eq!(given(Some(10)), (vec![], false));
+    assert_eq!(given(None), ((4..=10).collect(), false), "the newest");
+    say(&room, "y");
+    assert_eq!(given(None), ((4..=11).collect(), false));
+    let waited = room.wait_since(Some(1), Instant::now(), Duration::ZERO);
+    assert_eq!((ids(&waited), waited.more), ((2..=8).collect(), true), "a wait gives no more");
+    say(&room, &"x".repeat(EXCERPT_BYTES_MAX + 1));
+    say(&room, "z");
+    assert_eq!(given(Some(11)), (vec![12], true), "but one, at least");
+    assert_eq!(given(Some(12)), (vec![13], false));
 }
 
 #[test]
@@ -202,9 +243,9 @@ fn at_most_16_mib_of_messages_are_kept() {
     talk(&room, 16, &text);
     assert_eq!((LOG_BYTES_MAX, room.stats().kept), (16 << 20, 16));
     say(&room, "y");
-    assert_eq!((room.stats().kept, room.since(0)[0].id), (16, 2), "one byte more, one less");
+    assert_eq!((room.stats().kept, since(&room, 0)[0]), (16, 2), "one byte more, one less");
     talk(&room, 16, &text);
-    assert_eq!((room.stats().kept, room.since(0)[0].id), (16, 18));
+    assert_eq!((room.stats().kept, since(&room, 0)[0]), (16, 18));
 }
 
 #[test]
@@ -377,7 +418,7 @@ fn a_thread_that_panics_with_the_lock_held_does_not_end_the_room() {
     });
     room.join("Bob", None);
     room.leave("Bob");
-    assert_eq!(ids(&room.since(0)), [1, 2]);
+    assert_eq!(since(&room, 0), [1, 2]);
     assert_eq!(follow(&room, Position::default(), DEADLINE).len(), 4);
 }
 
@@ -388,8 +429,8 @@ fn the_oldest_wait_is_that_of_who_began_first() {
         let began = Instant::now() - Duration::from_secs(7);
         scope.spawn(|| wait(room, 0, DEADLINE));
         // Two began at once: they are two.
-        scope.spawn(move || room.wait_since(0, began, DEADLINE));
-        scope.spawn(move || room.wait_since(0, began, DEADLINE));
+        scope.spawn(move || room.wait_since(Some(0), began, DEADLINE));
+        scope.spawn(move || room.wait_since(Some(0), began, DEADLINE));
         eventually("all wait", || room.stats().waiting == 3);
         assert!(room.stats().oldest_wait >= Duration::from_secs(7));
         say(room, "hi");

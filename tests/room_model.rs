@@ -30,8 +30,8 @@ fn explore(model: fn(Arc<Room>)) {
 }
 
 fn wait(room: &Room, id: u64) -> Vec<u64> {
-    let news = room.wait_since(id, Instant::now(), FOREVER);
-    news.iter().map(|message| message.id).collect()
+    let news = room.wait_since(Some(id), Instant::now(), FOREVER);
+    news.messages.iter().map(|message| message.id).collect()
 }
 
 fn say(room: &Room) {

@@ -3,8 +3,9 @@
 mod common;
 
 use common::{AGES, Client, DEADLINE, Server, calm, eventually, get, patient, post, serve, string};
+use rawchat::handler::Reply;
 use rawchat::server::Limits;
-use rawchat::wire::http::{Reply, Response};
+use rawchat::wire::http::Response;
 use std::io::Write;
 use std::sync::Arc;
 use std::thread;

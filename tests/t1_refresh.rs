@@ -4,6 +4,7 @@ mod common;
 
 use common::{Server, get, number, post_json, string};
 use serde_json::Value;
+use std::time::SystemTime;
 
 fn form(fields: &str, body: &str) -> String {
     format!(
@@ -102,6 +103,48 @@ fn ids_are_1_2_3_and_last_id_gives_what_came_after() {
     assert_eq!(server.get("/messages?lastId=0").ids(), [1, 2, 3, 4]);
     assert_eq!(server.get("/messages?lastId=2").ids(), [3, 4]);
     assert_eq!(server.get("/messages?lastId=4").text(), "[]");
+}
+
+/// RFC 8288 §3
+#[test]
+fn an_answer_holds_128_kib_and_says_where_the_next_ones_are() {
+    let server = Server::start(1);
+    for _ in 0..40 {
+        // 12 KB as JSON.
+        server.chat.room.say("Alice".into(), "\0".repeat(2_000));
+    }
+    let (first, newest) = (server.get("/messages?lastId=0"), server.get("/messages"));
+    assert_eq!((first.ids(), newest.ids()), ((1..=10).collect(), (31..=40).collect()));
+    assert_eq!(first.field("Link"), Some("</messages?lastId=10>; rel=\"next\""));
+    assert_eq!(newest.field("Link"), None);
+    let (mut all, mut target) = (Vec::new(), "/messages?lastId=0".to_string());
+    loop {
+        let answer = server.get(&target);
+        assert!(answer.body.len() <= 128 * 1024);
+        all.extend(answer.ids());
+        let Some(link) = answer.field("Link") else { break };
+        target = link.split(['<', '>']).nth(1).unwrap().to_string();
+    }
+    assert_eq!(all, (1..=40).collect::<Vec<u64>>());
+    assert!(page(&server, "/", "").matches("data-id").count() <= 10, "a page holds no more");
+}
+
+#[test]
+fn every_answer_of_data_says_which_log_it_speaks_of() {
+    for part in 1..=4 {
+        let before = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+        let server = Server::start(part);
+        let stats = server.get("/stats");
+        let epoch = stats.field("Log-Epoch").unwrap().to_string();
+        let began: u64 = epoch.parse().unwrap();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+        assert!((before..=now).contains(&began), "{began}");
+        assert_eq!(number(&stats.json(), "epoch"), began);
+        for answer in [server.get("/messages"), server.post("Alice", "hi"), server.get("/stats")] {
+            assert_eq!(answer.field("Log-Epoch"), Some(&*epoch), "part {part}: {answer:?}");
+        }
+        assert_eq!(server.chat.room.epoch, began);
+    }
 }
 
 #[test]

@@ -49,7 +49,22 @@ fn a_reader_that_is_behind_is_answered_at_once() {
     server.post("Alice", "b");
     server.post("Alice", "c");
     assert_eq!(server.get("/subscribe?lastId=1").ids(), [2, 3]);
-    assert_eq!(server.get("/subscribe").ids(), [1, 2, 3], "no lastId is 0");
+    assert_eq!(server.get("/subscribe").ids(), [1, 2, 3], "no lastId is the newest");
+}
+
+/// RFC 8288 §3
+#[test]
+fn an_answer_holds_128_kib_and_says_where_the_next_ones_are() {
+    let server = Server::start(3);
+    for _ in 0..15 {
+        server.chat.room.say("Alice".into(), "\0".repeat(2_000));
+    }
+    let first = server.get("/subscribe?lastId=1");
+    assert_eq!(first.ids(), (2..=11).collect::<Vec<u64>>());
+    assert_eq!(first.field("Link"), Some("</subscribe?lastId=11>; rel=\"next\""));
+    let rest = server.get("/subscribe?lastId=11");
+    assert_eq!((rest.ids(), rest.field("Link")), ((12..=15).collect(), None));
+    assert_eq!(server.get("/subscribe").ids(), (6..=15).collect::<Vec<u64>>(), "the newest");
 }
 
 #[test]
@@ -70,6 +85,7 @@ fn silence_is_answered_204_when_the_hold_is_over_and_the_connection_goes_on() {
         let began = Instant::now();
         let response = bob.ask(get("/subscribe?lastId=0"));
         assert_eq!((response.status, response.body.len()), (204, 0));
+        assert_eq!(response.field("Log-Epoch"), Some(&*server.chat.room.epoch.to_string()));
         assert!(began.elapsed() >= hold, "held for {:?}", began.elapsed());
     }
     server.post("Alice", "hi");

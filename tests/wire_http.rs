@@ -557,6 +557,8 @@ fn a_response_is_one_piece_with_its_date_and_length_and_is_never_cached() {
                     Content-Type: application/json; charset=utf-8\r\n\
                     Content-Length: 2\r\n\
                     Cache-Control: no-store\r\n\
+                    X-Content-Type-Options: nosniff\r\n\
+                    Cross-Origin-Resource-Policy: same-origin\r\n\
                     \r\n\
                     []";
     assert_eq!(encode(&response, &request(&get(""))), expected);

@@ -1,6 +1,7 @@
 //! The four techniques, each in a file of its own. They share the room; they differ in who brings
 //! the news.
 
+pub mod api;
 pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
@@ -8,14 +9,11 @@ pub mod t4_broadcast;
 pub mod t4_conversation;
 pub mod t4_websocket;
 
+use crate::handler::Handler;
 use crate::room::{self, Room};
-use crate::wire::{date, http, json};
-use std::net::TcpStream;
+use crate::wire::{date, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-pub type Handler = http::Handler<Arc<TcpStream>>;
-pub type Reply = http::Reply<Arc<TcpStream>>;
 
 pub struct Technique {
     pub number: usize,
@@ -80,7 +78,7 @@ const _: () = assert!(HOLD.as_secs() < PROXY_IDLE.as_secs(), "the server must gi
 const _: () = assert!(HEARTBEAT.as_secs() < PROXY_IDLE.as_secs(), "the server must speak first");
 
 /// The longest message, each of its characters written as `\u0000`.
-const JSON_BYTES_MAX: usize = 6 * (t1_refresh::USER_CHARS_MAX + t1_refresh::TEXT_CHARS_MAX + 20);
+const JSON_BYTES_MAX: usize = 6 * (api::USER_CHARS_MAX + api::TEXT_CHARS_MAX + 20);
 const UNTAKEN_BYTES_MAX: usize = room::BEHIND_EVENTS_MAX as usize * JSON_BYTES_MAX;
 const _: () = assert!(UNTAKEN_BYTES_MAX < room::LOG_BYTES_MAX, "nothing untaken is forgotten");
 

@@ -2,147 +2,39 @@
 //!
 //! Works with scripts turned off. The other parts are this server and a little more.
 
-use super::{Chat, Handler, Reply};
-use crate::event;
+use super::{Chat, api};
+use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
-use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, only, refuse};
-use crate::wire::json::{self, Value};
+use crate::wire::http::{READ, Request, Response};
 use crate::wire::{date, form, html};
 use std::sync::Arc;
 
-pub const USER_CHARS_MAX: usize = 64;
-pub const TEXT_CHARS_MAX: usize = 2_000;
 /// Messages written into a page; `GET /messages` has the others.
 pub const PAGE_MESSAGES_MAX: usize = 200;
-const NOBODY: &str = "Анонім";
-
-const CSS: &str = include_str!("../../public/chat.css");
-const JS: &str = include_str!("../../public/chat.js");
-const ICON: &str = include_str!("../../public/icon.svg");
 
 /// Parts 1 and 2 have no need of the socket.
 pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
     Arc::new(move |request, _socket| answer(&chat, request).map(Reply::Http))
 }
 
-/// The API that all four parts share.
+/// The page, and a form that leads back to it; for the rest see [`api`].
 pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    match request.path.as_str() {
-        "/" => page(chat, request),
-        "/messages" if request.method == "POST" => post(chat, request),
-        "/messages" => messages(chat, request),
-        "/stats" => stats(chat, request),
-        "/chat.css" => file(request, "text/css; charset=utf-8", CSS),
-        "/chat.js" => file(request, "text/javascript; charset=utf-8", JS),
-        "/icon.svg" => file(request, "image/svg+xml", ICON),
-        // No other method has this target. RFC 9112 §3.2
-        "*" => Ok(Response::new(204).with("Allow", "OPTIONS")),
-        other => {
-            let problem = format!("there is no {other:?} in part {}", chat.technique.number);
-            Err(Refusal::new(404, problem, "/messages").into())
-        }
+    let from_a_page = request.list("Accept").any(|kind| kind.starts_with("text/html"));
+    match (request.method.as_str(), request.path.as_str()) {
+        (_, "/") => page(chat, request),
+        ("POST", "/messages") if from_a_page => post(chat, request),
+        _ => api::answer(chat, request),
     }
-}
-
-fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(READ_AND_POST, request)?;
-    Ok(array(&chat.room.since(last_id(request)?.unwrap_or(0))))
-}
-
-fn file(request: &Request, kind: &'static str, text: &str) -> Result<Response, Response> {
-    only(READ, request)?;
-    Ok(Response::new(200).body(kind, text))
-}
-
-/// `[…]`, each message as the room keeps it.
-pub fn array(messages: &[Arc<Message>]) -> Response {
-    Response::array(messages.iter().map(|message| message.json.clone()).collect())
-}
-
-/// `lastId`: what the reader has already. A number, and nothing but a number.
-pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
-    match request.query("lastId") {
-        None => Ok(None),
-        Some(id) if is_number(&id) => Ok(Some(id.parse().unwrap_or(u64::MAX))),
-        Some(id) => refuse(400, format!("lastId is {id:?}, expected a number"), "?lastId=7"),
-    }
-}
-
-/// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for
-/// the page again and does not send the message again. RFC 9110 §15.4.4
-fn post(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    request.check_origin()?;
-    let (user, text) = posted(request)?;
-    let message = chat.room.say(name(user)?, text_of(&text)?);
-    event!("§1.12", &message.user, "says message {}, {} B", message.id, message.text.len());
-    if request.list("Accept").any(|kind| kind.starts_with("text/html")) {
-        let page = format!("/?user={}", form::encode(&message.user));
-        return Ok(Response::new(303).with("Location", page));
-    }
-    Ok(Response::json(201, format!("{{\"success\":true,\"message\":{}}}", message.json)))
-}
-
-/// The user, if one is given, and the text: from JSON or from a form, as Content-Type says.
-fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
-    const TRY: &str = r#"Content-Type: application/json, and {"user":"Alice","text":"hello"}"#;
-    if request.field("Content-Length").or(request.field("Transfer-Encoding")).is_none() {
-        return refuse(411, "a POST without a length", "Content-Length: 5");
-    }
-    let Ok(body) = std::str::from_utf8(&request.body) else {
-        return refuse(400, "the body is not UTF-8", TRY);
-    };
-    if request.field("Content-Encoding").is_some() {
-        return refuse(415, "Content-Encoding is not understood", "the body as it is");
-    }
-    let kind = request.field("Content-Type").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()));
-    }
-    if !kind.eq_ignore_ascii_case("application/json") {
-        return refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY);
-    }
-    let members = json::members(body, ["user", "text"]);
-    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY))?;
-    let string = |name, value| match value {
-        Value::Absent => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY),
-    };
-    Ok((string("user", user)?, string("text", text)?.unwrap_or_default()))
-}
-
-/// A name, or `Анонім` for none.
-pub fn name(user: Option<String>) -> Result<String, Refusal> {
-    let user = within(user.unwrap_or_default().trim(), "a name", USER_CHARS_MAX)?;
-    Ok(if user.is_empty() { NOBODY.to_string() } else { user })
-}
-
-/// A text, trimmed: something, and not too much of it.
-pub fn text_of(text: &str) -> Result<String, Refusal> {
-    match within(text.trim(), "a text", TEXT_CHARS_MAX)? {
-        text if text.is_empty() => refuse(400, "the text is empty", "a word or two"),
-        text => Ok(text),
-    }
-}
-
-fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
-    let count = text.chars().count();
-    if count > chars_max {
-        let problem = format!("{what} of {count} characters, {chars_max} are allowed");
-        return refuse(413, problem, "fewer");
-    }
-    Ok(text.to_string())
 }
 
 /// The technique's page, with the name of who asks for it. The messages are written into it where
 /// it has a place for them: that is part 1.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
-    let user = name(request.query("user"))?;
-    let mut messages = chat.room.since(0);
-    let older = messages.len().saturating_sub(PAGE_MESSAGES_MAX);
-    let messages: String = messages.drain(older..).map(|message| item(&message)).collect();
+    let user = api::name(request.query("user"))?;
+    let newest = chat.room.since(None).messages;
+    let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
+    let messages: String = shown.iter().map(|message| item(message)).collect();
     let (user, user_url) = (html::escape(&user), form::encode(&user));
     let values = [("user", &*user), ("user_url", &user_url), ("messages", &messages)];
     Ok(html::page(chat.technique.page, request, &values))
@@ -155,23 +47,10 @@ fn item(message: &Message) -> String {
     format!("<li data-id=\"{id}\"><b>{user}</b> {time}<p>{text}</p></li>\n")
 }
 
-fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(READ, request)?;
-    let stats = chat.room.stats();
-    let clients = stats.here.iter().map(|(user, count)| {
-        format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
-    });
-    let body = format!(
-        "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
-         \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"serverUptime\":{}}}",
-        stats.newest,
-        stats.kept,
-        Arc::strong_count(&chat.places) - 1,
-        stats.waiting,
-        stats.oldest_wait.as_millis(),
-        stats.connections,
-        clients.collect::<Vec<_>>().join(","),
-        chat.started.elapsed().as_secs(),
-    );
-    Ok(Response::json(200, body))
+/// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for
+/// the page again and does not send the message again. RFC 9110 §15.4.4
+fn post(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    let message = api::say(chat, request)?;
+    let page = format!("/?user={}", form::encode(&message.user));
+    Ok(Response::new(303).with("Location", page))
 }

@@ -2,9 +2,10 @@
 //!
 //! Costs one parked thread a reader. Leaves out: fairness between readers.
 
-use super::{Chat, Handler, Reply, t1_refresh};
+use super::{Chat, api, t1_refresh};
 use crate::event;
-use crate::wire::http::{READ, Request, Response, only};
+use crate::handler::{Handler, Reply, only};
+use crate::wire::http::{READ, Request, Response};
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -22,20 +23,21 @@ pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
 /// so long that a proxy on the way might hang up. The client asks again at once. RFC 6202 §2
 fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply, Response> {
     only(READ, request)?;
-    let last_id = t1_refresh::last_id(request)?.unwrap_or(0);
-    event!("§3.5", "-", "asks for what comes after {last_id}");
+    let last_id = api::last_id(request)?;
+    let after = last_id.unwrap_or(0);
+    event!("§3.5", "-", "asks for what comes after {after}");
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());
         let news = chat.room.wait_since(last_id, began, left.min(chat.timing.glance));
-        if !news.is_empty() {
-            return Ok(Reply::Http(t1_refresh::array(&news)));
+        if !news.messages.is_empty() {
+            return Ok(Reply::Http(api::excerpt(chat, request, &news)));
         }
         if left.is_zero() {
-            return Ok(Reply::Http(Response::new(204)));
+            return Ok(Reply::Http(api::of_this_log(chat, Response::new(204))));
         }
         if gone(socket) {
-            event!("§3.6", "-", "gone while it waited for what comes after {last_id}");
+            event!("§3.6", "-", "gone while it waited for what comes after {after}");
             return Ok(Reply::Gone);
         }
     }

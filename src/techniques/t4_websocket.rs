@@ -4,9 +4,10 @@
 //! writes to everybody. Leaves out: subprotocols, extensions (so no compression).
 
 use super::t4_conversation::{converse, write_frame};
-use super::{Chat, Handler, Reply, t1_refresh, t4_broadcast::Hub};
+use super::{Chat, api, t1_refresh, t4_broadcast::Hub};
 use crate::event;
-use crate::wire::http::{READ, Request, Response, only};
+use crate::handler::{Handler, Reply, only};
+use crate::wire::http::{READ, Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
 use std::net::TcpStream;
@@ -41,8 +42,8 @@ fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {
 }
 
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
-    let user = t1_refresh::name(request.query("user"))?;
-    let last_id = t1_refresh::last_id(request)?;
+    let user = api::name(request.query("user"))?;
+    let last_id = api::last_id(request)?;
     let response = handshake::answer(request)?;
     let hub = hub.clone();
     let enter = move |socket, early| chat(&hub, socket, early, user, last_id);
@@ -77,7 +78,7 @@ fn hear(chat: &Chat, user: &str, kind: Opcode, payload: &[u8]) -> Result<Option<
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
         [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),
         [Value::String(name), Value::String(text)] if name == "message" => {
-            let text = t1_refresh::text_of(&text).map_err(|refusal| refusal.problem)?;
+            let text = api::text_of(&text).map_err(|refusal| refusal.problem)?;
             let message = chat.room.say(user.to_string(), text);
             event!("§4.12", user, "says message {}", message.id);
             Ok(None)

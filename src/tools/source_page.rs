@@ -1,11 +1,11 @@
 //! `/source` and `/lecture`, beside each of the four: the source this binary was built from with
 //! the notes of the lecture, and the running order of the lecture itself.
 
+use crate::handler::{Handler, Reply, only};
 use crate::tools::markdown::{self, Links};
 use crate::wire::html::{self, escape};
-use crate::wire::http::{Handler, READ, Reply, Request, Response, only};
+use crate::wire::http::{READ, Request, Response};
 use std::collections::BTreeSet;
-use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,9 +37,12 @@ macro_rules! files {
 #[rustfmt::skip]
 pub static FILES: &[File] = files! {
     0: "src/lib.rs";
-    1: "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs" "src/wire/http.rs"
-       "src/techniques/mod.rs" "src/techniques/t1_refresh.rs"
-       "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs" "src/wire/date.rs";
+    1: "src/handler.rs" "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs"
+       "src/wire/http/mod.rs" "src/wire/http/request.rs" "src/wire/http/body.rs"
+       "src/wire/http/response.rs" "src/wire/http/refusal.rs"
+       "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs"
+       "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
+       "src/wire/date.rs";
     2: "src/techniques/t2_short_polling.rs" "public/2.html";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html";
     4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
@@ -52,7 +55,7 @@ pub static FILES: &[File] = files! {
 const TOOLS: usize = 6;
 
 /// Answers `/source` and `/lecture`, and hands everything else to `handler`.
-pub fn beside(handler: Arc<Handler<Arc<TcpStream>>>) -> Arc<Handler<Arc<TcpStream>>> {
+pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
     Arc::new(move |request, socket| {
         let respond = match request.path.as_str() {
             "/source" => source,

@@ -8,8 +8,8 @@ mod common;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patient};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use rawchat::room::Message;
-use rawchat::techniques::{Chat, TECHNIQUES, Timing, t1_refresh};
+use rawchat::room::{Excerpt, Message};
+use rawchat::techniques::{Chat, TECHNIQUES, Timing, api};
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Request};
@@ -203,13 +203,13 @@ fn chat(criterion: &mut Criterion) {
     group.bench_function("json quoted", |b| b.iter(|| json::quoted(black_box(TEXT))));
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
     let said = (0..50).map(|_| chat.room.say("Аліса".into(), TEXT.into()));
-    let messages: Vec<Arc<Message>> = said.collect();
+    let said = Excerpt { messages: said.collect(), more: false };
     let (request, _) = http::decode_head(CURL.as_bytes()).unwrap().unwrap();
     group.throughput(Throughput::Elements(50));
     group.bench_function("response of 50 messages", |b| {
         b.iter(|| {
             let mut out = Vec::new();
-            let response = t1_refresh::array(black_box(&messages));
+            let response = api::excerpt(&chat, &request, black_box(&said));
             response.write(&mut out, &request, 1_700_000_000).unwrap();
             out
         })
@@ -299,9 +299,10 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
     }
     eventually("all wait", || room.stats().waiting == crowd.sockets.len());
     let begun = Instant::now();
-    let answer = t1_refresh::array(&[crowd.say()]);
+    let news = Excerpt { messages: vec![crowd.say()], more: false };
     let mut bytes = Vec::new();
     let (request, _) = http::decode_head(question.as_bytes()).unwrap().unwrap();
+    let answer = api::excerpt(&crowd.server.chat, &request, &news);
     answer.write(&mut bytes, &request, 0).unwrap();
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
     crowd.all_get(bytes.len(), &bytes[body..]);

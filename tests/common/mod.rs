@@ -3,10 +3,10 @@
 
 #![allow(dead_code)] // each test file uses its own part of it
 
+use rawchat::handler::Handler;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::wire::frame::{self, Opcode, Side};
-use rawchat::wire::http::Handler;
 use rawchat::wire::json::quoted;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -95,7 +95,7 @@ fn listen() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves with a handler of the test's own.
-pub fn serve(limits: Limits, places: Arc<()>, handler: Arc<Handler<Arc<TcpStream>>>) -> SocketAddr {
+pub fn serve(limits: Limits, places: Arc<()>, handler: Arc<Handler>) -> SocketAddr {
     let (listener, address) = listen();
     thread::spawn(move || server::serve(listener, limits, &places, handler));
     address
@@ -304,6 +304,9 @@ impl Client {
         assert_eq!(has("Content-Length"), lengths, "{response:?}");
         if status != 100 {
             assert_eq!((has("Date"), has("Cache-Control")), (1, 1), "{response:?}");
+            assert_eq!(response.field("X-Content-Type-Options"), Some("nosniff"), "{response:?}");
+            let shared_with = response.field("Cross-Origin-Resource-Policy");
+            assert_eq!(shared_with, Some("same-origin"), "{response:?}");
         }
         response
     }

@@ -1,0 +1,31 @@
+//! What stands between the server and a technique: a request goes in, a reply comes out.
+
+use crate::wire::buffer::Buffer;
+use crate::wire::http::{Refusal, Request, Response};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+/// Answers one request; the socket is there to be watched. `Err` is an answer too: `?` gave it.
+pub type Handler = dyn Fn(&Request, &Arc<TcpStream>) -> Result<Reply, Response> + Send + Sync;
+
+/// What a handler answers. The server writes it.
+pub enum Reply {
+    /// An ordinary answer.
+    Http(Response),
+    /// `101`, and what to do with the socket (and the bytes that came early) once it is out.
+    Upgrade(Response, Box<dyn FnOnce(Arc<TcpStream>, Buffer)>),
+    /// Nobody is left to answer.
+    Gone,
+}
+
+/// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
+/// what is allowed. RFC 9110 §9.3.7, §15.5.6
+pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
+    let method = request.method.as_str();
+    let response = match method {
+        "OPTIONS" => Response::new(204),
+        _ if allow.split(", ").any(|allowed| allowed == method) => return Ok(()),
+        _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
+    };
+    Err(response.with("Allow", allow))
+}

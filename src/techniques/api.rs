@@ -1,0 +1,164 @@
+//! What all four parts answer: messages, counts, files; and what they take for a name and a text.
+
+use super::Chat;
+use crate::event;
+use crate::handler::only;
+use crate::room::{Excerpt, Message};
+use crate::wire::form;
+use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
+use crate::wire::json::{self, Value};
+use std::sync::Arc;
+
+pub const USER_CHARS_MAX: usize = 64;
+pub const TEXT_CHARS_MAX: usize = 2_000;
+const NOBODY: &str = "Анонім";
+
+const CSS: &str = include_str!("../../public/chat.css");
+const JS: &str = include_str!("../../public/chat.js");
+const ICON: &str = include_str!("../../public/icon.svg");
+
+/// Everything but what a technique adds.
+pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    match request.path.as_str() {
+        "/messages" => messages(chat, request),
+        "/stats" => stats(chat, request),
+        "/chat.css" => file(request, "text/css; charset=utf-8", CSS),
+        "/chat.js" => file(request, "text/javascript; charset=utf-8", JS),
+        "/icon.svg" => file(request, "image/svg+xml", ICON),
+        // No other method has this target. RFC 9112 §3.2
+        "*" => Ok(Response::new(204).with("Allow", "OPTIONS")),
+        other => {
+            let problem = format!("there is no {other:?} in part {}", chat.technique.number);
+            Err(Refusal::new(404, problem, "/messages").into())
+        }
+    }
+}
+
+fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    only(READ_AND_POST, request)?;
+    if request.method == "POST" {
+        let message = say(chat, request)?;
+        let body = format!("{{\"success\":true,\"message\":{}}}", message.json);
+        return Ok(of_this_log(chat, Response::json(201, body)));
+    }
+    let last_id = last_id(request)?;
+    Ok(excerpt(chat, request, &chat.room.since(last_id)))
+}
+
+/// `[…]`, each message as the room keeps it. Whoever did not get all of them is told where the next
+/// ones are (RFC 8288 §3), and asks again at once.
+pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
+    let messages: Vec<&str> = excerpt.messages.iter().map(|message| &*message.json).collect();
+    let response = of_this_log(chat, Response::json(200, format!("[{}]", messages.join(","))));
+    match excerpt.messages.last() {
+        Some(last) if excerpt.more => {
+            let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
+            response.with("Link", next)
+        }
+        _ => response,
+    }
+}
+
+/// Says which log the answer speaks of: ids begin anew after a restart, and a reader must know.
+pub fn of_this_log(chat: &Chat, response: Response) -> Response {
+    response.with("Log-Epoch", chat.room.epoch.to_string())
+}
+
+/// `lastId`: what the reader has already. A number, and nothing but a number.
+pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
+    match request.query("lastId") {
+        None => Ok(None),
+        Some(id) if is_number(&id) => Ok(Some(id.parse().unwrap_or(u64::MAX))),
+        Some(id) => refuse(400, format!("lastId is {id:?}, expected a number"), "?lastId=7"),
+    }
+}
+
+/// What a POST says is said.
+pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
+    request.check_origin()?;
+    let (user, text) = posted(request)?;
+    let message = chat.room.say(name(user)?, text_of(&text)?);
+    event!("§1.12", &message.user, "says message {}, {} B", message.id, message.text.len());
+    Ok(message)
+}
+
+/// The user, if one is given, and the text: from JSON or from a form, as Content-Type says.
+fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
+    const TRY: &str = r#"Content-Type: application/json, and {"user":"Alice","text":"hello"}"#;
+    if request.field("Content-Length").or(request.field("Transfer-Encoding")).is_none() {
+        return refuse(411, "a POST without a length", "Content-Length: 5");
+    }
+    let Ok(body) = std::str::from_utf8(&request.body) else {
+        return refuse(400, "the body is not UTF-8", TRY);
+    };
+    if request.field("Content-Encoding").is_some() {
+        return refuse(415, "Content-Encoding is not understood", "the body as it is");
+    }
+    let kind = request.field("Content-Type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()));
+    }
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY);
+    }
+    let members = json::members(body, ["user", "text"]);
+    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY))?;
+    let string = |name, value| match value {
+        Value::Absent => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY),
+    };
+    Ok((string("user", user)?, string("text", text)?.unwrap_or_default()))
+}
+
+/// A name, or `Анонім` for none.
+pub fn name(user: Option<String>) -> Result<String, Refusal> {
+    let user = within(user.unwrap_or_default().trim(), "a name", USER_CHARS_MAX)?;
+    Ok(if user.is_empty() { NOBODY.to_string() } else { user })
+}
+
+/// A text, trimmed: something, and not too much of it.
+pub fn text_of(text: &str) -> Result<String, Refusal> {
+    match within(text.trim(), "a text", TEXT_CHARS_MAX)? {
+        text if text.is_empty() => refuse(400, "the text is empty", "a word or two"),
+        text => Ok(text),
+    }
+}
+
+fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
+    let count = text.chars().count();
+    if count > chars_max {
+        let problem = format!("{what} of {count} characters, {chars_max} are allowed");
+        return refuse(413, problem, "fewer");
+    }
+    Ok(text.to_string())
+}
+
+fn file(request: &Request, kind: &'static str, text: &str) -> Result<Response, Response> {
+    only(READ, request)?;
+    Ok(Response::new(200).body(kind, text))
+}
+
+fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
+    only(READ, request)?;
+    let stats = chat.room.stats();
+    let clients = stats.here.iter().map(|(user, count)| {
+        format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
+    });
+    let body = format!(
+        "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
+         \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"epoch\":{},\
+         \"serverUptime\":{}}}",
+        stats.newest,
+        stats.kept,
+        Arc::strong_count(&chat.places) - 1,
+        stats.waiting,
+        stats.oldest_wait.as_millis(),
+        stats.connections,
+        clients.collect::<Vec<_>>().join(","),
+        chat.room.epoch,
+        chat.started.elapsed().as_secs(),
+    );
+    Ok(of_this_log(chat, Response::json(200, body)))
+}

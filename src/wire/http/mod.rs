@@ -1,0 +1,15 @@
+//! HTTP/1.1 from bytes to a request, and from a response to bytes (RFC 9110, RFC 9112).
+//!
+//! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
+
+mod body;
+mod refusal;
+mod request;
+mod response;
+mod target;
+
+pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
+pub use refusal::{Refusal, refuse};
+pub use request::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
+pub use request::{Request, decode_head, is_number};
+pub use response::Response;

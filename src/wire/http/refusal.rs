@@ -1,0 +1,57 @@
+//! A request that is not served: why, and what would have worked.
+
+use super::Response;
+use crate::wire::json;
+use std::panic::Location;
+
+/// A request that will not be served: the status it costs, and what its author can learn from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub status: u16,
+    /// What came, and what was expected.
+    pub problem: String,
+    /// A line that would have worked.
+    pub advice: &'static str,
+    /// The line of the source that refused.
+    pub place: &'static Location<'static>,
+}
+
+impl Refusal {
+    #[track_caller]
+    pub fn new(status: u16, problem: impl Into<String>, advice: &'static str) -> Refusal {
+        Refusal { status, problem: problem.into(), advice, place: Location::caller() }
+    }
+
+    /// Plain text, for a person at a terminal: this was no good HTTP, or no good handshake.
+    pub fn text(&self) -> Response {
+        let Refusal { status, problem, advice, .. } = self;
+        let body = format!("{status}: {problem}\n     try: {advice}\n");
+        self.with_why(Response::new(*status).body("text/plain; charset=utf-8", body))
+    }
+
+    fn with_why(&self, response: Response) -> Response {
+        let problem = self.problem.lines().next().unwrap_or_default();
+        let (file, line) = (self.place.file().replace('\\', "/"), self.place.line());
+        Response { why: format!(": {problem} ({file}:{line})"), ..response }
+    }
+}
+
+/// `{"error":"…","try":"…"}`, for a program: the request was good HTTP and asked for something
+/// that cannot be. So `?` ends a handler with an answer.
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Response {
+        let (problem, advice) = (json::quoted(&refusal.problem), json::quoted(refusal.advice));
+        let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
+        refusal.with_why(Response::json(refusal.status, body))
+    }
+}
+
+/// For [`Refusal`] as an error: `refuse(400, "what came", "what would work")`.
+#[track_caller]
+pub fn refuse<T>(
+    status: u16,
+    problem: impl Into<String>,
+    advice: &'static str,
+) -> Result<T, Refusal> {
+    Err(Refusal::new(status, problem, advice))
+}
