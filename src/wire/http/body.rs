@@ -17,18 +17,6 @@ pub struct Body {
     bytes: Vec<u8>,
 }
 
-/// What must come next.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    /// So many more bytes, and that is all.
-    Rest(usize),
-    ChunkSize,
-    /// So many more bytes, and CR LF.
-    Chunk(usize),
-    /// Trailers; so many bytes of them have come.
-    Trailers(usize),
-}
-
 impl Body {
     /// A size is judged here, when it is announced, before a byte of it is stored.
     pub fn of(request: &Request) -> Result<Body, Refusal> {
@@ -74,9 +62,30 @@ impl Body {
             }
         }
     }
+}
 
-    /// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
-    /// The sender need not know the length of the whole when it begins.
+fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
+    match size <= BODY_BYTES_MAX - have {
+        true => Ok(size),
+        false => refuse(413, format!("a body of over {BODY_BYTES_MAX} bytes"), "a shorter one"),
+    }
+}
+
+/// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
+/// The sender need not know the length of the whole when it begins. What must come next is:
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// So many more bytes, and that is all.
+    Rest(usize),
+    ChunkSize,
+    /// So many more bytes, and CR LF.
+    Chunk(usize),
+    /// Trailers; so many bytes of them have come.
+    Trailers(usize),
+}
+
+impl Body {
+    /// A line between the data, and what must come behind it.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
         let (bytes_max, status) = match self.next {
             Part::Trailers(seen) => (HEAD_BYTES_MAX.saturating_sub(seen), 431),
@@ -108,11 +117,4 @@ fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
         return refuse(400, "expected the size of a chunk in hexadecimal", "5 CR LF hello CR LF");
     }
     Ok(usize::from_str_radix(size, 16).unwrap_or(usize::MAX))
-}
-
-fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
-    match size <= BODY_BYTES_MAX - have {
-        true => Ok(size),
-        false => refuse(413, format!("a body of over {BODY_BYTES_MAX} bytes"), "a shorter one"),
-    }
 }

@@ -1,4 +1,4 @@
-//! A request's head: the request line and the fields.
+//! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
 use super::target::{is_host, target_of};
 use super::{Refusal, refuse};
@@ -72,31 +72,12 @@ impl Request {
     pub fn expects_continue(&self) -> bool {
         self.minor > 0 && self.lists("Expect", "100-continue")
     }
-
-    /// §1.11 A browser tells on whose behalf it asks (RFC 6454 §7). A page of another site may
-    /// make it open our WebSocket or post our form, and no same-origin policy forbids that: the
-    /// server has to look. The scheme may differ, because TLS may end at a proxy.
-    pub fn check_origin(&self) -> Result<(), Refusal> {
-        let host = self.field("Host").unwrap_or_default();
-        let same = |origin: &str| {
-            let authority = ["http://", "https://"].iter().find_map(|s| origin.strip_prefix(s));
-            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        };
-        match self.values("Origin").find(|origin| !same(origin)) {
-            None => Ok(()),
-            Some(origin) => refuse(
-                403,
-                format!("the page asking is of {origin:?}, this server is {host:?}"),
-                "the same request from this server's own page, or from curl without Origin",
-            ),
-        }
-    }
 }
 
-/// §1.2 Reads a request's head: the request line, the fields, an empty line.
+/// Reads a request's head.
 ///
 /// `Ok(Some((request, used)))`: drop `used` bytes; the body follows. `Ok(None)`: more bytes,
-/// please. `Err`: answer and close. RFC 9112 §2 to §5.
+/// please. `Err`: answer and close.
 pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
     // 1. The request line, its length judged before it is complete.
     let mut used = 0;
@@ -123,44 +104,6 @@ pub fn decode_head(buf: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
     }
     Ok(Some((request, used)))
-}
-
-/// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
-/// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
-pub(super) fn next_line<'a>(
-    buf: &'a [u8],
-    used: &mut usize,
-    bytes_max: usize,
-    status: u16,
-) -> Result<Option<&'a [u8]>, Refusal> {
-    let rest = &buf[*used..];
-    let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-    let end = rest.iter().position(odd).unwrap_or(rest.len());
-    if end > bytes_max {
-        let (what, limit) = match status {
-            414 => ("a request line", REQUEST_LINE_BYTES_MAX),
-            431 => ("a head", HEAD_BYTES_MAX),
-            _ => ("the line before a chunk", super::CHUNK_LINE_BYTES_MAX),
-        };
-        return refuse(status, format!("{what} of over {limit} bytes"), "a shorter one");
-    }
-    match &rest[end..] {
-        [] | [b'\r'] => Ok(None),
-        [b'\r', b'\n', ..] => {
-            *used += end + 2;
-            Ok(Some(&rest[..end]))
-        }
-        [b'\r' | b'\n', ..] => refuse(
-            400,
-            "a line ends in a bare CR or a bare LF, expected CR LF",
-            "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
-        ),
-        // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-        [0x16, ..] if end == 0 && status == 414 => {
-            refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
-        }
-        [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
-    }
 }
 
 /// `GET /messages?lastId=3 HTTP/1.1` (RFC 9112 §3): three words, one space between two.
@@ -229,4 +172,63 @@ fn check_host(request: &Request, hosts_in_target: usize) -> Result<(), Refusal> 
 /// Digits, and nothing but digits.
 pub fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
+/// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
+pub(super) fn next_line<'a>(
+    buf: &'a [u8],
+    used: &mut usize,
+    bytes_max: usize,
+    status: u16,
+) -> Result<Option<&'a [u8]>, Refusal> {
+    let rest = &buf[*used..];
+    let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    let end = rest.iter().position(odd).unwrap_or(rest.len());
+    if end > bytes_max {
+        let (what, limit) = match status {
+            414 => ("a request line", REQUEST_LINE_BYTES_MAX),
+            431 => ("a head", HEAD_BYTES_MAX),
+            _ => ("the line before a chunk", super::CHUNK_LINE_BYTES_MAX),
+        };
+        return refuse(status, format!("{what} of over {limit} bytes"), "a shorter one");
+    }
+    match &rest[end..] {
+        [] | [b'\r'] => Ok(None),
+        [b'\r', b'\n', ..] => {
+            *used += end + 2;
+            Ok(Some(&rest[..end]))
+        }
+        [b'\r' | b'\n', ..] => refuse(
+            400,
+            "a line ends in a bare CR or a bare LF, expected CR LF",
+            "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
+        ),
+        // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
+        [0x16, ..] if end == 0 && status == 414 => {
+            refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
+        }
+        [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
+    }
+}
+
+impl Request {
+    /// §1.11 A browser tells on whose behalf it asks (RFC 6454 §7). A page of another site may
+    /// make it open our WebSocket or post our form, and no same-origin policy forbids that: the
+    /// server has to look. The scheme may differ, because TLS may end at a proxy.
+    pub fn check_origin(&self) -> Result<(), Refusal> {
+        let host = self.field("Host").unwrap_or_default();
+        let same = |origin: &str| {
+            let authority = ["http://", "https://"].iter().find_map(|s| origin.strip_prefix(s));
+            authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        };
+        match self.values("Origin").find(|origin| !same(origin)) {
+            None => Ok(()),
+            Some(origin) => refuse(
+                403,
+                format!("the page asking is of {origin:?}, this server is {host:?}"),
+                "the same request from this server's own page, or from curl without Origin",
+            ),
+        }
+    }
 }

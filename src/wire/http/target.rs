@@ -1,4 +1,4 @@
-//! The grammar of targets and of hosts (RFC 9112 §3.2, RFC 3986).
+//! §1.13 The grammar of targets and of hosts (RFC 9112 §3.2, RFC 3986).
 
 use super::{Refusal, refuse};
 use crate::wire::form;
