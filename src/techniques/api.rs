@@ -1,4 +1,4 @@
-//! What all four parts answer: messages, counts, files; and what they take for a name and a text.
+//! §1.14 What all four parts answer: messages, counts, files; and what they take for a name and a text.
 
 use super::Chat;
 use crate::event;

@@ -1,4 +1,4 @@
-//! A response, from values to bytes.
+//! §1.6 A response, from values to bytes: head and body go out in one write.
 
 use super::Request;
 use crate::wire::date;
@@ -38,8 +38,7 @@ impl Response {
         Response::new(status).body("application/json; charset=utf-8", body)
     }
 
-    /// §1.6 Head and body in one write, and the count of their bytes.
-    /// Two writes would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
+    /// Writes head and body at once, and tells the count of their bytes. Two writes would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
     pub fn write(&self, out: &mut impl Write, request: &Request, now_s: u64) -> io::Result<usize> {
         let mut bytes = self.head(request, now_s).into_bytes();
         // RFC 9110 §9.3.2: HEAD is GET without the content.
