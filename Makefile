@@ -4,7 +4,7 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test browser tidy bench autobahn fuzz notes-accept ci
+.PHONY: help run test models crowd experiments exercises browser tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
 	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -12,8 +12,20 @@ help: # this list
 run: # serve one part: make run N=3
 	cargo run -- $(N)
 
-test: # everything that needs Rust only, and the README's experiments
+test: # what a minute can hold, with nothing but Rust
 	cargo test
+
+exercises: # each exercise is done, and caught by its test; for the pages, node and chromium
+	cargo test --test docs each_exercise -- --ignored
+
+experiments: # every transcript of the texts, with curl, telnet, nc, openssl and xxd; a minute of it is waiting
+	cargo test --test docs every_experiment -- --ignored
+
+models: # the room and part 4's threads, in thousands of the orders in which they can run
+	cargo test -p models
+
+crowd: # twelve thousand clients of one server
+	cargo test --test faults twelve_thousand -- --ignored
 
 browser: # the pages in headless Chromium; needs node 20 and chromium
 	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }
@@ -23,14 +35,15 @@ browser: # the pages in headless Chromium; needs node 20 and chromium
 	cd tests/browser && { test -d node_modules || npm ci --silent; } && npm test
 
 tidy: # rustfmt and clippy have nothing to say
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
 
 bench: # how fast the pieces are
-	cargo bench --bench rawchat
+	cargo build --release
+	cargo bench -p benches
 
 notes-accept: # confirm a note after reading it and its code: make notes-accept MARK=3.2, or MARK=all
-	NOTES_ACCEPT=$(MARK) cargo test --test notes the_notes_are_confirmed
+	NOTES_ACCEPT=$(MARK) cargo test --test docs the_notes_are_confirmed
 
 autobahn: # Autobahn|Testsuite against /echo; needs wstest or docker
 	tests/autobahn/run
@@ -40,4 +53,4 @@ fuzz: # libFuzzer on each parser for TIME=60 seconds, or on FUZZ=frame only
 		mkdir -p ../../target/fuzz/corpus/$$name && FUZZ=$$name cargo run --release -- \
 			../../target/fuzz/corpus/$$name corpus/$$name -max_total_time=$(TIME) -artifact_prefix=../../target/fuzz/ || exit 1; done
 
-ci: tidy test browser # what CI makes
+ci: tidy test models crowd experiments exercises browser # what CI makes

@@ -4,26 +4,37 @@ mod common;
 
 use common::{Server, eventually, get, masked};
 use rawchat::wire::frame::Opcode;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Nagle's algorithm and a delayed acknowledgement cost 40 ms an answer on Linux, more elsewhere.
+/// How long an answer takes depends on what else the machine does, too; how many pieces it comes
+/// in does not.
 #[test]
 fn an_answer_never_waits_until_its_own_head_is_acknowledged() {
+    const ANSWERS: usize = 60;
     let server = Server::start(1);
     let mut client = server.client();
-    let mut times: Vec<Duration> = Vec::new();
-    for _ in 0..60 {
+    let mut late: Vec<Duration> = Vec::new();
+    for _ in 0..ANSWERS {
         let asked = Instant::now();
-        assert_eq!(client.ask(get("/messages")).text(), "[]");
-        times.push(asked.elapsed());
+        client.send(get("/messages"));
+        client.fill().unwrap();
+        let whole = client.unread().ends_with(b"[]");
+        assert_eq!(client.response().text(), "[]");
+        if !whole {
+            late.push(asked.elapsed());
+        }
     }
-    times.sort();
-    // The first few acknowledgements of a connection are not delayed.
-    let third = times[times.len() * 2 / 3];
-    assert!(third < Duration::from_millis(20), "{times:?}");
+    late.sort();
+    let (count, median) = (late.len(), late.get(late.len() / 2));
+    assert_eq!(
+        count, 0,
+        "{count} of {ANSWERS} answers came in two pieces, the body after {median:?}"
+    );
 }
 
 /// A connection has one writer at a time: what the reader's thread answers queues behind what the
@@ -56,6 +67,11 @@ fn a_slow_reader_that_pings_finds_every_frame_whole() {
             }
             (Opcode::Text, payload) => {
                 let begin = format!(r#"{{"type":"message","message":{{"id":{},"#, texts + 1);
+                let pong = payload.windows(2).position(|bytes| bytes == [0x8a, 14]);
+                if let Some(at) = pong {
+                    let bytes = &payload[at..][..16.min(payload.len() - at)];
+                    panic!("a pong stands at byte {at} of message {}: {bytes:02x?}", texts + 1);
+                }
                 assert!(payload.starts_with(begin.as_bytes()) && payload.ends_with(b"\"}}"));
                 texts += 1;
                 // Again and again while the catch-up is writing.
@@ -102,7 +118,7 @@ fn the_pauses_of_two_pages_are_not_the_same() {
         }
         Err(error) => {
             assert!(std::env::var("CI").is_err(), "there is no node here: {error}");
-            println!("skipped, there is no node here");
+            let _ = writeln!(std::io::stderr(), "skipped: there is no node here");
         }
     }
 }

@@ -387,6 +387,7 @@ fn storms_of_500_that_connect_and_vanish_leave_nothing_behind() {
 }
 
 #[test]
+#[ignore = "takes half a minute: make crowd"]
 #[cfg(target_os = "linux")]
 fn twelve_thousand_hear_one_message_and_leave_nothing_behind() {
     let server = Process::quiet(4);
@@ -454,11 +455,7 @@ fn at_the_cap_those_who_listen_go_on_and_newcomers_are_turned_away() {
 fn with_40_descriptors() -> Process {
     use std::process::{Command, Stdio};
     let mut few = Command::new("sh");
-    few.args([
-        "-c",
-        "ulimit -n 40 && exec \"$0\" 4 --port=0 --quiet",
-        env!("CARGO_BIN_EXE_rawchat"),
-    ]);
+    few.args(["-c", "ulimit -n 40 && exec \"$0\" 4 --port=0 --quiet"]).arg(common::binary());
     few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     Process::start(&mut few)
 }

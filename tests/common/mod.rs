@@ -11,6 +11,7 @@ use rawchat::wire::json::quoted;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -402,8 +403,14 @@ pub struct Process {
     pub stderr: Option<BufReader<ChildStderr>>,
 }
 
+/// Cargo names it to the tests of its own package; `tests/bench` finds it where it was built.
+pub fn binary() -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("rawchat");
+    option_env!("CARGO_BIN_EXE_rawchat").map_or_else(beside, PathBuf::from)
+}
+
 pub fn rawchat(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rawchat"));
+    let mut command = Command::new(binary());
     command.args(arguments).env_remove("PORT").env_remove("HOST").env_remove("NO_COLOR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

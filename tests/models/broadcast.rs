@@ -1,18 +1,18 @@
 //! Part 4's writers and readers, in the orders in which their threads can run: the broadcaster,
 //! the catch-ups and the conversations are compiled a second time, over sockets that hold fewer
-//! bytes than two messages. See `common/model.rs`.
+//! bytes than two messages. See `model.rs`.
 
 extern crate self as std;
 extern crate std as real;
 
-#[path = "common/model.rs"]
+#[path = "model.rs"]
 mod model;
-#[path = "../src/room.rs"]
+#[path = "../../src/room.rs"]
 #[allow(dead_code)] // part 3's part of it
 mod room;
-#[path = "../src/techniques/t4_broadcast.rs"]
+#[path = "../../src/techniques/t4_broadcast.rs"]
 mod t4_broadcast;
-#[path = "../src/techniques/t4_conversation.rs"]
+#[path = "../../src/techniques/t4_conversation.rs"]
 mod t4_conversation;
 
 use model::{FOREVER, collections, explore, sync, time};

@@ -18,11 +18,8 @@
 //! `handshake` is what the block that makes it has made. (Blocks tagged `js` are for a browser:
 //! `tests/browser/notes.test.js`.)
 
-#![cfg(unix)]
-
-mod common;
-
-use common::{eventually, rawchat};
+use super::common::{eventually, rawchat};
+use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Timing, api, t4_websocket};
@@ -49,6 +46,7 @@ const PORT: &str = "3000";
 const TOOLS: [&str; 6] = ["bash", "curl", "telnet", "nc", "openssl", "xxd"];
 
 #[test]
+#[ignore = "takes a minute, and tools: make experiments"]
 fn every_experiment_gives_what_is_shown() {
     let experiments = experiments();
     let missing = missing_tools();
@@ -444,11 +442,6 @@ fn blocks(markdown: &str) -> Vec<Block> {
     blocks
 }
 
-fn read(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
 #[test]
 fn both_readmes_have_the_same_sections_blocks_tables_and_lists() {
     let [english, ukrainian] = READMES.map(|readme| shape(&read(readme)));
@@ -492,7 +485,7 @@ fn the_readme_names_only_files_targets_and_headings_that_are_there() {
     for readme in READMES {
         let text = read(readme);
         for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
+            let there = path(target).exists();
             assert!(there || target.starts_with("https://"), "{readme}: {target}");
         }
         for target in
@@ -507,9 +500,13 @@ fn the_readme_names_only_files_targets_and_headings_that_are_there() {
 fn every_test_that_a_text_names_is_there() {
     let mut named = 0;
     for file in READMES.into_iter().chain(NOTES).chain(LECTURES).chain(EXERCISES) {
-        for command in read(file).split("cargo test --test ").skip(1) {
-            let mut words = command.split('`').next().unwrap().split(' ');
-            let tests = read(&format!("tests/{}.rs", words.next().unwrap()));
+        for command in read(file).split("`cargo test ").skip(1) {
+            let command = command.split('`').next().unwrap();
+            let Some((package, words)) = command.split_once("--test ") else { continue };
+            let folder =
+                package.trim().strip_prefix("-p ").map_or(String::new(), |p| format!("{p}/"));
+            let mut words = words.split(' ');
+            let tests = read(format!("tests/{folder}{}.rs", words.next().unwrap()));
             let start = words.next().unwrap_or_default();
             assert!(
                 tests.contains(&format!("\nfn {start}")),

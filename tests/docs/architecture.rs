@@ -1,9 +1,9 @@
 //! The map of the house, held against the source: who may use what, how long a function may be,
 //! where the marks are, and whether what is promised by citing an RFC is tried by a test.
 
+use super::{path, read};
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 const FUNCTION_LINES_MAX: usize = 60;
 
@@ -34,18 +34,12 @@ fn room_of(file: &str) -> &str {
 
 // ---- Reading the source
 
-fn read(path: impl AsRef<Path>) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 /// The Rust files under `folder`: their paths from there, and their text.
 fn rust_files(folder: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(inner) = folders.pop() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(&inner);
-        for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+        for entry in std::fs::read_dir(path(folder).join(&inner)).unwrap().map(Result::unwrap) {
             let name = format!("{inner}{}", entry.file_name().to_string_lossy());
             match entry.file_type().unwrap().is_dir() {
                 true => folders.push(name + "/"),
@@ -314,7 +308,7 @@ fn a_mark_stands_in_one_place_and_who_points_at_it_finds_it() {
         "public/3.html",
         "public/4.html",
     ] {
-        if Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists() {
+        if path(file).exists() {
             let (_, text) = citations(&read(file));
             let marks = text.match_indices('§').filter_map(|(at, _)| mark(&text[at..]));
             used.extend(marks.map(|mark| (mark.to_string(), file.to_string())));

@@ -7,9 +7,9 @@
 extern crate self as std;
 extern crate std as real;
 
-#[path = "common/model.rs"]
+#[path = "model.rs"]
 mod model;
-#[path = "../src/room.rs"]
+#[path = "../../src/room.rs"]
 #[allow(dead_code)] // the broadcaster's and the pages' part of it
 mod room;
 

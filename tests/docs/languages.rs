@@ -1,16 +1,11 @@
 //! Both languages are whole: in the pages, in their scripts and in the two READMEs.
 
-use std::path::{Path, PathBuf};
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use super::{cyrillic, path, read};
+use std::path::PathBuf;
 
 /// The files in `public` with one of these extensions.
 fn public(extensions: &[&str]) -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("public");
-    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = std::fs::read_dir(path("public")).unwrap().map(|entry| entry.unwrap().path());
     let wanted =
         |path: &PathBuf| extensions.iter().any(|e| path.extension().is_some_and(|x| x == *e));
     let mut files: Vec<_> = paths
@@ -20,10 +15,6 @@ fn public(extensions: &[&str]) -> Vec<(String, String)> {
     files.sort();
     assert!(!files.is_empty());
     files
-}
-
-fn cyrillic(text: &str) -> bool {
-    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
 }
 
 /// `text` without its choices `[[…|…]]`, and their halves.
@@ -144,10 +135,6 @@ fn outline(file: &str) -> (Vec<usize>, Vec<String>) {
 
 #[test]
 fn the_two_readmes_have_the_same_sections_and_commands() {
-    let exists = |file| Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists();
-    if !exists("README.md") || !exists("README.uk.md") {
-        return;
-    }
     let ((levels, fences), (levels_uk, fences_uk)) =
         (outline("README.md"), outline("README.uk.md"));
     assert_eq!(levels, levels_uk);

@@ -3,34 +3,20 @@
 //!
 //! `make notes-accept MARK=3.2` (or `MARK=all`), after reading: see `the_notes_are_confirmed`.
 
-mod common;
-
-use common::{Process, get, serve};
+use super::common::{self, Process, get, serve};
+use super::{cyrillic, path, read};
 use rawchat::handler::Reply;
 use rawchat::tools::markdown::{Links, render};
 use rawchat::tools::source_page::{self, Book, FILES, Mark, Note, glossary, marks};
 use rawchat::wire::http::Response;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 const LANGUAGES: [&str; 2] = ["uk", "en"];
 
-fn path(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
-}
-
-fn read(file: &str) -> String {
-    std::fs::read_to_string(path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
-
 fn notes_file(language: &str) -> String {
     format!("public/notes/{language}.md")
-}
-
-fn cyrillic(text: &str) -> bool {
-    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
 }
 
 // ---- Whole, and confirmed
@@ -41,7 +27,7 @@ fn each_mark_has_a_note_in_both_languages_and_each_note_a_mark() {
     let marks = marks();
     assert!(marks.len() >= 25, "this test looks at nothing");
     for language in LANGUAGES {
-        let text = read(&notes_file(language));
+        let text = read(notes_file(language));
         let book = Book::of(&text);
         let noted: BTreeSet<&str> = book.notes.iter().map(|note| note.mark).collect();
         assert_eq!(noted, names(&marks), "{language}: marks that are noted, and marks there are");
@@ -58,7 +44,7 @@ fn each_mark_has_a_note_in_both_languages_and_each_note_a_mark() {
 
 #[test]
 fn both_languages_show_the_same_code_and_cite_the_same_sections() {
-    let [uk, en] = LANGUAGES.map(|language| read(&notes_file(language)));
+    let [uk, en] = LANGUAGES.map(|language| read(notes_file(language)));
     let [uk, en] = [Book::of(&uk), Book::of(&en)];
     let parts = FILES.last().unwrap().part + 1;
     assert_eq!([uk.parts.len(), en.parts.len()], [parts, parts]);
@@ -95,7 +81,7 @@ fn the_notes_are_confirmed() {
         ["", "all"].contains(&&*accept) || code.contains_key(&*accept),
         "there is no mark {accept:?}: say MARK=3.2, or MARK=all"
     );
-    let texts = LANGUAGES.map(|language| read(&notes_file(language)));
+    let texts = LANGUAGES.map(|language| read(notes_file(language)));
     let hashes = texts.each_ref().map(|text| {
         let notes = Book::of(text).notes;
         notes.iter().map(|n| (n.mark, hash(&format!("{}\n{}", n.title, n.body)))).collect()
@@ -126,7 +112,7 @@ fn the_notes_are_confirmed() {
             problems.push(format!("{}: §{mark}: {changed} has changed", notes_file(language)));
         }
         if text != texts[at] {
-            std::fs::write(path(&notes_file(language)), text).unwrap();
+            std::fs::write(path(notes_file(language)), text).unwrap();
         }
     }
     let advice = "read the note and the code, mend what is not true any more, then confirm each \
@@ -381,7 +367,7 @@ fn every_part_serves_them() {
 
 #[test]
 fn the_lecture_lasts_ninety_minutes_and_is_the_same_in_both_languages() {
-    let [uk, en] = LANGUAGES.map(|language| read(&format!("public/notes/lecture.{language}.md")));
+    let [uk, en] = LANGUAGES.map(|language| read(format!("public/notes/lecture.{language}.md")));
     let shape = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| !line.is_empty());
         let kind = |line: &str| line.split(' ').next().unwrap().to_string();
