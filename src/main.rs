@@ -3,7 +3,7 @@
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::source_page;
+use rawchat::tools::lecture;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -41,7 +41,7 @@ fn serve(options: Options) -> Result<(), String> {
     }
     let technique = &TECHNIQUES[options.part.number - 1];
     let chat = Chat::new(technique, Timing::default());
-    let handler = source_page::beside((technique.handler)(chat.clone()));
+    let handler = lecture::beside((technique.handler)(chat.clone()));
     server::serve(listener, Limits::default(), &chat.places, handler);
     Ok(())
 }

@@ -1,5 +1,4 @@
 //! Off the reading path: what is needed around the chat, and is not about it.
 
 pub mod command_line;
-pub mod markdown;
-pub mod source_page;
+pub mod lecture;

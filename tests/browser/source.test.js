@@ -5,7 +5,7 @@ import axe from "axe-core";
 import { eventually, leave, person, serve } from "./rawchat.js";
 
 const cyrillic = /\p{Script=Cyrillic}/u;
-const PAGES = ["/source", "/source?tools=1", "/lecture"];
+const PAGES = ["/source", "/source?tools=1", "/lecture", "/experiments", "/api"];
 const WIDE = { width: 1280, height: 720 };
 const PHONE = { width: 360, height: 740 };
 
@@ -51,6 +51,20 @@ test("the contents, the notes and the comments lead to marks", async () => {
   await server.stop();
 });
 
+test("an experiment opens at its number, under the name of its part", async () => {
+  const server = await serve(3);
+  for (const viewport of [WIDE, PHONE]) {
+    const page = await open(server, "/experiments#16", { viewport });
+    await eventually(async () => {
+      const below = await gap(page, "16");
+      assert.ok(below >= 0 && below < 80, `${below} px below the heading`);
+    });
+    assert.match(await page.locator("[id='16'] h3").textContent(), /^16 /);
+    await leave(page);
+  }
+  await server.stop();
+});
+
 test("a note stands beside its code in a wide window and stays while the code goes by, and above it on a phone", async () => {
   const server = await serve(3);
   const boxes = (page) => page.locator('[id="3.4"]').evaluate((row) =>
@@ -74,7 +88,7 @@ test("the pages speak the reader's language, and the other one opens at the same
   const server = await serve(2);
   for (const address of PAGES) {
     const prose = (page) => page.evaluate(() => {
-      for (const other of document.querySelectorAll("a.lang, .code, pre, code, .terms span")) other.remove();
+      for (const other of document.querySelectorAll("a.lang, .code, pre, code, .copy, .terms span")) other.remove();
       return [document.title, document.body.innerText, ...[...document.querySelectorAll("[aria-label]")].map((one) => one.getAttribute("aria-label"))].join("\n");
     });
     const english = await open(server, address, { locale: "en-GB" });
@@ -94,16 +108,32 @@ test("the pages speak the reader's language, and the other one opens at the same
   await server.stop();
 });
 
+test("what is to be typed is copied without its prompts, and pasted with its Enter into a program that runs", async () => {
+  const server = await serve(1);
+  const page = await open(server, "/experiments#1", { locale: "en-GB", permissions: ["clipboard-read", "clipboard-write"] });
+  const copied = async (button) => {
+    await button.click();
+    await button.and(page.getByText("Copied")).waitFor();
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const copy = page.locator("[id='1'] .copy");
+  assert.equal(await copied(copy.nth(1)), "telnet 127.0.0.1 3000");
+  assert.equal(await copied(copy.nth(2)), "POST /messages HTTP/1.1\nHost: 127.0.0.1\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 22\n\nuser=Alice&text=Hello!\n");
+  assert.match(await copied(page.locator("[id='5'] .copy").nth(1)), /^printf '%s\\r\\n' .* \\\n {4}'Sec-.* > handshake$/);
+  await leave(page);
+  await server.stop();
+});
+
 test("no page scrolls sideways at 360 px, code scrolls inside itself", async () => {
   const server = await serve(4);
   for (const address of PAGES)
     for (const locale of ["uk-UA", "en-GB"]) {
       const page = await open(server, address, { viewport: PHONE, locale });
       const wide = await page.evaluate(() =>
-        [...document.querySelectorAll("html, body, main, .part, .row, .note, .contents, .order, .terms, .note pre")]
+        [...document.querySelectorAll("html, body, main, .part, .row, .note, .contents, .terms, .note pre, article pre:not(.code), .experiment")]
           .filter((box) => box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 0).map((box) => box.id || box.className || box.localName));
       assert.deepEqual(wide, [], address);
-      if (address !== "/lecture") {
+      if (address.startsWith("/source")) {
         const code = page.locator('[id="3.4"] .code');
         assert.ok(await code.evaluate((box) => box.scrollWidth > box.clientWidth), "a long line");
         await code.focus();
@@ -128,9 +158,9 @@ test("a line of a hundred characters fits beside its note at 1280 px and at 1920
 });
 
 for (const colorScheme of ["light", "dark"])
-  test(`the source and the lecture pass axe in the ${colorScheme} scheme`, async () => {
+  test(`the pages that are read pass axe in the ${colorScheme} scheme`, async () => {
     const server = await serve(1);
-    for (const address of ["/source#3.2", "/lecture"])
+    for (const address of ["/source#3.2", "/lecture", "/experiments#16", "/api"])
       for (const viewport of [PHONE, WIDE]) {
         const page = await open(server, address, { colorScheme, viewport, reducedMotion: "reduce" });
         await page.evaluate(axe.source);
@@ -144,7 +174,7 @@ for (const colorScheme of ["light", "dark"])
 
 test("on paper nothing is cut off, dark or light", async () => {
   const server = await serve(1);
-  for (const address of ["/source", "/lecture"]) {
+  for (const address of ["/source", "/lecture", "/experiments", "/api"]) {
     const page = await open(server, address, { colorScheme: "dark", viewport: { width: 720, height: 1000 } });
     await page.emulateMedia({ media: "print", colorScheme: "dark" });
     const cut = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((box) => box.scrollWidth > box.clientWidth + 1).length);
@@ -164,14 +194,14 @@ test("the source and the lecture are photographed", { skip: !process.env.SHOTS }
       for (const [width, height] of [[360, 740], [1280, 720]]) {
         const options = { colorScheme, viewport: { width, height }, locale: lang === "uk" ? "uk-UA" : "en-GB" };
         const name = `${lang}-${colorScheme}-${width}`;
-        const views = [["/source", "source"], ["/source#3.4", "source-3.4"], ["/source#2.2", "source-2.2"], ["/source#4.8", "source-4.8"], ["/lecture", "lecture"], ["/lecture#glossary", "glossary"]];
+        const views = [["/source", "source"], ["/source#3.4", "source-3.4"], ["/source#2.2", "source-2.2"], ["/source#4.8", "source-4.8"], ["/lecture", "lecture"], ["/lecture#38", "lecture-38"], ["/lecture#glossary", "glossary"], ["/experiments", "experiments"], ["/experiments#16", "experiments-16"], ["/api", "api"]];
         for (const [address, view] of views) {
           const page = await open(server, address, options);
           await page.screenshot({ path: path.join(shots, `${view}-${name}.png`) });
           await leave(page);
         }
       }
-  for (const address of ["source", "lecture"]) {
+  for (const address of ["source", "lecture", "experiments", "api"]) {
     const page = await open(server, `/${address}`);
     await page.pdf({ path: path.join(shots, `${address}.pdf`), format: "A4" });
     await leave(page);

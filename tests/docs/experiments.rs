@@ -1,4 +1,4 @@
-//! The experiments of the README and of the notes are carried out, with the very tools they name,
+//! The experiments of `/experiments` and of the notes are carried out, with the very tools they name,
 //! against a real server, and what comes back is compared with what is shown.
 //!
 //! A transcript is a block tagged `console`:
@@ -37,6 +37,8 @@ use std::time::{Duration, Instant};
 /// What comes back comes within this: a silent WebSocket is closed after 60 s.
 const PATIENCE: Duration = Duration::from_secs(120);
 const READMES: [&str; 2] = ["README.md", "README.uk.md"];
+const EXPERIMENTS: [&str; 2] = ["public/notes/experiments.en.md", "public/notes/experiments.uk.md"];
+const API: [&str; 2] = ["public/notes/api.en.md", "public/notes/api.uk.md"];
 const NOTES: [&str; 2] = ["public/notes/en.md", "public/notes/uk.md"];
 const EXERCISES: [&str; 2] = ["tests/exercises/README.md", "tests/exercises/README.uk.md"];
 const LECTURES: [&str; 2] = ["public/notes/lecture.en.md", "public/notes/lecture.uk.md"];
@@ -77,11 +79,10 @@ fn every_experiment_gives_what_is_shown() {
 /// Each transcript once, and where it stands.
 fn experiments() -> BTreeMap<String, String> {
     let mut experiments = BTreeMap::new();
-    for readme in READMES {
-        for Block { tag, line, text } in blocks(&read(readme)) {
-            if tag == "console" {
-                experiments.entry(text).or_insert(format!("{readme}:{line}"));
-            }
+    for file in EXPERIMENTS {
+        for Block { tag, line, text } in blocks(&read(file)) {
+            assert_eq!(tag, "console", "{file}:{line}");
+            experiments.entry(text).or_insert(format!("{file}:{line}"));
         }
     }
     for file in NOTES {
@@ -110,12 +111,33 @@ fn what_is_to_be_typed_stands_in_blocks_that_are_carried_out() {
             assert!(["console", "js"].contains(&&*tag), "{file}:{line}: a block tagged {tag:?}");
         }
     }
+    let experiments = EXPERIMENTS.map(read).concat();
+    let mut commands = 0;
     for file in LECTURES {
-        assert_eq!(
-            blocks(&read(file)),
-            [],
-            "{file}: the lecture names experiments by their numbers"
-        );
+        let lecture = read(file);
+        assert_eq!(blocks(&lecture), [], "{file}: an experiment stands in {}", EXPERIMENTS[0]);
+        for command in lecture.split("`$ ").skip(1).map(|rest| rest.split('`').next().unwrap()) {
+            let known = ["cargo ", "sudo apt ", "xcode-select ", "winget ", "git "];
+            let carried_out = experiments.contains(&format!("\n$ {command}"));
+            assert!(
+                carried_out || known.iter().any(|c| command.starts_with(c)),
+                "{file}: {command}"
+            );
+            commands += 1;
+        }
+    }
+    assert!(commands >= 0, "this test looks at nothing");
+}
+
+#[test]
+fn what_the_readme_shows_is_the_first_experiment_of_each_part() {
+    for (readme, experiments) in READMES.into_iter().zip(EXPERIMENTS) {
+        let (readme, experiments) = (read(readme), read(experiments));
+        let shown: Vec<Block> =
+            blocks(&readme).into_iter().filter(|block| block.tag == "console").collect();
+        let first = experiments.split("\n## ").skip(1).map(|part| blocks(part).remove(0).text);
+        let first: Vec<String> = first.collect();
+        assert_eq!(shown.iter().map(|block| block.text.clone()).collect::<Vec<_>>(), first);
     }
 }
 
@@ -443,16 +465,18 @@ fn blocks(markdown: &str) -> Vec<Block> {
 }
 
 #[test]
-fn both_readmes_have_the_same_sections_blocks_tables_and_lists() {
-    let [english, ukrainian] = READMES.map(|readme| shape(&read(readme)));
-    for (one, other) in english.iter().zip(&ukrainian) {
-        assert_eq!(one.1, other.1, "README.md:{}, README.uk.md:{}", one.0, other.0);
+fn both_languages_have_the_same_sections_blocks_tables_and_lists() {
+    for [english, ukrainian] in [READMES, EXPERIMENTS, API] {
+        let [en, uk] = [english, ukrainian].map(|file| shape(&read(file)));
+        for (one, other) in en.iter().zip(&uk) {
+            assert_eq!(one.1, other.1, "{english}:{}, {ukrainian}:{}", one.0, other.0);
+        }
+        assert_eq!(en.len(), uk.len(), "{english}, {ukrainian}");
     }
-    assert_eq!(english.len(), ukrainian.len());
 }
 
 /// What must not differ between two languages, and in which line it is: the depth of headings,
-/// the numbers of parts and experiments, blocks, the rows of tables, the items of lists.
+/// the numbers of parts and of experiments, blocks, the rows of tables, the items of lists.
 fn shape(markdown: &str) -> Vec<(usize, String)> {
     let mut inside = false;
     let mut shape = Vec::new();
@@ -463,15 +487,12 @@ fn shape(markdown: &str) -> Vec<(usize, String)> {
         let kept = match mark {
             _ if inside || fence => line.to_string(),
             _ if mark.starts_with('#') => {
-                let part = line.split(' ').nth(1).filter(|word| word.parse::<u8>().is_ok());
+                let number = |word: &&str| word.trim_end_matches(':').parse::<u8>().is_ok();
+                let part = line.split(' ').nth(1).filter(number);
                 format!("{mark} {}", part.unwrap_or_default())
             }
             "|" => format!("a row of {}", line.matches(" | ").count() + 1),
             "-" => "an item".to_string(),
-            _ if mark.starts_with("**") && mark.contains(|c: char| c.is_ascii_digit()) => {
-                mark.to_string()
-            }
-            _ if mark.starts_with('<') => line.split('>').next().unwrap_or_default().to_string(),
             _ => continue,
         };
         shape.push((number, kept));
@@ -499,7 +520,7 @@ fn the_readme_names_only_files_targets_and_headings_that_are_there() {
 #[test]
 fn every_test_that_a_text_names_is_there() {
     let mut named = 0;
-    for file in READMES.into_iter().chain(NOTES).chain(LECTURES).chain(EXERCISES) {
+    for file in [READMES, EXPERIMENTS, NOTES, LECTURES, EXERCISES].concat() {
         for command in read(file).split("`cargo test ").skip(1) {
             let command = command.split('`').next().unwrap();
             let Some((package, words)) = command.split_once("--test ") else { continue };
@@ -519,37 +540,7 @@ fn every_test_that_a_text_names_is_there() {
 }
 
 #[test]
-fn the_lecture_keeps_the_time_of_the_readme_and_names_its_experiments() {
-    let mut named = Vec::new();
-    for (readme, lecture) in READMES.into_iter().zip(LECTURES) {
-        let (readme, lecture) = (read(readme), read(lecture));
-        let minutes = |text: &str| text.contains('–').then(|| text.to_string());
-        let first = |line: &str, start| minutes(line.strip_prefix(start)?.split(' ').next()?);
-        let plan: Vec<String> = lecture.lines().filter_map(|line| first(line, "## ")).collect();
-        let table: Vec<String> = readme.lines().filter_map(|line| first(line, "| ")).collect();
-        assert_eq!(plan, table);
-        let words: Vec<&str> = lecture.split_whitespace().collect();
-        let numbers = words.windows(2).filter_map(|pair| {
-            let word = pair[0].to_lowercase();
-            let number = pair[1].trim_matches(|c: char| !c.is_ascii_digit());
-            let experiment = ["experiment", "дослід"].contains(&&*word);
-            number.parse::<u8>().ok().filter(|_| experiment)
-        });
-        let numbers: Vec<u8> = numbers.collect();
-        for number in &numbers {
-            let heading = ["**", "**Experiment ", "**Дослід "]
-                .iter()
-                .any(|start| readme.contains(&format!("\n{start}{number}: ")));
-            assert!(heading, "there is no experiment {number}");
-        }
-        assert!(numbers.len() >= 8, "this test looks at nothing");
-        named.push(numbers);
-    }
-    assert_eq!(named[0], named[1]);
-}
-
-#[test]
-fn the_limits_in_the_readme_are_those_of_the_source() {
+fn the_limits_on_the_page_are_those_of_the_source() {
     let (limits, timing) = (Limits::default(), Timing::default());
     let seconds = |duration: Duration| format!("{} s", duration.as_secs());
     let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
@@ -573,11 +564,11 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
         ("heartbeat", seconds(timing.heartbeat)),
         ("stall", seconds(timing.stall)),
     ];
-    for readme in READMES {
-        let text = read(readme).replace("КіБ", "KiB").replace("МіБ", "MiB").replace(" с |", " s |");
+    for file in API {
+        let text = read(file).replace("КіБ", "KiB").replace("МіБ", "MiB").replace(" с |", " s |");
         for (name, value) in &promises {
             let row = format!("| `{name}` | {value} |");
-            assert!(text.contains(&row), "{readme}: {row}");
+            assert!(text.contains(&row), "{file}: {row}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Both languages are whole: in the pages, in their scripts and in the two READMEs.
+//! Both languages are whole, in the pages and in their scripts.
 
 use super::{cyrillic, path, read};
 use std::path::PathBuf;
@@ -113,33 +113,4 @@ fn nothing_stands_in_ukrainian_alone() {
         let left: Vec<&str> = rest.lines().filter(|line| cyrillic(line)).collect();
         assert!(left.is_empty(), "{file}: {left:#?}");
     }
-}
-
-/// The levels of a README's headings, and what stands in its fences.
-fn outline(file: &str) -> (Vec<usize>, Vec<String>) {
-    let (mut levels, mut fences, mut inside) = (Vec::new(), Vec::new(), false);
-    for line in read(file).lines() {
-        if line.starts_with("```") {
-            inside = !inside;
-            fences.push(line.to_string());
-        } else if inside {
-            // What stands behind # is told in the reader's language.
-            fences.push(line.split(" # ").next().unwrap_or_default().trim_end().to_string());
-        } else if line.starts_with('#') {
-            levels.push(line.bytes().take_while(|byte| *byte == b'#').count());
-        }
-    }
-    assert!(!inside, "{file}: a fence is left open");
-    (levels, fences)
-}
-
-#[test]
-fn the_two_readmes_have_the_same_sections_and_commands() {
-    let ((levels, fences), (levels_uk, fences_uk)) =
-        (outline("README.md"), outline("README.uk.md"));
-    assert_eq!(levels, levels_uk);
-    for (en, uk) in fences.iter().zip(&fences_uk) {
-        assert_eq!(en, uk);
-    }
-    assert_eq!(fences.len(), fences_uk.len());
 }

@@ -6,8 +6,9 @@
 use super::common::{self, Process, get, serve};
 use super::{cyrillic, path, read};
 use rawchat::handler::Reply;
-use rawchat::tools::markdown::{Links, render};
-use rawchat::tools::source_page::{self, Book, FILES, Mark, Note, glossary, marks};
+use rawchat::tools::lecture::markdown::{Links, render};
+use rawchat::tools::lecture::source::{Book, FILES, Mark, Note, marks};
+use rawchat::tools::lecture::{self, glossary};
 use rawchat::wire::http::Response;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -172,7 +173,7 @@ fn no_file_of_the_source_is_forgotten() {
     assert_eq!(listed.len(), distinct.len(), "a file is listed twice");
     let source: BTreeSet<String> =
         listed.iter().filter(|p| p.starts_with("src/")).map(|p| p.to_string()).collect();
-    assert_eq!(source, there, "files that source_page.rs lists, and files there are");
+    assert_eq!(source, there, "files that lecture/source.rs lists, and files there are");
     for file in FILES {
         assert_eq!(file.part == 6, file.path.starts_with("src/tools/"), "{}", file.path);
     }
@@ -180,9 +181,11 @@ fn no_file_of_the_source_is_forgotten() {
 
 /// One server for all tests: `/source` and `/lecture` beside a handler that answers 418.
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
-    let handler = source_page::beside(Arc::new(|_, _| Ok(Reply::Http(Response::new(418)))));
+    let handler = lecture::beside(Arc::new(|_, _| Ok(Reply::Http(Response::new(418)))));
     serve(common::patient(), Arc::new(()), handler)
 });
+
+const PATHS: [&str; 5] = ["/source", "/lecture", "/experiments", "/api", "/source.css"];
 
 fn ask(request: &str) -> common::Response {
     common::Client::connect(*ADDRESS).ask(request)
@@ -196,9 +199,9 @@ fn page(target: &str) -> String {
 }
 
 fn all_pages() -> impl Iterator<Item = (String, String)> {
-    let targets = ["/source?lang=", "/source?tools=1&lang=", "/lecture?lang="];
+    let targets = ["/source?", "/source?tools=1&", "/lecture?", "/experiments?", "/api?"];
     let each =
-        targets.into_iter().flat_map(|target| LANGUAGES.map(|lang| format!("{target}{lang}")));
+        targets.into_iter().flat_map(|target| LANGUAGES.map(|lang| format!("{target}lang={lang}")));
     each.map(|target| (target.clone(), page(&target)))
 }
 
@@ -248,19 +251,22 @@ fn as_text(markup: &str) -> String {
 #[test]
 fn every_link_leads_somewhere() {
     let source = ids(&page("/source"));
+    let ids_of: BTreeMap<&str, BTreeSet<String>> = ["/source", "/lecture", "/experiments", "/api"]
+        .map(|target| (target, ids(&page(target))))
+        .into();
     for mark in marks() {
         assert!(source.contains(mark.name), "§{} has no place on the page", mark.name);
     }
     for (target, page) in all_pages() {
         let (ids, links) = (ids(&page), links(&page));
         assert_eq!(ids.len(), page.matches(" id=\"").count(), "{target}: an id twice");
-        assert!(links.len() > 40, "{target}: this test looks at nothing");
+        assert!(links.len() > 10, "{target}: this test looks at nothing");
         for link in links {
             let there = match link.split_once('#') {
                 _ if link.starts_with("https://www.rfc-editor.org/rfc/rfc") => true,
                 Some(("", id)) => ids.contains(id),
-                Some(("/source", id)) => source.contains(id),
                 Some(("/source?tools=1", id)) => id == "part-6",
+                Some((page, id)) => ids_of.get(page).is_some_and(|ids| ids.contains(id)),
                 _ if link == "/" => true,
                 _ => ask(&get(&link)).status == 200 || ["/icon.svg", "/chat.css"].contains(&&*link),
             };
@@ -321,15 +327,38 @@ fn each_line_has_an_address_as_the_log_prints_it() {
 }
 
 #[test]
+fn an_experiment_has_an_address_and_the_lecture_holds_those_it_carries_out() {
+    for language in LANGUAGES {
+        let experiments = page(&format!("/experiments?lang={language}"));
+        let numbers: Vec<u32> = experiments
+            .split("<section class=\"experiment\" id=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().parse().unwrap())
+            .collect();
+        let all: BTreeSet<u32> = numbers.iter().copied().collect();
+        assert_eq!(all, (1..=numbers.len() as u32).collect(), "each number once");
+        let text = read(&format!("public/notes/lecture.{language}.md"));
+        let lecture = page(&format!("/lecture?lang={language}"));
+        let named: Vec<&str> = text.split("\n![").skip(1).collect();
+        let held: Vec<&str> = lecture.split("<details><summary><b>").skip(1).collect();
+        assert_eq!(held.len(), named.len(), "{language}");
+        for (held, named) in held.iter().zip(named) {
+            let number = held.split('<').next().unwrap();
+            assert!(named.starts_with(&format!("{number}](/experiments#{number})\n")), "{named}");
+        }
+    }
+}
+
+#[test]
 fn tools_are_shown_to_those_who_ask() {
     assert!(!page("/source").contains("src/tools/"));
-    assert!(page("/source?tools=1").contains("<h3>src/tools/source_page.rs</h3>"));
+    assert!(page("/source?tools=1").contains(">src/tools/lecture/source.rs</h3>"));
     assert!(page("/source?tools=1&lang=en").contains("href=\"/source?lang=uk&amp;tools=1\""));
 }
 
 #[test]
 fn they_are_read_and_nothing_else_and_the_rest_is_the_technique_s() {
-    for path in ["/source", "/lecture", "/source.css"] {
+    for path in PATHS {
         // RFC 9110 §9.3.2: the same head, and no content.
         let mut client = common::Client::connect(*ADDRESS);
         client.send(format!("HEAD {path} HTTP/1.1\r\nHost: rawchat\r\n\r\n"));
@@ -352,7 +381,7 @@ fn they_are_read_and_nothing_else_and_the_rest_is_the_technique_s() {
 fn every_part_serves_them() {
     for part in 1..=4 {
         let process = Process::quiet(part);
-        for target in ["/source", "/lecture", "/source.css"] {
+        for target in PATHS {
             assert_eq!(process.get(target).status, 200, "part {part}: {target}");
         }
         let page = process.get("/");
@@ -439,6 +468,31 @@ fn a_note_has_paragraphs_lists_and_headings() {
     assert_eq!(rendered("## a\nb"), "<h2>a</h2>\n<p>b</p>\n");
     assert_eq!(rendered("**a `b`** * c"), "<p><b>a <code>b</code></b> * c</p>\n");
     assert_eq!(rendered("`a"), "<p>`a</p>\n");
+}
+
+#[test]
+fn what_is_to_be_typed_is_apart_from_its_prompt() {
+    assert_eq!(
+        rendered("```console\n$ one \\\n  two\n1 < 2\n# terminal 2\n> a\n>\n>  b\nc\n```"),
+        "<pre><code><span class=\"typed\"><i>$ </i>one \\\n  two</span>\n1 &lt; 2\n<b># terminal 2</b>\n\
+         <span class=\"typed\"><i>&gt; </i>a\n<i>&gt; </i>\n<i>&gt; </i> b\n</span>c\n</code></pre>\n"
+    );
+    assert_eq!(
+        rendered("`$ a` `$` `> b`"),
+        "<p><code class=\"typed\"><i>$ </i>a</code> <code>$</code> \
+         <code class=\"typed\"><i>&gt; </i>b</code></p>\n"
+    );
+    assert_eq!(rendered("```\n$ a\n```"), "<pre><code>$ a\n</code></pre>\n", "not a console");
+}
+
+#[test]
+fn a_table_has_a_head_and_cells_that_may_be_empty() {
+    assert_eq!(
+        rendered("a\n| | **b** |\n| --- | --- |\n| c | |\n\nd"),
+        "<p>a</p>\n<div class=\"wide\" tabindex=\"0\">\n<table>\n\
+         <tr><th scope=\"col\"></th><th scope=\"col\"><b>b</b></th></tr>\n\
+         <tr><td>c</td><td></td></tr>\n</table>\n</div>\n<p>d</p>\n"
+    );
 }
 
 #[test]

@@ -1,22 +1,17 @@
-//! `/source` and `/lecture`, beside each of the four: the source this binary was built from with
-//! the notes of the lecture, and the running order of the lecture itself.
+//! `/source`: the source this binary was built from, in the order to read it, with the notes of the
+//! lecture beside it.
 
-use crate::handler::{Handler, Reply, only};
-use crate::tools::markdown::{self, Links};
+use super::markdown::{self, Links};
+use super::{Both, Contents, begin_part, chosen};
 use crate::wire::html::{self, escape};
-use crate::wire::http::{READ, Request, Response};
+use crate::wire::http::{Request, Response};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
 
-const SOURCE_HTML: &str = include_str!("../../public/source.html");
-const LECTURE_HTML: &str = include_str!("../../public/lecture.html");
-const CSS: &str = include_str!("../../public/source.css");
-const NOTES_UK: &str = include_str!("../../public/notes/uk.md");
-const NOTES_EN: &str = include_str!("../../public/notes/en.md");
-const LECTURE_UK: &str = include_str!("../../public/notes/lecture.uk.md");
-const LECTURE_EN: &str = include_str!("../../public/notes/lecture.en.md");
-const GLOSSARY: &str = include_str!("../../public/notes/glossary.md");
+const NOTES: Both =
+    [include_str!("../../../public/notes/uk.md"), include_str!("../../../public/notes/en.md")];
+/// Lines that a careful reader reads in an hour.
+const LINES_AN_HOUR: usize = 250;
 
 /// A file as it was when this binary was built.
 pub struct File {
@@ -29,7 +24,7 @@ pub struct File {
 
 macro_rules! files {
     ($($part:literal: $($path:literal)+;)+) => {
-        &[$($(File { part: $part, path: $path, text: include_str!(concat!("../../", $path)) }),+),+]
+        &[$($(File { part: $part, path: $path, text: include_str!(concat!("../../../", $path)) }),+),+]
     };
 }
 
@@ -49,81 +44,46 @@ pub static FILES: &[File] = files! {
        "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
        "src/techniques/t4_websocket.rs" "public/4.html";
     5: "src/main.rs" "src/log.rs";
-    6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/source_page.rs"
-       "src/tools/markdown.rs";
+    6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/lecture/mod.rs"
+       "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs";
 };
 const TOOLS: usize = 6;
 
-/// Answers `/source` and `/lecture`, and hands everything else to `handler`.
-pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
-    Arc::new(move |request, socket| {
-        let respond = match request.path.as_str() {
-            "/source" => source,
-            "/lecture" => lecture,
-            "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
-            _ => return handler(request, socket),
-        };
-        only(READ, request)?;
-        Ok(Reply::Http(respond(request)))
-    })
-}
-
-fn lecture(request: &Request) -> Response {
-    let (names, ukrainian) = (names(), html::speaks_ukrainian(request));
-    let links = Links { page: "/source", marks: &names };
-    let order = markdown::render(if ukrainian { LECTURE_UK } else { LECTURE_EN }, &links);
-    let mut terms = String::new();
-    let mut rows: Vec<[&str; 4]> = glossary().collect();
-    if !ukrainian {
-        rows.sort_by_key(|[_, en, ..]| *en);
-    }
-    for [uk, en, in_ukrainian, in_english] in rows {
-        let (uk, en) = ((uk, "uk", in_ukrainian), (en, "en", in_english));
-        let ((term, lang, explained), (other, other_lang, _)) =
-            if ukrainian { (uk, en) } else { (en, uk) };
-        let explained = markdown::render(explained, &links);
-        terms += &format!("<div><dt><b lang=\"{lang}\">{}</b> ", escape(term));
-        terms += &format!("<span lang=\"{other_lang}\">{}</span></dt>", escape(other));
-        terms += &format!("<dd>{explained}</dd></div>\n");
-    }
-    html::page(LECTURE_HTML, request, &[("lecture", &order), ("glossary", &terms)])
-}
-
-/// The rows of the glossary, in the order of the Ukrainian alphabet: Ukrainian, English, and what
-/// it is in each.
-pub fn glossary() -> impl Iterator<Item = [&'static str; 4]> {
-    let rows = GLOSSARY.lines().filter(|line| line.starts_with("| ")).skip(1);
-    rows.filter_map(|row| {
-        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").map(str::trim).collect();
-        cells.try_into().ok()
-    })
-}
-
-fn source(request: &Request) -> Response {
+/// The page. `?tools=1` shows what is off the reading path too.
+pub fn page(request: &Request) -> Response {
     let with_tools = request.query("tools").is_some();
-    let book = Book::of(if html::speaks_ukrainian(request) { NOTES_UK } else { NOTES_EN });
+    let text = chosen(request, NOTES);
+    let (intro, _) = text.split_once("\n\n# ").unwrap_or((text, ""));
+    let book = Book::of(text);
     let (marks, names) = (marks(), names());
     let links = Links { page: "", marks: &names };
-    let (mut contents, mut code) = (String::new(), String::new());
+    let minutes = if html::speaks_ukrainian(request) { "хв" } else { "min" };
+    let cost = |lines: usize| {
+        let time = (lines * 60).div_ceil(LINES_AN_HOUR);
+        format!("<small>{lines} · {time} {minutes}</small>")
+    };
+    let (mut contents, mut code) = (Contents::default(), String::new());
     for part in 0..TOOLS + usize::from(with_tools) {
         let (title, intro) = book.parts.get(part).copied().unwrap_or_default();
-        let title = escape(title);
-        contents += &format!("<li data-part=\"{part}\"><a href=\"#part-{part}\">{title}</a>\n<ol>");
-        for note in book.notes.iter().filter(|note| note.part() == part) {
-            let (name, title) = (note.mark, escape(note.title));
-            contents += &format!("<li><a href=\"#{name}\"><b>§{name}</b> {title}</a></li>\n");
-        }
-        contents += "</ol></li>\n";
-        code += &format!("<section class=\"part\" data-part=\"{part}\" id=\"part-{part}\">\n");
-        code += &format!("<h2>{title}</h2>\n{}", markdown::render(intro, &links));
-        for file in FILES.iter().filter(|file| file.part == part) {
-            code += &format!("<h3>{}</h3>\n", file.path);
+        let (number, title) = (part.to_string(), escape(title));
+        code += &begin_part(&number, &title);
+        code += &markdown::render(intro, &links);
+        let files: Vec<&File> = FILES.iter().filter(|file| file.part == part).collect();
+        let lines: usize = files.iter().map(|file| file.shown().len()).sum();
+        contents.part(&number, &format!("{title} {}", cost(lines)));
+        for file in files {
+            let (path, cost) = (file.path, cost(file.shown().len()));
+            contents.entry(path, &format!("<code>{path}</code> {cost}"));
+            for note in book.notes.iter().filter(|note| file.has(note.mark)) {
+                let (mark, title) = (note.mark, escape(note.title));
+                contents.entry(mark, &format!("<b>§{mark}</b> {title}"));
+            }
+            code += &format!("<h3 id=\"{0}\">{0}</h3>\n", file.path);
             rows(&mut code, file, &marks, &book, &links);
         }
         code += "</section>\n";
     }
-    let keep = if with_tools { "&amp;tools=1" } else { "" };
-    html::page(SOURCE_HTML, request, &[("contents", &contents), ("code", &code), ("keep", keep)])
+    super::page(request, &links, &contents.done(), intro, &code)
 }
 
 /// A file as rows: each begins with a mark, whose note stands beside it.
@@ -136,6 +96,7 @@ fn rows(out: &mut String, file: &File, marks: &[Mark], book: &Book, links: &Link
     for row in edges.windows(2) {
         let mark = marks.iter().find(|mark| mark.lines.start == row[0]);
         match mark.and_then(|mark| book.notes.iter().find(|note| note.mark == mark.name)) {
+            None if marks.is_empty() => *out += "<div class=\"row alone\">\n",
             None => *out += "<div class=\"row\">\n",
             Some(Note { mark, title, body, .. }) => {
                 *out += &format!("<section class=\"row\" id=\"{mark}\">\n<div class=\"note\">\n");
@@ -188,6 +149,10 @@ fn coloured(line: &str, links: &Links) -> String {
 }
 
 impl File {
+    fn has(&self, mark: &str) -> bool {
+        self.text.lines().any(|line| mark_of(line) == Some(mark))
+    }
+
     /// The lines that are read: of a page, its script.
     fn shown(&self) -> Range<usize> {
         let find = |text: &str| self.text.lines().position(|line| line.starts_with(text));
@@ -226,7 +191,7 @@ pub fn marks() -> Vec<Mark> {
     marks
 }
 
-fn names() -> BTreeSet<String> {
+pub fn names() -> BTreeSet<String> {
     marks().iter().map(|mark| mark.name.to_string()).collect()
 }
 
@@ -279,12 +244,6 @@ pub struct Note<'a> {
     pub stamp: &'a str,
     /// Markdown.
     pub body: &'a str,
-}
-
-impl Note<'_> {
-    fn part(&self) -> usize {
-        self.mark.split('.').next().and_then(|part| part.parse().ok()).unwrap_or(0)
-    }
 }
 
 impl<'a> Book<'a> {

@@ -1,5 +1,6 @@
-//! As much Markdown as the notes need: headings, paragraphs, lists, fences, `code`, **bold**,
+//! As much Markdown as the notes need: headings, paragraphs, lists, tables, fences, `code`, **bold**,
 //! [links](/), and the numbers of marks and of sections of RFCs, which become links by themselves.
+//! What is to be typed, `$ in a shell` or `> in a program`, can be copied apart from its prompt.
 //!
 //! Everything is escaped first: what is markup afterwards was put there by this file.
 
@@ -27,9 +28,9 @@ pub fn render(text: &str, links: &Links) -> String {
 
 struct Page<'a> {
     out: String,
-    /// The element that is being filled: p, ul, ol, pre or none.
+    /// The element that is being filled: p, ul, ol, table, pre, console or none.
     open: &'static str,
-    /// Lines of one paragraph or item, joined.
+    /// One paragraph or item so far, its lines joined; or what is in a fence, as it stands.
     piece: String,
     links: &'a Links<'a>,
 }
@@ -39,16 +40,17 @@ impl Page<'_> {
         let words = line.trim_start();
         let number = words.trim_start_matches(|c: char| c.is_ascii_digit());
         let heading = words.trim_start_matches('#');
-        if self.open == "pre" {
+        if ["pre", "console"].contains(&self.open) {
             match line {
                 "```" => self.turn_to(""),
-                _ => self.out += &format!("{line}\n"),
+                _ => self.piece += &format!("{line}\n"),
             }
         } else if words.is_empty() {
             self.turn_to("");
-        } else if words.starts_with("```") {
-            self.turn_to("");
-            self.turn_to("pre");
+        } else if let Some(tag) = words.strip_prefix("```") {
+            self.turn_to(if tag == "console" { "console" } else { "pre" });
+        } else if words.starts_with("| ") {
+            self.row(words);
         } else if let (Some(title), level @ 1..=4) =
             (heading.strip_prefix(' '), words.len() - heading.len())
         {
@@ -75,36 +77,100 @@ impl Page<'_> {
         self.piece += item;
     }
 
+    /// The first row is the head; the second, `| --- |`, says no more than that.
+    fn row(&mut self, row: &str) {
+        let (cell, end) =
+            if self.open == "table" { ("td", "td") } else { ("th scope=\"col\"", "th") };
+        if self.open != "table" {
+            self.turn_to("table");
+        } else if row.starts_with("| --- ") {
+            return;
+        }
+        let cells = cells(row).into_iter().map(|text| inline(text, self.links));
+        let cells = cells.map(|text| format!("<{cell}>{text}</{end}>")).collect::<String>();
+        self.out += &format!("<tr>{cells}</tr>\n");
+    }
+
     fn turn_to(&mut self, element: &'static str) {
         self.flush();
         self.out += match self.open {
             "ul" => "</ul>\n",
             "ol" => "</ol>\n",
-            "pre" => "</code></pre>\n",
+            "table" => "</table>\n</div>\n",
             _ => "",
         };
         self.out += match element {
             "ul" => "<ul>\n",
             "ol" => "<ol>\n",
-            "pre" => "<pre><code>",
+            "table" => "<div class=\"wide\" tabindex=\"0\">\n<table>\n",
             _ => "",
         };
         self.open = element;
     }
 
     fn flush(&mut self) {
-        let tag = if self.open == "p" { "p" } else { "li" };
-        if !self.piece.is_empty() {
-            self.out += &format!("<{tag}>{}</{tag}>\n", inline(&self.piece, self.links));
-            self.piece.clear();
-        }
+        let piece = std::mem::take(&mut self.piece);
+        self.out += &match self.open {
+            "pre" => format!("<pre><code>{piece}</code></pre>\n"),
+            "console" => format!("<pre><code>{}</code></pre>\n", console(&piece)),
+            _ if piece.is_empty() => String::new(),
+            "p" => format!("<p>{}</p>\n", inline(&piece, self.links)),
+            _ => format!("<li>{}</li>\n", inline(&piece, self.links)),
+        };
     }
 }
 
-fn inline(text: &str, links: &Links) -> String {
+/// The cells of `| one | two |`.
+pub fn cells(row: &str) -> Vec<&str> {
+    let row = row.trim();
+    let row = row.strip_prefix('|').unwrap_or(row);
+    row.strip_suffix('|').unwrap_or(row).split('|').map(str::trim).collect()
+}
+
+/// A transcript. A command is one element, with the lines that `\` adds to it; so is what is typed
+/// into a program, line after line.
+fn console(transcript: &str) -> String {
+    let mut out = String::new();
+    let mut lines = transcript.lines().peekable();
+    while let Some(line) = lines.next() {
+        if let Some(mut command) = line.strip_prefix("$ ") {
+            out += &format!("<span class=\"typed\"><i>$ </i>{command}");
+            while command.ends_with('\\') {
+                command = lines.next().unwrap_or_default();
+                out += &format!("\n{command}");
+            }
+            out += "</span>\n";
+        } else if let Some(typed) = line.strip_prefix("&gt;") {
+            // With the Enter at its end: what is pasted is sent.
+            out += &format!("<span class=\"typed\"><i>&gt; </i>{}\n", without_space(typed));
+            while let Some(line) = lines.next_if(|line| line.starts_with("&gt;")) {
+                out += &format!("<i>&gt; </i>{}\n", without_space(&line["&gt;".len()..]));
+            }
+            out += "</span>";
+        } else if line.starts_with("# ") {
+            out += &format!("<b>{line}</b>\n");
+        } else {
+            out += &format!("{line}\n");
+        }
+    }
+    out
+}
+
+/// `Host: a` of ` Host: a`; a second space is typed.
+fn without_space(typed: &str) -> &str {
+    typed.strip_prefix(' ').unwrap_or(typed)
+}
+
+/// Renders text that is escaped already, without paragraphs.
+pub fn inline(text: &str, links: &Links) -> String {
     each(text, &['`', '*', '[', 'R', '§'], |rest| {
         between(rest, "`", "`")
-            .map(|(code, used)| (format!("<code>{code}</code>"), used))
+            .map(|(code, used)| match code.split_once(' ') {
+                Some((sign @ ("$" | "&gt;"), typed)) => {
+                    (format!("<code class=\"typed\"><i>{sign} </i>{typed}</code>"), used)
+                }
+                _ => (format!("<code>{code}</code>"), used),
+            })
             .or_else(|| {
                 let (bold, used) = between(rest, "**", "**")?;
                 Some((format!("<b>{}</b>", inline(bold, links)), used))
