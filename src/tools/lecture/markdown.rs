@@ -1,6 +1,7 @@
-//! As much Markdown as the notes need: headings, paragraphs, lists, tables, fences, `code`, **bold**,
-//! [links](/), and the numbers of marks and of sections of RFCs, which become links by themselves.
-//! What is to be typed, `$ in a shell` or `> in a program`, can be copied apart from its prompt.
+//! As much Markdown as the notes need: headings (one that begins with a number has that for its
+//! id), paragraphs, lists, tables, fences, `code`, **bold**, [links](/), and the numbers of marks and
+//! of sections of RFCs, which become links by themselves. What is to be typed, `$ in a shell` or
+//! `> in a program`, is an element of its own, so that it can be copied without its prompt.
 //!
 //! Everything is escaped first: what is markup afterwards was put there by this file.
 
@@ -55,7 +56,11 @@ impl Page<'_> {
             (heading.strip_prefix(' '), words.len() - heading.len())
         {
             self.turn_to("");
-            self.out += &format!("<h{level}>{}</h{level}>\n", inline(title, self.links));
+            let id = match digits(title) {
+                "" => String::new(),
+                number => format!(" id=\"{number}\""),
+            };
+            self.out += &format!("<h{level}{id}>{}</h{level}>\n", inline(title, self.links));
         } else if let Some(item) = words.strip_prefix("- ") {
             self.item("ul", item);
         } else if let Some(item) = number.strip_prefix(". ").filter(|_| number != words) {
