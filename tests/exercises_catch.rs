@@ -95,7 +95,7 @@ fn the_pauses_of_two_pages_are_not_the_same() {
     let constants = script.lines().filter(|line| line.starts_with("const BACKOFF_MS_"));
     let program = format!(
         "{constants}
-         const debug = () => {{}}, t = () => '', seconds = () => '', pauses = [];
+         const journal = () => {{}}, t = () => '', seconds = () => '', pauses = [];
          const pause = (ms) => pauses.push(ms);
          const backoff = {{{backoff}}};
          for (let page = 0; page < 100; page++) {{

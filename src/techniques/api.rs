@@ -13,24 +13,25 @@ pub const USER_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 2_000;
 const NOBODY: &str = "Анонім";
 
-const CSS: &str = include_str!("../../public/chat.css");
-const JS: &str = include_str!("../../public/chat.js");
-const ICON: &str = include_str!("../../public/icon.svg");
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What the pages load: path, kind, text.
+const FILES: [(&str, &str, &str); 6] = [
+    ("/chat.css", "text/css; charset=utf-8", include_str!("../../public/chat.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
+    ("/chat.js", SCRIPT, include_str!("../../public/chat.js")),
+    ("/draw.js", SCRIPT, include_str!("../../public/draw.js")),
+    ("/3.js", SCRIPT, include_str!("../../public/3.js")),
+    ("/4.js", SCRIPT, include_str!("../../public/4.js")),
+];
 
 /// Everything but what a technique adds.
 pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
     match request.path.as_str() {
         "/messages" => messages(chat, request),
         "/stats" => stats(chat, request),
-        "/chat.css" => file(request, "text/css; charset=utf-8", CSS),
-        "/chat.js" => file(request, "text/javascript; charset=utf-8", JS),
-        "/icon.svg" => file(request, "image/svg+xml", ICON),
         // No other method has this target. RFC 9112 §3.2
         "*" => Ok(Response::new(204).with("Allow", "OPTIONS")),
-        other => {
-            let problem = format!("there is no {other:?} in part {}", chat.technique.number);
-            Err(Refusal::new(404, problem, "/messages").into())
-        }
+        other => file(chat, request, other),
     }
 }
 
@@ -135,9 +136,13 @@ fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
     Ok(text.to_string())
 }
 
-fn file(request: &Request, kind: &'static str, text: &str) -> Result<Response, Response> {
+fn file(chat: &Chat, request: &Request, path: &str) -> Result<Response, Response> {
+    let Some((_, kind, text)) = FILES.iter().find(|(name, ..)| *name == path) else {
+        let problem = format!("there is no {path:?} in part {}", chat.technique.number);
+        return Err(Refusal::new(404, problem, "/messages").into());
+    };
     only(READ, request)?;
-    Ok(Response::new(200).body(kind, text))
+    Ok(Response::new(200).body(kind, *text))
 }
 
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {

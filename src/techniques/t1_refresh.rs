@@ -44,7 +44,9 @@ fn item(message: &Message) -> String {
     let (id, time) = (message.id, date::iso8601(message.timestamp));
     let (user, text) = (html::escape(&message.user), html::escape(&message.text));
     let time = format!(r#"<time datetime="{time}">{}</time>"#, &time[11..19]);
-    format!("<li data-id=\"{id}\"><b>{user}</b> {time}<p>{text}</p></li>\n")
+    format!(
+        "<li data-id=\"{id}\"><b dir=\"auto\">{user}</b> {time}<p dir=\"auto\">{text}</p></li>\n"
+    )
 }
 
 /// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for

@@ -72,8 +72,8 @@ for (const part of PARTS) {
       copy.removeAttribute("class");
       copy.querySelector("time").textContent = "";
       return copy.outerHTML;
-    })).replace(/datetime="[^"]+Z"/, 'datetime="…"').replaceAll(/(?<=<(b|p)>)[^]*?(?=<\/\1>)/g, "…"),
-    '<li data-id="1"><b>…</b> <time datetime="…"></time><p>…</p></li>');
+    })).replace(/datetime="[^"]+Z"/, 'datetime="…"').replaceAll(/(?<=<(b|p) dir="auto">)[^]*?(?=<\/\1>)/g, "…"),
+    '<li data-id="1"><b dir="auto">…</b> <time datetime="…"></time><p dir="auto">…</p></li>');
     await leave(page);
     await server.stop();
   });

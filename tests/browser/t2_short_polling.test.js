@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { eventually, interrupt, isNow, leave, person, say, sees, serve, texts } from "./rawchat.js";
+import { eventually, isNow, leave, person, say, sees, serve, texts } from "./rawchat.js";
 
 const INTERVAL_MS = 3_000;
 const isPoll = (request) => request.method() === "GET" && new URL(request.url()).pathname === "/messages";
@@ -96,50 +96,6 @@ test("§2 the debug panel counts the bytes of an answer as they are on the wire"
   assert.equal(shown.replace(/\s/g, ""), `${head}+2`);
   await leave(page);
   await server.stop();
-});
-
-test("§2 a server that comes back on its port is found again, and nothing is shown twice", async () => {
-  const server = await serve(2);
-  const alice = await person(server, "Alice");
-  const bob = await person(server, "Bob");
-  await say(alice, "before 1");
-  await sees(bob, "before 1");
-  await say(bob, "before 2");
-  for (const page of [alice, bob]) await sees(page, "before 2");
-
-  await interrupt(server, alice, bob);
-  await isNow(alice, "reconnecting");
-  await say(alice, "nobody hears this");
-  await eventually(async () => assert.match(await alice.locator("#trouble").textContent(), /Не надіслано/));
-  assert.equal(await alice.locator("#text").inputValue(), "nobody hears this", "what was typed is not lost");
-  await isNow(bob, "reconnecting");
-
-  const again = await serve(2, server.port);
-  await isNow(alice, "connected");
-  await alice.locator("#text").press("Enter");
-  await sees(bob, "nobody hears this");
-  await sees(alice, "nobody hears this");
-  for (const page of [alice, bob]) assert.deepEqual(await texts(page), ["before 1", "before 2", "nobody hears this"]);
-  assert.deepEqual(await again.texts(), ["nobody hears this"]);
-  await leave(alice, bob);
-  await again.stop();
-});
-
-test("§2 a restarted server that has as many messages as we have seen is read from its beginning", async () => {
-  const server = await serve(2);
-  for (const text of ["old 1", "old 2"]) await server.say("Bob", text);
-  const page = await person(server, "Alice");
-  await sees(page, "old 2");
-  await interrupt(server, page);
-  await isNow(page, "reconnecting");
-  await page.route(isPollUrl, (route) => route.abort("connectionrefused")); // nobody asks before all is said
-  const again = await serve(2, server.port);
-  for (const text of ["new 1", "new 2", "new 3"]) await again.say("Bob", text);
-  await page.unroute(isPollUrl);
-  await sees(page, "new 3");
-  assert.deepEqual(await texts(page), ["old 1", "old 2", "new 1", "new 2", "new 3"]);
-  await leave(page);
-  await again.stop();
 });
 
 test("§2 a network that breaks and comes back shows nothing twice", async () => {

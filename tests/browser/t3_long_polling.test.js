@@ -66,48 +66,6 @@ test("§3 the time a request is held is counted while it is held", async () => {
   await server.stop();
 });
 
-test("§3 a server that comes back on its port is found again, and nothing is shown twice", async () => {
-  const server = await serve(3);
-  const alice = await person(server, "Alice");
-  const bob = await person(server, "Bob");
-  await say(alice, "before 1");
-  await sees(bob, "before 1");
-  await say(bob, "before 2");
-  for (const page of [alice, bob]) await sees(page, "before 2");
-
-  await interrupt(server, alice, bob);
-  await isNow(alice, "reconnecting");
-  await isNow(bob, "reconnecting");
-  const again = await serve(3, server.port);
-  await again.say("Carol", "after 1");
-  for (const page of [alice, bob]) await sees(page, "after 1");
-  await say(alice, "after 2");
-  for (const page of [alice, bob]) {
-    await sees(page, "after 2");
-    assert.deepEqual(await texts(page), ["before 1", "before 2", "after 1", "after 2"]);
-  }
-  assert.notEqual(await alice.locator('[data-count="reconnects"]').textContent(), "0");
-  await leave(alice, bob);
-  await again.stop();
-});
-
-test("§3 a restarted server that has as many messages as we have seen is read from its beginning", async () => {
-  const server = await serve(3);
-  for (const text of ["old 1", "old 2"]) await server.say("Bob", text);
-  const page = await person(server, "Alice");
-  await sees(page, "old 2");
-  await interrupt(server, page);
-  await isNow(page, "reconnecting");
-  await page.route(isQuestion, (route) => route.abort("connectionrefused"));
-  const again = await serve(3, server.port);
-  for (const text of ["new 1", "new 2", "new 3"]) await again.say("Bob", text);
-  await page.unroute(isQuestion);
-  await sees(page, "new 3");
-  assert.deepEqual(await texts(page), ["old 1", "old 2", "new 1", "new 2", "new 3"]);
-  await leave(page);
-  await again.stop();
-});
-
 test("§3 a network that breaks and comes back shows nothing twice", async () => {
   const server = await serve(3);
   for (const text of ["one", "two"]) await server.say("Bob", text);
@@ -137,7 +95,7 @@ test("§3 the pauses between attempts grow and are random, and a network that is
   await eventually(async () => assert.ok((await pauses()).length >= 3));
   const ceilings = (await pauses()).slice(-3).map((text) => Number.parseFloat(/до (.*) с/.exec(text)[1].replace(",", ".")));
   assert.deepEqual(ceilings, [2, 1, 0.5]);
-  await eventually(async () => assert.ok((await pauses()).length >= 4)); // now up to 4 s
+  await eventually(async () => assert.ok((await pauses()).length >= 4)); // 4 s, and longer they never are
 
   const again = await serve(3, server.port);
   const back = performance.now();
