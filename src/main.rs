@@ -3,7 +3,7 @@
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::lecture;
+use rawchat::tools::{explain, lecture};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -16,6 +16,9 @@ fn main() -> ExitCode {
     let parts =
         TECHNIQUES.each_ref().map(|t| Part { number: t.number, name: t.name, watch: t.watch });
     let done = match command_line::parse(&arguments, &parts) {
+        Ok(Command::Explain(arguments)) => explain::run(&arguments)
+            .map(|text| say(&text))
+            .map_err(|problem| (WRONG_USAGE, problem)),
         Ok(Command::Serve(options)) => serve(options).map_err(|problem| (FAILED, problem)),
         Ok(Command::Say(text)) => {
             say(&text);

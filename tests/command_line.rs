@@ -1,6 +1,9 @@
 //! The real binary: what it prints, where, and how it ends.
 
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use common::{Client, Process, eventually, get, handshake, masked, post, rawchat};
 use rawchat::wire::frame::Opcode;
@@ -226,20 +229,10 @@ fn quiet_is_silent_on_stderr() {
     assert_eq!(text, "");
 }
 
-/// Both ends of a new terminal: what is shown on it, and the file a program writes to.
-#[cfg(target_os = "linux")]
-fn terminal() -> (impl BufRead, std::fs::File) {
-    use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
-    let shown = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    unlockpt(&shown).unwrap();
-    let name = ptsname(&shown, Vec::new()).unwrap().into_string().unwrap();
-    let written = std::fs::File::options().read(true).write(true).open(name).unwrap();
-    (std::io::BufReader::new(std::fs::File::from(shown)), written)
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn colour_is_for_terminals_and_not_with_no_color() {
+    use terminal::terminal;
     for (no_color, colour) in [(None, true), (Some(""), true), (Some("1"), false)] {
         let (mut shown, written) = terminal();
         let mut command = rawchat(&["1", "--port=0"]);

@@ -20,6 +20,8 @@ pub struct Part {
 pub enum Command {
     /// Serve a part.
     Serve(Options),
+    /// Explain bytes, as these arguments say.
+    Explain(Vec<String>),
     /// Print this, and that is all.
     Say(String),
 }
@@ -39,6 +41,11 @@ pub struct Options {
 
 /// Understands the arguments, and `HOST` and `PORT`. `Err` says what is wrong with them.
 pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
+    if let [tool, arguments @ ..] = arguments
+        && tool == "explain"
+    {
+        return Ok(Command::Explain(arguments.to_vec()));
+    }
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut host = env("HOST").unwrap_or_else(|| "127.0.0.1".into());
     let mut port = env("PORT").unwrap_or_else(|| "3000".into());
@@ -78,6 +85,8 @@ fn menu(parts: &[Part]) -> String {
         let _ = writeln!(menu, "  rawchat {number}    {name:<13} {watch}");
     }
     menu + "
+  rawchat explain BYTES    what these bytes are: hexadecimal, or - for standard input
+
   --port 3000       or -p, or PORT; 0 takes a free one
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
   --quiet           no line per event on stderr

@@ -38,7 +38,8 @@ impl Response {
         Response::new(status).body("application/json; charset=utf-8", body)
     }
 
-    /// Writes head and body at once, and tells the count of their bytes. Two writes would cost 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
+    /// Writes head and body at once, and tells the count of their bytes. Two writes would cost
+    /// 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
     pub fn write(&self, out: &mut impl Write, request: &Request, now_s: u64) -> io::Result<usize> {
         let mut bytes = self.head(request, now_s).into_bytes();
         // RFC 9110 §9.3.2: HEAD is GET without the content.

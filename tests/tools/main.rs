@@ -1,0 +1,10 @@
+//! The tools that watch from outside.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(target_os = "linux")]
+#[path = "../common/terminal.rs"]
+mod terminal;
+
+mod dissect;
+mod explain;
