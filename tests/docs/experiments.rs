@@ -129,10 +129,40 @@ fn what_is_to_be_typed_stands_in_blocks_that_are_carried_out() {
     assert!(commands >= 20, "this test looks at nothing");
 }
 
+const README_LINES_MAX: usize = 250;
+
 #[test]
-fn what_the_readme_shows_is_the_first_experiment_of_each_part() {
-    for (readme, experiments) in READMES.into_iter().zip(EXPERIMENTS) {
-        let (readme, experiments) = (read(readme), read(experiments));
+fn a_readme_is_short_and_counts_what_there_is() {
+    let exercises = std::fs::read_dir(path("tests/exercises")).unwrap();
+    let names = exercises.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let exercises = names.filter(|name| name.ends_with(".patch")).count();
+    let experiments = read(EXPERIMENTS[0]).matches("\n### ").count();
+    let counts = [
+        format!(
+            "has {experiments} experiments with their answers, and [tests/exercises](tests/exercises/README.md) has {exercises} small"
+        ),
+        format!(
+            "{experiments} дослідів із відповідями, а в [tests/exercises](tests/exercises/README.uk.md) — {exercises} дрібна"
+        ),
+    ];
+    for (readme, counts) in READMES.into_iter().zip(counts) {
+        let text = read(readme);
+        assert!(
+            text.lines().count() <= README_LINES_MAX,
+            "{readme} has {} lines",
+            text.lines().count()
+        );
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&counts), "{readme}: {counts}");
+    }
+}
+
+#[test]
+fn what_the_readme_shows_is_the_first_experiment_of_each_part_and_the_table_of_the_lecture() {
+    for ((readme, experiments), lecture) in READMES.into_iter().zip(EXPERIMENTS).zip(LECTURES) {
+        let (readme, experiments, lecture) = (read(readme), read(experiments), read(lecture));
+        let table = lecture.split("\n\n").find(|block| block.starts_with("| | 1 "));
+        assert!(readme.contains(table.expect("a table")), "the tables differ");
         let shown: Vec<Block> =
             blocks(&readme).into_iter().filter(|block| block.tag == "console").collect();
         let first = experiments.split("\n## ").skip(1).map(|part| blocks(part).remove(0).text);
