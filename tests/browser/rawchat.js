@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 const DEADLINE_MS = 30_000;
 const here = import.meta.dirname;
 const target = process.env.CARGO_TARGET_DIR ?? path.join(here, "../../target");
-const binary = process.env.RAWCHAT ?? path.join(target, "debug/rawchat");
+export const binary = process.env.RAWCHAT ?? path.join(target, "debug/rawchat");
 const inPath = (name) => (process.env.PATH ?? "").split(path.delimiter).map((folder) => path.join(folder, name)).find(existsSync);
 
 export const browser = await chromium.launch({

@@ -1,8 +1,12 @@
 // SHOTS=1: every page, light and dark, narrow and wide, in both languages, into shots/ for a person to look at.
 
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import net from "node:net";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { isNow, leave, person, say, sees, serve } from "./rawchat.js";
+import { binary, eventually, isNow, leave, person, say, sees, serve } from "./rawchat.js";
 
 const talk = [
   ["Олена", "Доброго ранку! Хто вже запустив сервер?"],
@@ -37,3 +41,50 @@ for (const technique of [1, 2, 3, 4])
         }
     await leave(bob);
   });
+
+// The picture of the README: the chat, what telnet gets for a wrong line, and the log of both.
+test("the README's picture is taken", { skip: !process.env.SHOTS }, async (t) => {
+  const child = spawn(binary, ["4", "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => child.kill("SIGKILL"));
+  const said = (stream) => {
+    let so_far = "";
+    stream.setEncoding("utf8").on("data", (chunk) => (so_far += chunk));
+    return () => so_far;
+  };
+  const [out, log] = [said(child.stdout), said(child.stderr)];
+  await eventually(() => assert.match(out(), /^http:.*\n/));
+  const url = out().split("\n")[0];
+  const port = Number(new URL(url).port);
+  const options = { locale: "en-GB", deviceScaleFactor: 2, viewport: { width: 640, height: 600 } };
+  const [alice, bob] = await Promise.all(["Alice", "Bob"].map((name) => person({ url }, name, options)));
+  await isNow(alice, "connected");
+  await isNow(bob, "connected");
+  await say(alice, "Who brings the news now?");
+  await sees(bob, "Who brings the news now?");
+  await say(bob, "The server does. I asked for nothing.");
+  await sees(alice, "The server does. I asked for nothing.");
+  const chat = (await alice.screenshot()).toString("base64");
+  const telnet = net.connect(port, "127.0.0.1");
+  telnet.write("GARBAGE\r\n");
+  const answer = await text(telnet);
+  await eventually(() => assert.match(log(), /expected 3.*\n(.*\n)*.*closed/));
+  const lines = log().split("\n").filter((line) => / 101, | says | message |frame|-> 400/.test(line));
+  const page = await bob.context().newPage();
+  await page.setViewportSize({ width: 1200, height: 100 });
+  await page.setContent(`<style>
+    body { margin: 0; padding: 16px; display: grid; align-content: start; grid-template: auto auto / 640px 1fr; gap: 16px; background: #d8d5cc; }
+    img { width: 640px; display: block; }
+    pre { margin: 0; padding: 14px 18px; background: #11161c; color: #ece8df; font: 14.5px/1.5 "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+    pre:last-child { grid-column: 1 / -1; font-size: 12.5px; }
+    b { color: #8dbdff; }
+  </style><img src="data:image/png;base64,${chat}"><pre></pre><pre></pre>`);
+  const marked = (pre, before, shown, bold) => page.locator("pre").nth(pre).evaluate((box, [before, shown, bold]) => {
+    for (const [at, piece] of shown.split(new RegExp(`(${bold})`, "m")).entries())
+      box.append(at % 2 ? Object.assign(document.createElement("b"), { textContent: piece }) : piece);
+    box.prepend(Object.assign(document.createElement("b"), { textContent: before }));
+  }, [before, shown, bold]);
+  await marked(0, "$ telnet 127.0.0.1 3000\nGARBAGE\n", answer.replaceAll("\r", ""), "^400(?:.|\\n)*");
+  await marked(1, "$ cargo run -- 4\n", lines.join("\n"), "src/\\S+ §[\\d.]+");
+  await page.locator("body").screenshot({ path: path.join(import.meta.dirname, "rawchat.png") });
+  await leave(alice, bob);
+});
