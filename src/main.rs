@@ -1,5 +1,6 @@
 //! `rawchat 3 --port 3000`: arguments to a technique that is served.
 
+use rawchat::handler::called_by_name;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
@@ -38,13 +39,17 @@ fn say(text: &str) {
 
 fn serve(options: Options) -> Result<(), String> {
     let (listener, invitation) = command_line::listen(&options)?;
+    let technique = &TECHNIQUES[options.part.number - 1];
+    let chat = Chat::new(technique, Timing::default());
+    let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
+    let mut handler = lecture::beside((technique.handler)(chat.clone()).map_err(no_thread)?);
+    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+        handler = called_by_name(handler, options.allowed_hosts);
+    }
     say(&invitation);
     if !options.quiet {
         rawchat::log::enable();
     }
-    let technique = &TECHNIQUES[options.part.number - 1];
-    let chat = Chat::new(technique, Timing::default());
-    let handler = lecture::beside((technique.handler)(chat.clone()));
     server::serve(listener, Limits::default(), &chat.places, handler);
     Ok(())
 }

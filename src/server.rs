@@ -4,11 +4,15 @@
 //! and reads from top to bottom; servers for millions put the connections in a table and ask the
 //! system which of them is ready (epoll), which is faster and reads inside out.
 
+mod door;
+
 use crate::event;
 use crate::handler::{Handler, Reply};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{self, Body, Refusal, Request, Response, refuse};
-use std::io::{self, Write};
+use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
+use door::{Door, Trouble, no_place, turn_away};
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,13 +34,12 @@ pub struct Limits {
 
 /// Every connection has a thread, and Linux gives a process some 16,000 of them.
 pub const CONNECTIONS_MAX: usize = 12_000;
-/// Beyond the limit so many at a time are told so; the rest are just closed.
+/// Beyond the limit so many at a time are listened to until they have read why there is no place
+/// for them; the others are told, and closed.
 pub const TURNED_AWAY_MAX: usize = 256;
 /// Room for deep calls. A page that is never touched is never paid for, and one that was touched
 /// once is paid for as long as the connection lasts: so no large arrays here.
 pub const STACK_BYTES: usize = 128 * 1024;
-/// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 impl Default for Limits {
     fn default() -> Limits {
@@ -54,37 +57,33 @@ impl Default for Limits {
 /// lasts, however it ends, a panic too: the count of clones is the count of connections.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Arc<()>, handler: Arc<Handler>) {
     let held_before = Arc::strong_count(places);
-    let mut spare = None;
+    let mut door = Door::new(listener);
+    let mut threads = Trouble::default();
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
     for number in 1.. {
-        // An open descriptor, given up when there is no other: to say so, and not just hang.
-        spare = spare.or_else(|| listener.try_clone().ok());
-        let mut accepted = listener.accept();
-        if accepted.is_err() && spare.take().is_some() {
-            accepted = listener.accept();
-            // It may have waited for a newcomer, and others may have gone meanwhile.
-            spare = listener.try_clone().ok();
-        }
-        let Ok((socket, _)) = accepted else {
-            event!("§1.1", "-", "accept failed: {:?}", accepted.err());
-            std::thread::sleep(ACCEPT_PAUSE);
-            continue;
-        };
+        let Some(socket) = door.accept() else { continue };
         let (place, handler) = (places.clone(), handler.clone());
         let taken = Arc::strong_count(places) - held_before;
         if taken > limits.connections_max + TURNED_AWAY_MAX {
+            turn_away(&socket);
             continue;
         }
-        let full = spare.is_none() || taken > limits.connections_max;
+        let full = taken > limits.connections_max;
+        let socket = Arc::new(socket);
+        let newcomer = socket.clone();
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             crate::log::connection(number);
-            let (socket, buf) = (Arc::new(socket), Buffer::default());
-            let ended = Connection { socket, limits, buf, timeout: None }.run(full, &*handler);
+            let (buf, line) = (Buffer::default(), String::new());
+            let ended = Connection { socket, limits, buf, line }.run(full, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
         });
-        if let Err(error) = spawned {
-            event!("§1.1", "-", "no thread for connection {number}: {error}");
+        match spawned {
+            Ok(_) => threads.over("threads"),
+            Err(error) => {
+                threads.again(format_args!("no thread for a newcomer: {error}"));
+                turn_away(&newcomer);
+            }
         }
     }
 }
@@ -93,13 +92,24 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
-    /// How long a read may take, as the socket knows it.
-    timeout: Option<Duration>,
+    /// The request that is refused, once its head has left the buffer.
+    line: String,
 }
 
-/// Why there is no request: it is refused (`?` makes `Some(refusal)` of a refusal), or there is
-/// nobody to tell.
-type Stop = Option<Refusal>;
+/// Why there is no request.
+enum Stop {
+    /// What came is refused.
+    Refused(Refusal),
+    /// There is nobody to answer.
+    Gone,
+}
+
+/// For `?`.
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
 
 impl Connection {
     /// §1.7 One request after another, in the order they came (RFC 9112 §9.3.2), until somebody has
@@ -109,62 +119,58 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            let refusal = Refusal::new(503, "all places are taken", "again in a while");
-            return self.refuse(refusal.text().with("Retry-After", "5"), Request::default());
+            return self.refuse(no_place());
         }
         loop {
-            let mut request = Request::default();
-            match self.read_request(&mut request) {
-                Ok(()) => {}
-                Err(None) => return Ok(()),
-                Err(Some(refusal)) => return self.refuse(refusal.text(), request),
-            }
+            let request = match self.read_request() {
+                Ok(request) => request,
+                Err(Stop::Refused(refusal)) => return self.refuse(refusal.text()),
+                Err(Stop::Gone) => return Ok(()),
+            };
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.write(&response, &request)?;
+                    self.answer(response, request.asked(), &request)?;
                     if !request.keeps_alive() {
                         return self.hang_up();
                     }
-                    // Others first: a client that polls has asked again by the time they are done,
-                    // and this thread need not be put to sleep and woken up.
-                    std::thread::yield_now();
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.write(&response, &request)?;
+                    self.answer(response, request.asked(), &request)?;
                     drop(request);
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
                     take_over(self.socket.clone(), std::mem::take(&mut self.buf));
-                    // Whoever took over has set a timeout of its own.
-                    self.timeout = None;
                     return self.hang_up();
                 }
             }
         }
     }
 
-    // Not inlined: an idle connection keeps each page of the stack that it ever touched, and this
-    // saves one of three.
-    #[inline(never)]
-    fn read_request(&mut self, request: &mut Request) -> Result<(), Stop> {
+    fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
-        let mut body = self.read_until(self.limits.head, false, |buf| {
+        let mut head = Head::default();
+        let mut request = self.read_until(self.limits.head, false, |buf| {
             // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
             while buf.data().starts_with(b"\r\n") {
                 buf.consume(2);
             }
-            let Some((head, used)) = http::decode_head(buf.data())? else { return Ok(None) };
+            let Some((request, used)) = head.read(buf.data())? else { return Ok(None) };
             buf.consume(used);
-            *request = head;
-            Body::of(request).map(Some)
+            Ok(Some(request))
         })?;
+        let body = self.read_body(&request);
+        request.body = body.inspect_err(|_| self.line = request.to_string())?;
+        Ok(request)
+    }
+
+    fn read_body(&mut self, request: &Request) -> Result<Vec<u8>, Stop> {
+        let mut body = Body::of(request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
-            (&*self.socket).write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| None)?;
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Stop::Gone)?;
         }
-        request.body = self.read_until(self.limits.body, true, |buf| body.take(buf))?;
-        Ok(())
+        self.read_until(self.limits.body, true, |buf| body.take(buf))
     }
 
     /// Reads until `parse` has what it wants, which must come whole `patience` after it has
@@ -187,46 +193,61 @@ impl Connection {
             let left = left.unwrap_or(self.limits.idle);
             if left.is_zero() {
                 let problem = format!("the request did not come whole within {patience:?}");
-                return refuse(408, problem, "the same without the pause").map_err(Some);
+                return Ok(refuse(408, problem, "the same without the pause")?);
             }
-            // Most requests come whole, and cost no system call here.
-            if self.timeout.replace(left) != Some(left) {
-                self.socket.set_read_timeout(Some(left)).map_err(|_| None)?;
-            }
+            self.socket.set_read_timeout(Some(left)).map_err(|_| Stop::Gone)?;
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
                     let advice = "all of it: to the empty line, or to the end of Content-Length";
-                    return refuse(400, "the request ended in the middle", advice).map_err(Some);
+                    return Ok(refuse(400, "the request ended in the middle", advice)?);
                 }
-                Ok(0) => return Err(None),
+                Ok(0) => return Err(Stop::Gone),
                 Ok(_) => {}
                 Err(error) if timed_out(&error) && deadline.is_some() => {}
-                Err(_) => return Err(None),
+                Err(_) => return Err(Stop::Gone),
             }
         }
     }
 
-    /// Answers a request of which nothing may be known, and hangs up.
-    fn refuse(&mut self, response: Response, mut request: Request) -> io::Result<()> {
-        if request.method.is_empty() {
-            // RFC 9110 §9.3.2: a HEAD that is refused has no content either.
-            let head = self.buf.data().starts_with(b"HEAD ");
-            request.method = if head { "HEAD" } else { "-" }.into();
-            request.path = "(unread)".into();
-        }
-        // Taken as HTTP/1.0, without fields: the connection ends with the answer.
-        (request.minor, request.fields) = (0, Vec::new());
-        self.write(&response, &request)?;
+    /// Answers a request that is not understood, as far as it has come, and hangs up.
+    fn refuse(&mut self, response: Response) -> io::Result<()> {
+        let came = String::from_utf8_lossy(self.buf.data());
+        let line = if self.line.is_empty() { came.lines().next() } else { Some(&*self.line) };
+        let line = line.unwrap_or("(nothing)");
+        let asked = Asked { by_head: line.starts_with("HEAD "), goes_on: false, minor: 1 };
+        self.answer(response, asked, &line)?;
         self.hang_up()
     }
 
-    fn write(&self, response: &Response, request: &Request) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let size = response.write(&mut &*self.socket, request, now.as_secs())?;
-        let Request { method, path, query, .. } = request;
-        let mark = if query.is_empty() { "" } else { "?" };
-        let Response { status, why, .. } = response;
-        event!("§1.6", "-", "{method} {path}{mark}{query} -> {status}, {size} B out{why}");
+    fn answer(
+        &self,
+        mut response: Response,
+        asked: Asked,
+        request: &dyn fmt::Display,
+    ) -> io::Result<()> {
+        let bytes = response.encode(asked, now_s());
+        // A slow reader keeps one copy.
+        response.body = Vec::new();
+        self.write(&bytes)?;
+        let (status, why, size) = (response.status, response.why, bytes.len());
+        event!("§1.6", "-", "{request} -> {status}, {size} B out{why}");
+        Ok(())
+    }
+
+    /// Writes all of it within the patience for one write, or fails: a reader that takes a little
+    /// now and then holds a thread no longer than one that takes nothing.
+    fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + self.limits.idle;
+        while !bytes.is_empty() {
+            match (&*self.socket).write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if !bytes.is_empty() && Instant::now() >= deadline {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
         Ok(())
     }
 
@@ -244,4 +265,8 @@ impl Connection {
         let _ = self.socket.shutdown(Shutdown::Both);
         Ok(())
     }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

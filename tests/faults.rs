@@ -11,8 +11,9 @@ use rawchat::server::{Limits, TURNED_AWAY_MAX};
 use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Header, Opcode};
 use serde_json::Value;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -422,9 +423,9 @@ fn twelve_thousand_hear_one_message_and_leave_nothing_behind() {
     assert_eq!(server.get("/messages").ids(), [1, 2]);
 }
 
-/// Each that is told so takes a thread while it lingers.
+/// Each that is listened to takes a thread while it lingers.
 #[test]
-fn far_beyond_the_cap_only_so_many_are_told_so_and_the_others_are_just_closed() {
+fn far_beyond_the_cap_only_so_many_are_listened_to_and_the_others_are_told_and_closed() {
     let limits = Limits { connections_max: 0, linger: AGES, ..patient() };
     let server = Server::with(1, limits, calm());
     let mut told: Vec<Client> = (0..TURNED_AWAY_MAX).map(|_| server.client()).collect();
@@ -432,7 +433,10 @@ fn far_beyond_the_cap_only_so_many_are_told_so_and_the_others_are_just_closed() 
         assert_eq!(client.response().status, 503);
     }
     for _ in 0..3 {
-        assert_eq!(server.client().read_to_end(), b"");
+        let mut client = server.client();
+        let response = client.response();
+        assert_eq!((response.status, response.field("Retry-After")), (503, Some("5")));
+        client.ends();
     }
 }
 
@@ -453,7 +457,7 @@ fn at_the_cap_those_who_listen_go_on_and_newcomers_are_turned_away() {
 
 #[cfg(target_os = "linux")]
 fn with_40_descriptors() -> Process {
-    use std::process::{Command, Stdio};
+    use std::process::Command;
     let mut few = Command::new("sh");
     few.args(["-c", "ulimit -n 40 && exec \"$0\" 4 --port=0 --quiet"]).arg(common::binary());
     few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -485,6 +489,100 @@ fn out_of_descriptors_newcomers_are_turned_away_and_those_inside_go_on() {
     assert!(inside.iter_mut().all(|client| client.message().0 == 1));
     inside.truncate(10);
     eventually("there are places again", || server.get("/messages").status == 200);
+}
+
+/// The binary, a copy of it, as a user of its own who may have so many threads; `None` where that
+/// cannot be arranged.
+#[cfg(target_os = "linux")]
+fn with_threads(
+    count: u32,
+    arguments: &[&str],
+) -> Option<(std::process::Command, std::path::PathBuf)> {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        println!("skipped: only root can be somebody else");
+        return None;
+    }
+    // Where everybody can reach it.
+    let binary = std::env::temp_dir().join(format!("rawchat-{count}-{}", std::process::id()));
+    std::fs::copy(env!("CARGO_BIN_EXE_rawchat"), &binary).unwrap();
+    let mut few = std::process::Command::new("prlimit");
+    let somebody = format!("--reuid={}", 60_000 + std::process::id() % 5_000);
+    few.args([&format!("--nproc={count}"), "setpriv", &somebody, "--clear-groups"]);
+    few.arg(&binary).args(arguments);
+    few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some((few, binary))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn out_of_threads_newcomers_are_answered_503_and_the_log_has_one_line_when_it_begins_and_ends() {
+    let Some((mut few, binary)) = with_threads(20, &["1", "--port=0"]) else { return };
+    let mut server = Process::start(&mut few);
+    std::fs::remove_file(binary).unwrap();
+    let mut log = server.stderr.take().unwrap().lines().map(Result::unwrap);
+    let (mut inside, mut refused) = (Vec::new(), 0);
+    for _ in 0..60 {
+        let mut client = server.client();
+        client.send(get("/messages"));
+        let response = client.response();
+        match response.status {
+            200 => inside.push(client),
+            status => {
+                assert_eq!((status, response.field("Retry-After")), (503, Some("5")));
+                refused += 1;
+            }
+        }
+    }
+    assert!((10..20).contains(&inside.len()), "{} of 20", inside.len());
+    drop(inside);
+    let told = |line: &String| line.contains("thread");
+    eventually("it is over", || {
+        server.get("/messages");
+        // A trouble is over when it has not come again for a second.
+        std::fs::read_dir(format!("/proc/{}/task", server.child.id())).unwrap().count() < 5
+    });
+    let begin = log.find(told).unwrap();
+    assert!(begin.contains("no thread for a newcomer"), "{begin}");
+    let asking = std::sync::atomic::AtomicBool::new(true);
+    let end = thread::scope(|scope| {
+        scope.spawn(|| {
+            while asking.load(Ordering::Relaxed) {
+                server.get("/messages");
+            }
+        });
+        let end = log.find(told).unwrap();
+        asking.store(false, Ordering::Relaxed);
+        end
+    });
+    assert!(end.contains("there are threads again"), "one line when it begins, but {end}");
+    assert!(end.contains(&format!("after {refused} failures")), "{end}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn out_of_descriptors_the_log_has_one_line_and_not_one_for_each_newcomer() {
+    let mut few = std::process::Command::new("sh");
+    let binary = env!("CARGO_BIN_EXE_rawchat");
+    few.args(["-c", "ulimit -n 40 && exec \"$0\" 1 --port=0", binary]);
+    few.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = Process::start(&mut few);
+    let mut inside: Vec<Client> = Vec::new();
+    let mut refused = 0;
+    while refused < 100 {
+        let mut client = server.client();
+        match client.ask(get("/messages")).status {
+            200 => inside.push(client),
+            status => {
+                assert_eq!(status, 503);
+                refused += 1;
+            }
+        }
+    }
+    server.child.kill().unwrap();
+    let log = server.stderr.take().unwrap().lines().map(Result::unwrap);
+    let told: Vec<String> = log.filter(|line| line.contains("cannot accept")).collect();
+    assert!(told.len() == 1 && told[0].contains("ulimit -n"), "{told:?}");
 }
 
 #[test]

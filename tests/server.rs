@@ -2,11 +2,14 @@
 
 mod common;
 
-use common::{AGES, Client, DEADLINE, Server, calm, eventually, get, patient, post, serve, string};
+use common::{
+    AGES, Client, DEADLINE, Process, Server, calm, eventually, get, patient, post, rawchat, serve,
+    string,
+};
 use rawchat::handler::Reply;
 use rawchat::server::Limits;
 use rawchat::wire::http::Response;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -342,6 +345,30 @@ fn empty_lines_before_a_request_are_forgiven_and_are_no_request() {
     client.ends();
 }
 
+/// RFC 9110 §15.5.20
+#[test]
+fn on_loopback_a_name_that_nobody_allowed_is_misdirected_on_every_path() {
+    let ask = |arguments: &[&str], host: &str, path: &str| {
+        let server =
+            Process::start(&mut rawchat(&[&["4", "--port=0", "--quiet"], arguments].concat()));
+        let mut client = Client::connect(([127, 0, 0, 1], server.address.port()).into());
+        client.ask(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    };
+    for path in ["/", "/messages", "/source", "/chat.js", "/echo", "/nothing"] {
+        let refused = ask(&[], "evil.example:3000", path);
+        assert!(refused.status == 421 && refused.text().contains("--allow-host evil.example"));
+    }
+    for (arguments, host, status) in [
+        (&["--allow-host", "chat.example"][..], "chat.example", 200),
+        (&["--allow-host=a.example", "--allow-host=b.example"], "a.example:80", 200),
+        (&["--allow-host", "chat.example"], "evil.example", 421),
+        (&["--host", "0.0.0.0"], "evil.example", 200),
+        (&[], "localhost:3000", 200),
+    ] {
+        assert_eq!(ask(arguments, host, "/messages").status, status, "{arguments:?} {host}");
+    }
+}
+
 /// RFC 9112 §7.1: sizes in hexadecimal, extensions passed over, trailers read and not kept.
 #[test]
 fn a_body_may_come_in_chunks() {
@@ -542,6 +569,27 @@ fn a_newcomer_that_is_turned_away_while_it_sends_can_read_why() {
     client.send(post("Alice", &"x".repeat(2_000)));
     assert_eq!(client.response().status, 503);
     client.ends();
+}
+
+/// A byte now and then is no reason to hold a thread for longer.
+#[test]
+fn a_reader_that_takes_an_answer_in_drips_is_cut_off_as_a_whole() {
+    let places = Arc::new(());
+    let body = vec![b'x'; 64 * 1024 * 1024];
+    let handler = move |_: &_, _: &_| Ok(Reply::Http(Response::new(200).body("a", body.clone())));
+    let limits = Limits { idle: 2 * SHORT, ..patient() };
+    let address = serve(limits, places.clone(), Arc::new(handler));
+    let mut client = Client::connect(address);
+    client.send(get("/"));
+    client.read_until("\r\n\r\n");
+    let mut taken = 0;
+    eventually("cut off in the middle", || {
+        // Some kilobytes in each millisecond: never nothing, never all of it.
+        let read = client.socket.read(&mut [0; 4096]);
+        taken += read.as_ref().map_or(0, |count| *count);
+        !matches!(read, Ok(1..)) || Arc::strong_count(&places) == 2
+    });
+    assert!(taken < 64 * 1024 * 1024);
 }
 
 /// RFC 9110 §5.6.7, §6.6.1

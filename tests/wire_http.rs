@@ -6,8 +6,8 @@ mod checks;
 
 use proptest::prelude::*;
 use rawchat::wire::http::{
-    BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX,
-    Refusal, Request, Response, decode_head, refuse,
+    BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, Head,
+    REQUEST_LINE_BYTES_MAX, Refusal, Request, Response, decode_head, refuse,
 };
 
 /// What bytes come to, apart from the status of a refusal.
@@ -77,6 +77,26 @@ fn every_prefix_of_a_request_asks_for_more() {
         check((0..bytes.len()).map(|end| (&bytes[..end], MORE)));
         check([(bytes, WHOLE)]);
     }
+}
+
+/// What has been looked at may turn into control characters: nobody looks again. So a head that
+/// drips costs as much as one that comes whole.
+#[test]
+fn no_byte_of_a_head_is_looked_at_twice() {
+    let sent = get("First: zzz\r\nSecond: zzzzzzzz\r\n").into_bytes();
+    let (mut head, mut bytes, mut whole) = (Head::default(), Vec::new(), None);
+    for byte in &sent {
+        bytes.push(*byte);
+        whole = head.read(&bytes).unwrap();
+        match byte {
+            b'z' => *bytes.last_mut().unwrap() = 1,
+            b'\n' => bytes.fill(1),
+            _ => {}
+        }
+    }
+    let (request, used) = whole.unwrap();
+    assert_eq!((used, request.method.as_str()), (sent.len(), "GET"));
+    assert_eq!(request.field("Second"), Some("\x01".repeat(8).as_str()));
 }
 
 #[test]
@@ -267,7 +287,7 @@ fn a_field_is_a_name_a_colon_and_a_value() {
     assert_eq!(latin1.field("x"), Some("\u{fffd}"));
 }
 
-/// RFC 9112 §3.2, RFC 3986 §3.2.2
+/// RFC 9112 §3.2, RFC 3986 §3.2.2, §3.2.3
 #[test]
 fn a_request_has_exactly_one_host() {
     let hosted = |fields: &str| format!("GET / HTTP/1.1\r\n{fields}\r\n");
@@ -279,17 +299,27 @@ fn a_request_has_exactly_one_host() {
         (hosted("Host: a\r\nhOST: b\r\n"), 400),
         ("GET http://a/ HTTP/1.1\r\n\r\n".to_string(), 400),
     ]);
-    for host in
-        ["a", "a.b-c_d:3000", "127.0.0.1:80", "[::1]", "[::1]:3000", "A%20", "a:", "a:65535"]
+    for host in "a a.b-c_d:3000 127.0.0.1:80 [::1] [::1]:3000 A%20 a: a:65535 a:0 a:00000000080 \
+        [::1]: [1:2:3:4:5:6:7:8] [1::8] [::] [::ffff:192.0.2.1]:80"
+        .split(' ')
     {
         check([(hosted(&format!("Host: {host}\r\n")), WHOLE)]);
+        check([(format!("GET http://{host} HTTP/1.1\r\nHost: a\r\n\r\n"), WHOLE)]);
     }
-    for host in [
-        "", " ", "a,b", "a b", "u@a", "a/b", "http://a", "a:b", "a:1:2", "a:123456", "[]", "[1]",
-        "[::1", "::1", "[::1]a", "[::z]", ":80", "a?b", "a#b", "Оля", "a%zz", "a%2",
-    ] {
+    for host in "a,b u@a a:b a:1:2 a:65536 a:99999999999999999999999 a:+1 a:-1 [] [1] [:1] [1:] \
+        [:::] [1::2::3] [12345::] [::1 [1:2:3:4:5:6:7:8:9] [1:2:3:4:5:6:7] \
+        [1:2:3:4:5:6:7::8] [1.2.3.4] [::1.2.3] [::1.2.3.256] [::01.2.3.4] [1.2.3.4::] \
+        [::1%25eth0] [v1.a] [[::1]] ::1 [::1]a [::z] :80 Оля a%zz a%2 [::1]:1:2"
+        .split(' ')
+    {
         check([(hosted(&format!("Host: {host}\r\n")), 400)]);
+        check([(format!("GET http://{host}/ HTTP/1.1\r\nHost: a\r\n\r\n"), 400)]);
     }
+    // In a target these end the host.
+    check(
+        ["", " ", "http://a", "a b", "a/b", "a?b", "a#b"]
+            .map(|host| (hosted(&format!("Host: {host}\r\n")), 400)),
+    );
 }
 
 /// RFC 9110 §5.6.1
@@ -457,12 +487,15 @@ fn a_refusal_names_the_limit_that_was_passed_and_the_line_of_the_source_that_ref
     for (bytes, status, limit) in [
         (format!("GET /{}", long(REQUEST_LINE_BYTES_MAX)), 414, REQUEST_LINE_BYTES_MAX),
         (get(&format!("a: b\r\nX: {}", long(HEAD_BYTES_MAX))), 431, HEAD_BYTES_MAX),
+        (post_chunks(&format!("0\r\nX: {}", long(HEAD_BYTES_MAX))), 431, HEAD_BYTES_MAX),
         (post_chunks(&format!("1;{}", long(CHUNK_LINE_BYTES_MAX))), 400, CHUNK_LINE_BYTES_MAX),
     ] {
         let refusal = take(bytes.as_bytes()).unwrap_err();
         assert_eq!(refusal.status, status);
         assert!(refusal.problem.contains(&format!(" {limit} bytes")), "{}", refusal.problem);
     }
+    let trailers = post_chunks(&format!("0\r\nX: {}", long(HEAD_BYTES_MAX)));
+    assert!(take(trailers.as_bytes()).unwrap_err().problem.starts_with("trailers of over"));
     let here = line!() + 1;
     let refusal = refuse::<()>(400, "no\nreason", "none").unwrap_err();
     assert_eq!(refusal.text().why, format!(": no (tests/wire_http.rs:{here})"));
@@ -508,6 +541,22 @@ fn an_origin_has_the_host_and_port_of_host() {
         ("a:3000", &["https://a:3000"], true), // TLS may end at a proxy
         ("A:3000", &["http://a:3000"], true),
         ("[::1]:80", &["http://[::1]:80"], true),
+        // A port that is not written is that of the page's scheme. RFC 9110 §4.2.1, §4.2.2
+        ("a:443", &["https://a"], true),
+        ("a", &["https://a"], true),
+        ("a", &["https://a:443"], true),
+        ("a:80", &["http://a"], true),
+        ("a:", &["http://a:80"], true),
+        ("a:080", &["http://a"], true),
+        ("[::1]", &["http://[::1]:80"], true),
+        ("a:80", &["https://a"], false),
+        ("a:443", &["http://a"], false),
+        ("a", &["https://a:80"], false),
+        ("a", &["http://b"], false),
+        ("a", &["http://"], false),
+        ("a", &["https://a:"], true),
+        ("a", &["http://u@a"], false),
+        ("a", &["http://a?"], false),
         ("a:3000", &["null"], false),
         ("a:3000", &[""], false),
         ("a:3000", &["a:3000"], false),
@@ -534,18 +583,91 @@ fn a_host_in_the_target_is_the_host() {
     let head = "POST http://b:3000/messages HTTP/1.1\r\nHost: a\r\nOrigin: http://";
     assert_eq!(request(&format!("{head}b:3000\r\n\r\n")).check_origin(), Ok(()));
     assert!(request(&format!("{head}a\r\n\r\n")).check_origin().is_err());
+    let request = request("GET http://b:1/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!((request.host(), request.field("Host")), (Some("b:1"), Some("a")));
     let two = "GET http://b/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
     assert_eq!(decode_head(two.as_bytes()).unwrap_err().status, 400);
     assert_eq!(decode_head(b"GET http://b/ HTTP/1.1\r\n\r\n").unwrap_err().status, 400);
 }
 
+/// RFC 9110 §15.5.20
+#[test]
+fn a_name_that_another_site_may_have_given_us_is_misdirected() {
+    let allowed = ["Chat.Example".to_string()];
+    let status = |host: &str| {
+        let request = request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        request.check_rebinding(&allowed).map_or_else(|refusal| refusal.status, |()| WHOLE)
+    };
+    for host in [
+        "localhost",
+        "localhost:3000",
+        "a.localhost",
+        "LOCALHOST.",
+        "rawchat",
+        "my-laptop:3000",
+        "127.0.0.1",
+        "127.0.0.1:3000",
+        "192.168.1.5",
+        "127.1",
+        "[::1]:3000",
+        "[fe80::1]",
+        "chat.example",
+        "CHAT.EXAMPLE:3000",
+        "chat.example.",
+    ] {
+        assert_eq!(status(host), WHOLE, "{host}");
+    }
+    for host in [
+        "evil.example",
+        "evil.example:3000",
+        "evil.example.",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "a.chat.example",
+        "chat.example.evil.example",
+        "1.2.3.4a",
+        "notlocalhost.com",
+        "evil.localhost2",
+    ] {
+        assert_eq!(status(host), 421, "{host}");
+    }
+    let old = request("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(old.check_rebinding(&[]), Ok(()), "no Host, no browser");
+    let absolute = request("GET http://evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    let refusal = absolute.check_rebinding(&[]).unwrap_err();
+    assert!(refusal.advice.contains("--allow-host evil.example"), "{refusal:?}");
+}
+
+/// RFC 9110 §12.4.2, §12.5.1
+#[test]
+fn a_page_is_for_those_who_name_it_and_want_nothing_else_more() {
+    for (accept, expected) in [
+        ("text/html", true),
+        ("TEXT/HTML", true),
+        ("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", true),
+        ("application/json;q=0.5, text/html", true),
+        ("text/*", true),
+        ("text/html ; Q=0.5 , application/json; q=0.1", true),
+        ("text/html;level=1;q=0.4", true),
+        ("*/*", false),
+        ("", false),
+        ("application/json", false),
+        ("text/html;q=0", false),
+        ("text/html;q=0, text/*", false),
+        ("text/html;q=0.5, */*", false),
+        ("application/json, text/html;q=0.9", false),
+        ("text/htmlx", false),
+    ] {
+        let request = request(&get(&format!("Accept: {accept}\r\n")));
+        assert_eq!(request.wants_page(), expected, "{accept}");
+    }
+    assert!(!request(&get("")).wants_page());
+}
+
 // ---- Responses
 
 fn encode(response: &Response, request: &Request) -> String {
-    let mut bytes = Vec::new();
-    let size = response.write(&mut bytes, request, 1_795_342_530).unwrap();
-    assert_eq!(size, bytes.len());
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(response.encode(request.asked(), 1_795_342_530)).unwrap()
 }
 
 /// RFC 9110 §6.6.1, §8.6; RFC 9111 §5.2.2.5
@@ -599,7 +721,6 @@ fn a_response_says_once_what_becomes_of_the_connection() {
         (Response::new(200), new("Connection: close\r\n"), &["Connection: close"]),
         (Response::new(200), old("Connection: keep-alive\r\n"), &["Connection: keep-alive"]),
         (Response::new(200), old(""), &["Connection: close"]),
-        (Response::new(200), Request::default(), &["Connection: close"]),
         (upgrade(101), new(""), &["Connection: Upgrade"]),
         (upgrade(101), new("Connection: close, Upgrade\r\n"), &["Connection: Upgrade"]),
         (upgrade(426), new(""), &["Connection: Upgrade"]),
@@ -628,6 +749,46 @@ fn every_status_has_its_words_and_httparse_reads_the_response() {
         assert!(!parsed.reason.unwrap_or_default().is_empty(), "{status}");
         assert!(parsed.headers.iter().any(|f| (f.name, f.value) == ("X-Name", b"value")));
     }
+}
+
+/// Other programs on localhost leave cookies there, too.
+#[test]
+fn a_head_that_is_too_long_names_its_longest_field() {
+    let long = "x".repeat(HEAD_BYTES_MAX);
+    let half = &long[..HEAD_BYTES_MAX / 2];
+    for (fields, name, cookies) in [
+        (format!("A: b\r\ncookie: {long}\r\n"), "cookie (16", true),
+        (
+            format!("Cookie: {half}\r\nA: {}\r\nB: {}", &half[..100], &half[1..]),
+            "Cookie (8192 bytes)",
+            true,
+        ),
+        (format!("A: {half}\r\nCookie: b\r\nB: {}", &half[1..]), "A (8192 bytes)", false),
+        (long.clone(), "(no name) (16", false),
+    ] {
+        let refusal = take(get(&fields).as_bytes()).unwrap_err();
+        assert!(refusal.status == 431 && refusal.problem.contains(name), "{}", refusal.problem);
+        assert_eq!(refusal.advice.contains("127.0.0.1"), cookies, "{}", refusal.advice);
+    }
+}
+
+#[test]
+fn what_telnet_sends_for_backspace_and_arrows_is_named() {
+    for (bytes, key) in
+        [("GET /\x7f", "Backspace"), ("GET /\x08", "Backspace"), ("\x1b[A", "arrow")]
+    {
+        let refusal = decode_head(bytes.as_bytes()).unwrap_err();
+        assert!(refusal.status == 400 && refusal.problem.contains(key), "{refusal:?}");
+        assert_eq!(refusal.advice, "type the line again");
+    }
+}
+
+#[test]
+fn a_target_that_is_not_ascii_is_shown_as_it_should_be_written() {
+    let refusal = decode_head("GET /?user=Оля HTTP/1.1\r\n".as_bytes()).unwrap_err();
+    assert_eq!(refusal.advice, "/?user=%D0%9E%D0%BB%D1%8F");
+    let cp1251 = decode_head(b"GET /?user=\xce\xeb\xff HTTP/1.1\r\n").unwrap_err();
+    assert!(cp1251.advice.contains("UTF-8"), "{}", cp1251.advice);
 }
 
 #[test]
@@ -694,6 +855,27 @@ fn requests() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 }
 
 proptest! {
+    /// RFC 3986 §3.2.2
+    #[test]
+    fn an_ipv6_address_is_what_std_takes_for_one(text in "[0-9a-f:.]{0,12}|([0-9a-f]{0,5}:){0,9}(1.2.3.4)?") {
+        let head = format!("GET / HTTP/1.1\r\nHost: [{text}]\r\n\r\n");
+        let is_one = text.parse::<std::net::Ipv6Addr>().is_ok();
+        prop_assert_eq!(outcome(head), if is_one { WHOLE } else { 400 });
+    }
+
+    #[test]
+    fn a_head_that_drips_comes_to_the_same(bytes in near_requests()) {
+        let mut head = Head::default();
+        let mut dripped = Ok(None);
+        for end in 0..=bytes.len() {
+            dripped = head.read(&bytes[..end]);
+            if dripped != Ok(None) {
+                break;
+            }
+        }
+        prop_assert_eq!(dripped, decode_head(&bytes));
+    }
+
     #[test]
     fn any_bytes_are_taken_refused_or_waited_on_and_never_more_than_came(bytes in near_requests()) {
         checks::head(&bytes);

@@ -49,9 +49,7 @@ fn field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 }
 
 fn response_text(response: &Response) -> String {
-    let mut bytes = Vec::new();
-    response.write(&mut bytes, &upgrade(&[]), 0).unwrap();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(response.encode(upgrade(&[]).asked(), 0)).unwrap()
 }
 
 /// RFC 6455 §4.2.2

@@ -12,6 +12,7 @@ pub mod t4_websocket;
 use crate::handler::Handler;
 use crate::room::{self, Room};
 use crate::wire::{date, json};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ pub struct Technique {
     pub page: &'static str,
     /// What there is to see, in a line of the menu.
     pub watch: &'static str,
-    pub handler: fn(Arc<Chat>) -> Arc<Handler>,
+    /// `Err`: it needs a thread of its own, and there is none.
+    pub handler: fn(Arc<Chat>) -> io::Result<Arc<Handler>>,
 }
 
 /// The one table of techniques; nothing else counts to four.

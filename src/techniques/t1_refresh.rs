@@ -7,22 +7,22 @@ use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
 use crate::wire::http::{READ, Request, Response};
 use crate::wire::{date, form, html};
+use std::io;
 use std::sync::Arc;
 
 /// Messages written into a page; `GET /messages` has the others.
 pub const PAGE_MESSAGES_MAX: usize = 200;
 
 /// Parts 1 and 2 have no need of the socket.
-pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    Arc::new(move |request, _socket| answer(&chat, request).map(Reply::Http))
+pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
+    Ok(Arc::new(move |request, _socket| answer(&chat, request).map(Reply::Http)))
 }
 
 /// The page, and a form that leads back to it; for the rest see [`api`].
 pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    let from_a_page = request.list("Accept").any(|kind| kind.starts_with("text/html"));
     match (request.method.as_str(), request.path.as_str()) {
         (_, "/") => page(chat, request),
-        ("POST", "/messages") if from_a_page => post(chat, request),
+        ("POST", "/messages") if request.wants_page() => post(chat, request),
         _ => api::answer(chat, request),
     }
 }

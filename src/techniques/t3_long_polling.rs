@@ -6,17 +6,17 @@ use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
 use crate::wire::http::{READ, Request, Response};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Part 1's server, and `/subscribe`.
-pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    Arc::new(move |request, socket| match request.path.as_str() {
+pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
+    Ok(Arc::new(move |request, socket| match request.path.as_str() {
         "/subscribe" => subscribe(&chat, request, socket),
         _ => t1_refresh::answer(&chat, request).map(Reply::Http),
-    })
+    }))
 }
 
 /// §3.5 Answers when there is something to answer with, and with 204 when there was nothing for

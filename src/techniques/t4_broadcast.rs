@@ -77,7 +77,7 @@ enum Writer {
 
 impl Hub {
     /// Opens the chat and starts its broadcaster.
-    pub fn start(chat: Arc<Chat>) -> Arc<Hub> {
+    pub fn start(chat: Arc<Chat>) -> io::Result<Arc<Hub>> {
         let hub = Arc::new(Hub { chat, crowd: Mutex::default(), catch_ups: Arc::default() });
         // From here on the room keeps what is not delivered, though no thread may have begun yet.
         hub.chat.room.wait_news(Position::default(), Duration::ZERO);
@@ -85,7 +85,7 @@ impl Hub {
         let round = AssertUnwindSafe(move || broadcaster.broadcast());
         // A panic is printed, and the next round begins where the last one was.
         thread::spawn(move || while catch_unwind(&*round).is_err() {});
-        hub
+        Ok(hub)
     }
 
     /// §4.7 Waits for news and gives each live member all of it in one write. A write costs some

@@ -10,6 +10,7 @@ use crate::handler::{Handler, Reply, only};
 use crate::wire::http::{READ, Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
@@ -20,13 +21,13 @@ pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
 pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Part 1's server, and the WebSockets.
-pub fn handler(chat: Arc<Chat>) -> Arc<Handler> {
-    let hub = Hub::start(chat);
-    Arc::new(move |request, _socket| match request.path.as_str() {
+pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
+    let hub = Hub::start(chat)?;
+    Ok(Arc::new(move |request, _socket| match request.path.as_str() {
         "/" if handshake::wanted(request) => enter_chat(&hub, request),
         "/echo" => enter_echo(&hub.chat, request),
         _ => t1_refresh::answer(&hub.chat, request).map(Reply::Http),
-    })
+    }))
 }
 
 fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {

@@ -37,6 +37,8 @@ pub struct Options {
     pub port: u16,
     /// No line per event.
     pub quiet: bool,
+    /// Names by which others may call a server that listens on loopback.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Understands the arguments, and `HOST` and `PORT`. `Err` says what is wrong with them.
@@ -49,7 +51,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut host = env("HOST").unwrap_or_else(|| "127.0.0.1".into());
     let mut port = env("PORT").unwrap_or_else(|| "3000".into());
-    let (mut part, mut quiet) = (None, false);
+    let (mut part, mut quiet, mut allowed_hosts) = (None, false, Vec::new());
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         // --port=3000 is --port 3000.
@@ -66,6 +68,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
             "--quiet" | "-q" if given.is_none() => quiet = true,
             "--port" | "-p" => port = value()?.into(),
             "--host" => host = value()?.into(),
+            "--allow-host" => allowed_hosts.push(value()?.into()),
             name if part.is_none() && !name.starts_with('-') => {
                 let named = |part: &&Part| part.number.to_string() == name || part.name == name;
                 let unknown = || format!("there is no part {name:?}\n\n{}", menu(parts));
@@ -76,7 +79,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
     }
     let part = part.ok_or_else(|| menu(parts))?;
     let port = port.parse().map_err(|_| format!("port {port:?} is no number from 0 to 65535"))?;
-    Ok(Command::Serve(Options { part, host, port, quiet }))
+    Ok(Command::Serve(Options { part, host, port, quiet, allowed_hosts }))
 }
 
 fn menu(parts: &[Part]) -> String {
@@ -89,6 +92,7 @@ fn menu(parts: &[Part]) -> String {
 
   --port 3000       or -p, or PORT; 0 takes a free one
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
+  --allow-host NAME answer those, too, who call this server NAME
   --quiet           no line per event on stderr
   --help, --version"
 }

@@ -33,9 +33,12 @@ impl Buffer {
             let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
             self.bytes.resize(size, 0);
         }
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        // Not for each byte of a head that drips.
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
         let count = loop {
             match reader.read(&mut self.bytes[self.end..]) {
                 // Ctrl-Z and `fg` interrupt a read that has a timeout.

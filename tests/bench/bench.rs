@@ -208,10 +208,8 @@ fn chat(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(50));
     group.bench_function("response of 50 messages", |b| {
         b.iter(|| {
-            let mut out = Vec::new();
             let response = api::excerpt(&chat, &request, black_box(&said));
-            response.write(&mut out, &request, 1_700_000_000).unwrap();
-            out
+            response.encode(request.asked(), 1_700_000_000)
         })
     });
 }
@@ -300,10 +298,9 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
     eventually("all wait", || room.stats().waiting == crowd.sockets.len());
     let begun = Instant::now();
     let news = Excerpt { messages: vec![crowd.say()], more: false };
-    let mut bytes = Vec::new();
     let (request, _) = http::decode_head(question.as_bytes()).unwrap().unwrap();
     let answer = api::excerpt(&crowd.server.chat, &request, &news);
-    answer.write(&mut bytes, &request, 0).unwrap();
+    let bytes = answer.encode(request.asked(), 0);
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
     crowd.all_get(bytes.len(), &bytes[body..]);
     begun.elapsed()

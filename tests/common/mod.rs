@@ -59,7 +59,7 @@ impl Server {
     pub fn with(part: usize, limits: Limits, timing: Timing) -> Server {
         let technique = &TECHNIQUES[part - 1];
         let chat = Chat::new(technique, timing);
-        let handler = (technique.handler)(chat.clone());
+        let handler = (technique.handler)(chat.clone()).unwrap();
         let (listener, address) = listen();
         let served = chat.clone();
         thread::spawn(move || server::serve(listener, limits, &served.places, handler));

@@ -173,7 +173,7 @@ pub struct Chat {
 fn open() -> Arc<Hub> {
     let room = Room::new(|message| format!(r#"{{"id":{}}}"#, message.id));
     let timing = Timing { heartbeat: FOREVER, stall: FOREVER, ..Timing::default() };
-    Hub::start(Arc::new(Chat { room, timing }))
+    Hub::start(Arc::new(Chat { room, timing })).unwrap()
 }
 
 fn say(hub: &Hub, count: usize) {

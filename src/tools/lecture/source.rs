@@ -33,11 +33,11 @@ macro_rules! files {
 pub static FILES: &[File] = files! {
     0: "src/lib.rs";
     1: "src/handler.rs" "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs"
-       "src/wire/http/mod.rs" "src/wire/http/request.rs" "src/wire/http/body.rs"
-       "src/wire/http/response.rs" "src/wire/http/refusal.rs"
+       "src/wire/http/mod.rs" "src/wire/http/request.rs" "src/wire/http/head.rs"
+       "src/wire/http/body.rs" "src/wire/http/response.rs" "src/wire/http/refusal.rs"
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs"
-       "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
-       "src/wire/date.rs";
+       "src/server/door.rs" "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs"
+       "src/wire/html.rs" "src/wire/date.rs";
     2: "src/techniques/t2_short_polling.rs" "public/2.html";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html";
     4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"

@@ -1,7 +1,7 @@
 //! A request's body: so many bytes, or chunks.
 
-use super::request::{HEAD_BYTES_MAX, field_line, is_number, next_line};
-use super::{Refusal, Request, refuse};
+use super::head::{Line, Lines, field_line};
+use super::{Refusal, Request, is_number, refuse};
 use crate::wire::buffer::Buffer;
 
 /// A longer body is 413.
@@ -15,31 +15,13 @@ pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 pub struct Body {
     next: Part,
     bytes: Vec<u8>,
+    lines: Lines,
 }
 
 impl Body {
     /// A size is judged here, when it is announced, before a byte of it is stored.
     pub fn of(request: &Request) -> Result<Body, Refusal> {
-        let lengths: Vec<&str> = request.values("Content-Length").collect();
-        let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
-        let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
-        let next = match (&lengths[..], request.field("Transfer-Encoding"), &codings[..]) {
-            ([], None, _) => Part::Rest(0),
-            ([one], None, _) if is_number(one) => {
-                Part::Rest(within_limit(0, one.parse().unwrap_or(usize::MAX))?)
-            }
-            // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
-            ([_, ..], ..) => {
-                let came = format!("Content-Length: {lengths:?}, Transfer-Encoding: {codings:?}");
-                return refuse(400, came + ", expected one number or chunked", "Content-Length: 5");
-            }
-            (_, _, [one]) if chunked(one) && request.minor > 0 => Part::ChunkSize,
-            (_, _, [before @ .., _]) if !before.iter().any(chunked) && request.minor > 0 => {
-                return refuse(501, format!("transfer codings {codings:?}"), "chunked");
-            }
-            _ => return refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked"),
-        };
-        Ok(Body { next, bytes: Vec::new() })
+        Ok(Body { next: first_part(request)?, bytes: Vec::new(), lines: Lines::default() })
     }
 
     /// Consumes what has arrived. `Some(body)` when it is whole, `None`: more bytes, please.
@@ -48,19 +30,57 @@ impl Body {
             let data = buf.data();
             let used = match &mut self.next {
                 Part::Rest(0) => return Ok(Some(std::mem::take(&mut self.bytes))),
-                Part::Rest(left) | Part::Chunk(left @ 1..) => {
+                Part::Rest(left) | Part::Chunk(left) => {
                     let used = data.len().min(*left);
                     self.bytes.extend_from_slice(&data[..used]);
                     *left -= used;
+                    if let Part::Chunk(0) = self.next {
+                        self.next = Part::ChunkEnd;
+                    }
                     used
                 }
-                _ => self.line(data)?,
+                Part::ChunkSize | Part::ChunkEnd | Part::Trailers(_) => self.line(data)?,
             };
             match used {
                 0 => return Ok(None),
                 used => buf.consume(used),
             }
         }
+    }
+}
+
+/// What a body begins with, by its head.
+fn first_part(request: &Request) -> Result<Part, Refusal> {
+    let lengths: Vec<&str> = request.values("Content-Length").collect();
+    let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
+    let coded = request.field("Transfer-Encoding").is_some();
+    if lengths.is_empty() && !coded {
+        return Ok(Part::Rest(0));
+    }
+    if lengths.is_empty() {
+        return first_chunk(&codings, request.minor);
+    }
+    if let [length] = lengths[..]
+        && is_number(length)
+        && !coded
+    {
+        return Ok(Part::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?));
+    }
+    // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
+    let came = format!("Content-Length: {lengths:?}, Transfer-Encoding: {codings:?}");
+    refuse(400, came + ", expected one number or chunked", "Content-Length: 5")
+}
+
+/// `chunked` is the only coding that is read here, and without it as the last one a body would end
+/// where the connection does.
+fn first_chunk(codings: &[&str], minor: u8) -> Result<Part, Refusal> {
+    let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
+    match codings {
+        [one] if chunked(one) && minor > 0 => Ok(Part::ChunkSize),
+        [before @ .., _] if !before.iter().any(chunked) && minor > 0 => {
+            refuse(501, format!("transfer codings {codings:?}"), "chunked")
+        }
+        _ => refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked"),
     }
 }
 
@@ -78,8 +98,10 @@ enum Part {
     /// So many more bytes, and that is all.
     Rest(usize),
     ChunkSize,
-    /// So many more bytes, and CR LF.
+    /// So many more bytes of this chunk.
     Chunk(usize),
+    /// CR LF.
+    ChunkEnd,
     /// Trailers; so many bytes of them have come.
     Trailers(usize),
 }
@@ -87,19 +109,19 @@ enum Part {
 impl Body {
     /// A line between the data, and what must come behind it.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
-        let (bytes_max, status) = match self.next {
-            Part::Trailers(seen) => (HEAD_BYTES_MAX.saturating_sub(seen), 431),
-            _ => (CHUNK_LINE_BYTES_MAX, 400),
+        let (kind, before) = match self.next {
+            Part::Trailers(bytes) => (Line::Trailer, bytes),
+            _ => (Line::Chunk, 0),
         };
-        if matches!(self.next, Part::Chunk(0)) && data.first().is_some_and(|b| *b != b'\r') {
+        if matches!(self.next, Part::ChunkEnd) && data.first().is_some_and(|b| *b != b'\r') {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
         }
-        let mut used = 0;
-        let Some(line) = next_line(data, &mut used, bytes_max, status)? else { return Ok(0) };
+        let Some(line) = self.lines.next(data, kind, before)? else { return Ok(0) };
+        let used = line.len() + "\r\n".len();
         self.next = match self.next {
+            Part::ChunkEnd => Part::ChunkSize,
             Part::Trailers(_) if line.is_empty() => Part::Rest(0),
-            Part::Trailers(seen) => field_line(line).map(|_| Part::Trailers(seen + used))?,
-            Part::Chunk(_) => Part::ChunkSize,
+            Part::Trailers(bytes) => field_line(line).map(|_| Part::Trailers(bytes + used))?,
             _ => match within_limit(self.bytes.len(), chunk_size(line)?)? {
                 0 => Part::Trailers(0),
                 size => Part::Chunk(size),

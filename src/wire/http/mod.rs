@@ -3,13 +3,15 @@
 //! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
 
 mod body;
+mod head;
 mod refusal;
 mod request;
 mod response;
 mod target;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
+pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
+pub use head::{Head, decode_head};
 pub use refusal::{Refusal, refuse};
-pub use request::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
-pub use request::{Request, decode_head, is_number};
+pub use request::{Asked, Request, is_number};
 pub use response::Response;

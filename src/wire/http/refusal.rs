@@ -2,6 +2,7 @@
 
 use super::Response;
 use crate::wire::json;
+use std::borrow::Cow;
 use std::panic::Location;
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
@@ -11,15 +12,20 @@ pub struct Refusal {
     /// What came, and what was expected.
     pub problem: String,
     /// A line that would have worked.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
     /// The line of the source that refused.
     pub place: &'static Location<'static>,
 }
 
 impl Refusal {
     #[track_caller]
-    pub fn new(status: u16, problem: impl Into<String>, advice: &'static str) -> Refusal {
-        Refusal { status, problem: problem.into(), advice, place: Location::caller() }
+    pub fn new(
+        status: u16,
+        problem: impl Into<String>,
+        advice: impl Into<Cow<'static, str>>,
+    ) -> Refusal {
+        let (problem, advice) = (problem.into(), advice.into());
+        Refusal { status, problem, advice, place: Location::caller() }
     }
 
     /// Plain text, for a person at a terminal: this was no good HTTP, or no good handshake.
@@ -40,7 +46,7 @@ impl Refusal {
 /// that cannot be. So `?` ends a handler with an answer.
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Response {
-        let (problem, advice) = (json::quoted(&refusal.problem), json::quoted(refusal.advice));
+        let (problem, advice) = (json::quoted(&refusal.problem), json::quoted(&refusal.advice));
         let body = format!(r#"{{"error":{problem},"try":{advice}}}"#);
         refusal.with_why(Response::json(refusal.status, body))
     }
@@ -51,7 +57,7 @@ impl From<Refusal> for Response {
 pub fn refuse<T>(
     status: u16,
     problem: impl Into<String>,
-    advice: &'static str,
+    advice: impl Into<Cow<'static, str>>,
 ) -> Result<T, Refusal> {
     Err(Refusal::new(status, problem, advice))
 }

@@ -1,8 +1,7 @@
 //! §1.6 A response, from values to bytes: head and body go out in one write.
 
-use super::Request;
+use super::Asked;
 use crate::wire::date;
-use std::io::{self, Write};
 
 /// The head of most responses is no longer, so its memory is asked for once.
 const HEAD_BYTES_USUAL: usize = 256;
@@ -11,7 +10,7 @@ const HEAD_BYTES_USUAL: usize = 256;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
     pub status: u16,
-    /// Fields beside those that [`Response::write`] adds to every response.
+    /// Fields beside those that [`Response::encode`] adds to every response.
     pub fields: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     /// For the log, of a refusal: why, and which line of the source said so.
@@ -38,18 +37,17 @@ impl Response {
         Response::new(status).body("application/json; charset=utf-8", body)
     }
 
-    /// Writes head and body at once, and tells the count of their bytes. Two writes would cost
-    /// 40 ms wherever Nagle's algorithm meets a delayed acknowledgement.
-    pub fn write(&self, out: &mut impl Write, request: &Request, now_s: u64) -> io::Result<usize> {
-        let mut bytes = self.head(request, now_s).into_bytes();
-        // RFC 9110 §9.3.2: HEAD is GET without the content.
-        if request.method != "HEAD" {
+    /// Head and body in one piece: written in two, they would cost 40 ms wherever Nagle's algorithm
+    /// meets a delayed acknowledgement. `now_s` is the time, in seconds since 1970.
+    pub fn encode(&self, asked: Asked, now_s: u64) -> Vec<u8> {
+        let mut bytes = self.head(asked, now_s).into_bytes();
+        if !asked.by_head {
             bytes.extend_from_slice(&self.body);
         }
-        out.write_all(&bytes).map(|()| bytes.len())
+        bytes
     }
 
-    fn head(&self, request: &Request, now_s: u64) -> String {
+    fn head(&self, asked: Asked, now_s: u64) -> String {
         let status = self.status;
         let mut head = String::with_capacity(HEAD_BYTES_USUAL + self.body.len());
         head.extend(["HTTP/1.1 ", &status.to_string(), " ", reason(status), "\r\n"]);
@@ -72,11 +70,11 @@ impl Response {
         // RFC 9110 §7.8: an Upgrade is named in Connection too.
         let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade");
         // Behind 101 there is no HTTP to close.
-        match (upgrade, status == 101 || request.keeps_alive()) {
+        match (upgrade, status == 101 || asked.goes_on) {
             (true, true) => field("Connection", "Upgrade"),
             (true, false) => field("Connection", "Upgrade, close"),
             (false, false) => field("Connection", "close"),
-            _ if request.minor == 0 => field("Connection", "keep-alive"),
+            _ if asked.minor == 0 => field("Connection", "keep-alive"),
             _ => {}
         }
         head + "\r\n"
@@ -101,6 +99,7 @@ fn reason(status: u16) -> &'static str {
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
         426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",

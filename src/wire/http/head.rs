@@ -1,0 +1,257 @@
+//! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
+
+use super::target::{Target, authority, target_of};
+use super::{CHUNK_LINE_BYTES_MAX, Refusal, Request, refuse};
+use crate::wire::form;
+
+/// A longer request line is 414.
+pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
+/// A longer head (request line and fields) is 431.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// More fields than this are 431.
+pub const FIELDS_MAX: usize = 100;
+const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "else 414 would never be said");
+
+/// What this server implements. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
+pub const READ_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
+/// What can be done with a resource that is only read.
+pub const READ: &str = "GET, HEAD, OPTIONS";
+const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
+
+/// Reads a head that is whole, or not yet: see [`Head::read`].
+pub fn decode_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
+    Head::default().read(bytes)
+}
+
+/// A head that is arriving: its lines so far. However it drips, no byte of it is looked at twice.
+#[derive(Debug, Default)]
+pub struct Head {
+    request: Option<Request>,
+    /// The bytes of these lines.
+    used: usize,
+    lines: Lines,
+}
+
+impl Head {
+    /// Reads on in `bytes`, which begin where the head begins.
+    ///
+    /// `Ok(Some((request, used)))`: drop `used` bytes; the body follows. `Ok(None)`: more bytes,
+    /// please. `Err`: answer and close.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
+        loop {
+            let rest = &bytes[self.used..];
+            // 1. The request line, its length judged before it is complete.
+            let Some(request) = &mut self.request else {
+                let Some(line) = self.lines.next(rest, Line::Request, 0)? else { return Ok(None) };
+                self.request = Some(request_line(line)?);
+                self.used = line.len() + CR_LF;
+                continue;
+            };
+            // 2. One field in each line, up to the empty line.
+            let line = self.lines.next(rest, Line::Field, self.used);
+            let line = line.map_err(|refusal| with_longest(refusal, &request.fields, rest))?;
+            let Some(line) = line else { return Ok(None) };
+            self.used += line.len() + CR_LF;
+            if line.is_empty() {
+                break;
+            }
+            if request.fields.len() == FIELDS_MAX {
+                return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
+            }
+            request.fields.push(field_line(line)?);
+        }
+        // 3. What only the whole head can tell.
+        let request = self.request.take().unwrap_or_default();
+        check_host(&request)?;
+        let mut expected = request.list("Expect");
+        if let Some(other) = expected.find(|e| !e.eq_ignore_ascii_case("100-continue")) {
+            return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
+        }
+        drop(expected);
+        Ok(Some((request, self.used)))
+    }
+}
+
+/// `GET /messages?lastId=3 HTTP/1.1` (RFC 9112 §3): three words, one space between two.
+fn request_line(line: &[u8]) -> Result<Request, Refusal> {
+    const TRY: &str = "GET /messages HTTP/1.1";
+    let text = String::from_utf8_lossy(line);
+    let words: Vec<&str> = text.split(' ').collect();
+    let [method, target, version] = words[..] else {
+        let problem = format!("{} word(s), expected 3: METHOD path HTTP/1.1", words.len());
+        return refuse(400, format!("{problem}\n     you sent: {text:?}"), TRY);
+    };
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return refuse(400, format!("{method:?} is no method"), TRY);
+    }
+    let minor = match version.strip_prefix("HTTP/").unwrap_or_default().as_bytes() {
+        // RFC 9110 §6.2: a higher minor version is answered as the highest we know.
+        [b'1', b'.', minor @ b'0'..=b'9'] => (minor - b'0').min(1),
+        [b'2'..=b'9', b'.', b'0'..=b'9'] => {
+            return refuse(505, format!("{version} is not spoken here, HTTP/1.1 is"), TRY);
+        }
+        _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
+    };
+    if !KNOWN_METHODS.contains(&method) {
+        return refuse(501, format!("{method} is not implemented, {READ_AND_POST} are"), TRY);
+    }
+    if !target.bytes().all(|b| b.is_ascii_graphic()) {
+        return refuse(
+            400,
+            format!("{target:?} is not ASCII, expected %XX for other bytes"),
+            in_ascii(target),
+        );
+    }
+    let Target { host, path, query } = target_of(method, target)?;
+    Ok(Request {
+        method: method.into(),
+        path,
+        query,
+        minor,
+        target_host: host,
+        ..Request::default()
+    })
+}
+
+/// The target that would have passed. What came in another encoding than UTF-8 has lost its letters.
+fn in_ascii(target: &str) -> String {
+    if target.contains(char::REPLACEMENT_CHARACTER) {
+        return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
+    }
+    let encoded = |c: char| match c.is_ascii_graphic() {
+        true => c.to_string(),
+        false => form::encode(&c.to_string()),
+    };
+    target.chars().map(encoded).collect()
+}
+
+/// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
+pub(super) fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
+    let line = String::from_utf8_lossy(line);
+    match line.split_once(':') {
+        Some((name, value)) if !name.is_empty() && name.bytes().all(is_token) => {
+            Ok((name.into(), value.trim_matches([' ', '\t']).into()))
+        }
+        _ => {
+            let problem = format!("{line:?} is no field: Name: value, no space before the colon");
+            refuse(400, problem, "Host: 127.0.0.1")
+        }
+    }
+}
+
+/// `tchar` of RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
+fn check_host(request: &Request) -> Result<(), Refusal> {
+    const TRY: &str = "Host: 127.0.0.1:3000";
+    let hosts: Vec<&str> = request.values("Host").collect();
+    match hosts[..] {
+        [] if request.minor == 0 => Ok(()),
+        [host] if authority(host).is_some() => Ok(()),
+        [] => refuse(400, "no Host, expected one", TRY),
+        _ => refuse(400, format!("Host: {hosts:?}, expected one host"), TRY),
+    }
+}
+
+/// Says which field made a head too long: mostly Cookie, with what other programs on this host
+/// have left in the browser. `rest` is the field that has not ended yet.
+fn with_longest(refusal: Refusal, fields: &[(String, String)], rest: &[u8]) -> Refusal {
+    if refusal.status != 431 {
+        return refusal;
+    }
+    let rest = String::from_utf8_lossy(rest);
+    let last = rest.lines().next().unwrap_or_default();
+    let last = last.split_once(": ").unwrap_or(("(no name)", last));
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let (name, value) = fields.chain([last]).max_by_key(|(_, value)| value.len()).unwrap_or(last);
+    let problem =
+        format!("{}; its longest field is {name} ({} bytes)", refusal.problem, value.len());
+    match name.eq_ignore_ascii_case("Cookie") {
+        true => {
+            let advice = "delete this host's cookies, or open 127.0.0.1 instead of localhost";
+            Refusal { problem, advice: advice.into(), ..refusal }
+        }
+        false => Refusal { problem, ..refusal },
+    }
+}
+
+const CR_LF: usize = 2;
+
+/// What a line is, and so how long it may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Line {
+    Request,
+    Field,
+    Chunk,
+    Trailer,
+}
+
+impl Line {
+    /// What has a limit, the limit, and the status beyond it.
+    fn limit(self) -> (&'static str, usize, u16) {
+        match self {
+            Line::Request => ("a request line", REQUEST_LINE_BYTES_MAX, 414),
+            Line::Field => ("a head", HEAD_BYTES_MAX, 431),
+            Line::Chunk => ("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400),
+            Line::Trailer => ("trailers", HEAD_BYTES_MAX, 431),
+        }
+    }
+}
+
+/// Finds one line after another in bytes that arrive in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// In so many bytes of the next line its end has been looked for already.
+    searched: usize,
+}
+
+impl Lines {
+    /// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
+    /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
+    ///
+    /// The limit is for this line and the `before` bytes that share it.
+    pub(super) fn next<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        line: Line,
+        before: usize,
+    ) -> Result<Option<&'a [u8]>, Refusal> {
+        let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+        let found = bytes[self.searched..].iter().position(odd);
+        let end = found.map_or(bytes.len(), |at| self.searched + at);
+        let (what, bytes_max, status) = line.limit();
+        if end > bytes_max.saturating_sub(before) {
+            return refuse(status, format!("{what} of over {bytes_max} bytes"), "a shorter one");
+        }
+        self.searched = end;
+        match &bytes[end..] {
+            [] | [b'\r'] => Ok(None),
+            [b'\r', b'\n', ..] => {
+                self.searched = 0;
+                Ok(Some(&bytes[..end]))
+            }
+            [b'\r' | b'\n', ..] => refuse(
+                400,
+                "a line ends in a bare CR or a bare LF, expected CR LF",
+                "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
+            ),
+            // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
+            [0x16, ..] if end == 0 && line == Line::Request => {
+                refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
+            }
+            // telnet sends what is typed, mistakes and all.
+            [byte @ (0x08 | 0x7f), ..] => refuse(
+                400,
+                format!("Backspace (0x{byte:02x}) came as a character"),
+                "type the line again",
+            ),
+            [0x1b, ..] => {
+                refuse(400, "an arrow key (0x1b) came as a character", "type the line again")
+            }
+            [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
+        }
+    }
+}
