@@ -1,6 +1,7 @@
 //! `rawchat 3 --port 3000`: arguments to a technique that is served.
 
 use rawchat::handler::called_by_name;
+use rawchat::log;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
@@ -48,7 +49,7 @@ fn serve(options: Options) -> Result<(), String> {
     }
     say(&invitation);
     if !options.quiet {
-        rawchat::log::enable();
+        log::enable().map_err(|error| format!("no thread for the log: {error}"))?;
     }
     server::serve(listener, Limits::default(), &chat.places, handler);
     Ok(())

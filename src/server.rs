@@ -8,6 +8,7 @@ mod door;
 
 use crate::event;
 use crate::handler::{Handler, Reply};
+use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
 use door::{Door, Trouble, no_place, turn_away};
@@ -73,10 +74,10 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Arc<()>, handler: A
         let newcomer = socket.clone();
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
-            crate::log::connection(number);
+            log::connection(number);
             let (buf, line) = (Buffer::default(), String::new());
             let ended = Connection { socket, limits, buf, line }.run(full, &*handler);
-            event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), |e| e.to_string()));
+            event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), log::why));
         });
         match spawned {
             Ok(_) => threads.over("threads"),
@@ -127,6 +128,8 @@ impl Connection {
                 Err(Stop::Refused(refusal)) => return self.refuse(refusal.text()),
                 Err(Stop::Gone) => return Ok(()),
             };
+            // Whoever says its name in the address is called by it in the log.
+            log::user(request.query("user").unwrap_or_default().trim());
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {

@@ -1,33 +1,16 @@
 //! The real binary: what it prints, where, and how it ends.
 
 mod common;
-#[cfg(target_os = "linux")]
-#[path = "common/terminal.rs"]
-mod terminal;
 
-use common::{Client, Process, eventually, get, handshake, masked, post, rawchat};
-use rawchat::wire::frame::Opcode;
-use std::io::{BufRead, Read, Write};
+use common::{Client, Process, eventually, get, handshake, post, rawchat};
+use std::io::{BufRead, Read};
 use std::net::TcpListener;
 use std::process::{Command, Output};
-use std::thread;
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = rawchat(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
-}
-
-/// Lines of stderr until each of `patterns` is in one: every connection logs in its own time.
-fn log_until(process: &mut Process, patterns: &[&str]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in process.stderr.as_mut().unwrap().lines() {
-        lines.push(line.unwrap());
-        if patterns.iter().all(|pattern| lines.iter().any(|line| line.contains(pattern))) {
-            return lines;
-        }
-    }
-    panic!("not all of {patterns:?} in {lines:#?}");
 }
 
 #[test]
@@ -153,69 +136,6 @@ fn help_and_version_are_exit_0_on_stdout() {
     assert_eq!(run(&["4", "--help"]).0, Some(0), "wherever it stands");
 }
 
-/// `10:15:30.123 #1    Alice    says message 1, 2 B  src/….rs:103 §1.12`
-#[test]
-fn a_log_line_tells_when_who_what_and_where_in_the_source() {
-    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
-    assert_eq!(process.client().ask(post("Alice", "hi")).status, 201);
-    process.client().ask("GARBAGE\r\n");
-    drop(Client::open(process.address, "/?user=Bob").greeted());
-    let lines = log_until(&mut process, &["leaves", "POST /messages -> 201", "-> 400"]);
-    let said = lines.iter().find(|line| line.contains("says message 1")).expect("what was said");
-    assert!(said.contains(" #1    Alice "), "the first connection: {said}");
-    let posted = lines.iter().find(|line| line.contains("POST /messages -> 201")).unwrap();
-    assert!(posted.contains(" B out"), "with its bytes: {posted}");
-    assert!(lines.iter().any(|line| line.contains("joins") && line.contains(" #3    Bob ")));
-    for line in &lines {
-        let shape: String =
-            line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        assert!(shape.starts_with("00:00:00.000 #0"), "{line}");
-        let (_, place) = line.rsplit_once("  ").unwrap();
-        let (place, mark) = place.split_once(" §").unwrap();
-        let (file, number) = place.rsplit_once(':').unwrap();
-        let source = std::fs::read_to_string(file).unwrap();
-        let at: usize = number.parse().unwrap();
-        let printed: String = source.lines().skip(at - 1).take(3).collect();
-        assert!(printed.contains("event!(") && printed.contains(&format!("\"§{mark}\"")), "{line}");
-        assert!(!line.contains('\x1b'), "colour is for terminals");
-    }
-}
-
-#[test]
-fn control_characters_that_somebody_sent_do_not_reach_the_terminal() {
-    let mut process = Process::start(&mut rawchat(&["1", "--port=0"]));
-    assert_eq!(process.client().ask(post("Eve\x1b[2J", "hi")).status, 201);
-    process.get("/messages%1b%5b2J%0aforged");
-    let lines = log_until(&mut process, &["-> 404"]);
-    assert!(lines.iter().all(|line| !line.contains('\x1b')), "{lines:?}");
-    assert!(lines.iter().all(|line| line.contains('§')), "a line an event: {lines:?}");
-}
-
-#[test]
-fn a_broken_rule_of_frames_is_logged_with_the_line_that_found_it() {
-    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
-    let mut client = Client::open(process.address, "/echo");
-    client.send(b"\xc1\x80");
-    let lines = log_until(&mut process, &["broke a rule: 1002"]);
-    let line = lines.last().unwrap();
-    let (_, place) = line.split_once("(src/wire/frame.rs:").expect(line);
-    let number: usize = place.split_once(')').expect(line).0.parse().expect(line);
-    let source = include_str!("../src/wire/frame.rs");
-    assert!(source.lines().nth(number - 1).unwrap().contains("reserved bit"), "{line}");
-}
-
-#[test]
-fn who_is_cut_off_is_so_once_and_not_heard_after_it() {
-    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
-    let mut deaf = Client::open(process.address, "/?user=Deaf");
-    let pings = masked(Opcode::Ping, "").repeat(1_000);
-    let flood = thread::spawn(move || while deaf.socket.write_all(&pings).is_ok() {});
-    let lines = log_until(&mut process, &["Deaf     leaves"]);
-    let by_its_reader = |line: &&String| line.contains("#1    Deaf     cut off");
-    assert_eq!(lines.iter().filter(by_its_reader).count(), 1);
-    flood.join().unwrap();
-}
-
 #[test]
 fn quiet_is_silent_on_stderr() {
     let mut process = Process::start(&mut rawchat(&["4", "--port=0", "--quiet"]));
@@ -227,36 +147,6 @@ fn quiet_is_silent_on_stderr() {
     drop(process);
     stderr.read_to_string(&mut text).unwrap();
     assert_eq!(text, "");
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn colour_is_for_terminals_and_not_with_no_color() {
-    use terminal::terminal;
-    for (no_color, colour) in [(None, true), (Some(""), true), (Some("1"), false)] {
-        let (mut shown, written) = terminal();
-        let mut command = rawchat(&["1", "--port=0"]);
-        if let Some(value) = no_color {
-            command.env("NO_COLOR", value);
-        }
-        let process = Process::start(command.stderr(written));
-        assert_eq!(process.client().ask(post("Alice", "hi")).status, 201);
-        let mut line = String::new();
-        shown.read_line(&mut line).unwrap();
-        assert!(line.contains("src/"), "{line:?}");
-        assert_eq!(line.contains('\x1b'), colour, "{no_color:?}: {line:?}");
-    }
-}
-
-#[test]
-fn it_goes_on_when_nobody_reads_its_log_any_more() {
-    let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
-    drop(process.stderr.take());
-    for _ in 0..10 {
-        assert_eq!(process.client().ask(post("Alice", "hi")).status, 201);
-        assert_eq!(process.client().ask("GARBAGE\r\n").status, 400);
-    }
-    assert_eq!(process.child.try_wait().unwrap(), None);
 }
 
 #[test]

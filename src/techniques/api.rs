@@ -3,6 +3,7 @@
 use super::Chat;
 use crate::event;
 use crate::handler::only;
+use crate::log;
 use crate::room::{Excerpt, Message};
 use crate::wire::form;
 use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
@@ -79,7 +80,8 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     request.check_origin()?;
     let (user, text) = posted(request)?;
     let message = chat.room.say(name(user)?, text_of(&text)?);
-    event!("§1.12", &message.user, "says message {}, {} B", message.id, message.text.len());
+    log::user(&message.user);
+    event!("§1.12", "-", "says message {}, {} B", message.id, message.text.len());
     Ok(message)
 }
 

@@ -10,10 +10,10 @@
 //! Locks: `crowd` before `outbox`, never the other way.
 
 use super::{Chat, t4_conversation::write_frame};
-use crate::event;
 use crate::room::{Event, Position, Stats};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, date, json, message::close_payload};
+use crate::{event, log};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -278,7 +278,7 @@ impl Member {
         let why = match written {
             Ok(()) => return,
             Err(error) if timed_out(&error) => "took nothing for too long".to_string(),
-            Err(error) => error.to_string(),
+            Err(error) => log::why(error),
         };
         event!("§4.8", &self.user, "cut off: {why}");
         outbox.writer = Writer::Closed;

@@ -20,7 +20,7 @@ use net::TcpStream;
 use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::message::{Assembler, Event, close_payload};
-use rawchat::{event, wire};
+use rawchat::{event, log, wire};
 use real::io::{self, Read};
 use real::mem;
 use real::prelude::rust_2024::*;

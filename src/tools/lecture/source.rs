@@ -43,7 +43,7 @@ pub static FILES: &[File] = files! {
     4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
        "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
        "src/techniques/t4_websocket.rs" "public/4.html";
-    5: "src/main.rs" "src/log.rs";
+    5: "src/main.rs" "src/log.rs" "src/wire/invisible.rs";
     6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
