@@ -73,7 +73,7 @@ pub struct Timing {
 
 /// Many proxies close what is silent for a minute, so the server must speak first.
 const PROXY_IDLE: Duration = Duration::from_secs(60);
-/// RFC 6202 §5.5 takes this to be safe.
+/// RFC 6202 §5.5 calls this a safer value.
 const HOLD: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(30);
 const _: () = assert!(HOLD.as_secs() < PROXY_IDLE.as_secs(), "the server must give up first");
