@@ -22,8 +22,8 @@ use super::common::{eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, api, t4_websocket};
-use rawchat::wire::http;
+use rawchat::techniques::{Timing, api, t1_refresh, t4_websocket};
+use rawchat::wire::{http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -580,6 +580,9 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("HEAD_BYTES_MAX", kib(http::HEAD_BYTES_MAX)),
         ("FIELDS_MAX", http::FIELDS_MAX.to_string()),
         ("BODY_BYTES_MAX", kib(http::BODY_BYTES_MAX)),
+        ("DEPTH_MAX", json::DEPTH_MAX.to_string()),
+        ("EXCERPT_BYTES_MAX", kib(room::EXCERPT_BYTES_MAX)),
+        ("PAGE_MESSAGES_MAX", t1_refresh::PAGE_MESSAGES_MAX.to_string()),
         ("USER_CHARS_MAX", api::USER_CHARS_MAX.to_string()),
         ("TEXT_CHARS_MAX", api::TEXT_CHARS_MAX.to_string()),
         ("CHAT_BYTES_MAX", mib(t4_websocket::CHAT_BYTES_MAX)),
