@@ -19,7 +19,7 @@
 //! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`]; then [`techniques::t4_conversation`]
 //!    reads, [`techniques::t4_broadcast`] writes, and [`techniques::t4_websocket`] joins them.
 //!
-//! To be believed at first: `date`, `form`, `html`, `json` in [`wire`], and [`log`]; `main` is last.
+//! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`], and [`log`]; `main` is last.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

@@ -14,6 +14,10 @@ fn form(fields: &str, body: &str) -> String {
     )
 }
 
+fn form_of(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 fn page(server: &Server, target: &str, fields: &str) -> String {
     let response = server.ask(format!("GET {target} HTTP/1.1\r\nHost: rawchat\r\n{fields}\r\n"));
     assert_eq!(response.status, 200, "{response:?}");
@@ -195,6 +199,115 @@ fn text_and_user_are_trimmed() {
 }
 
 #[test]
+fn what_cannot_be_seen_is_no_name_and_no_text() {
+    let server = Server::start(1);
+    let name = |user: &str| {
+        let response = server.post(user, "hi").json();
+        string(response.get("message").unwrap(), "user").to_string()
+    };
+    // No width, fillers, controls, a mark without a letter.
+    for blank in [
+        "\u{200b}",
+        "\u{feff}\u{2060}",
+        "\u{3164}",
+        "\u{115f}\u{ffa0}",
+        "\u{2800}",
+        "\u{ad}",
+        "\u{202e}",
+        "\0\u{1b}",
+        "\u{e0041}",
+        "\u{fe0f} \u{200d}",
+        "\u{301}",
+        "\u{180e}",
+        "\u{2028}",
+        "\u{85}",
+    ] {
+        assert_eq!(name(blank), "Анонім", "{blank:?}");
+        assert!(page(&server, &format!("/?user={}", form_of(blank)), "").contains("Анонім"));
+        let response = server.post("Alice", blank);
+        assert_eq!(response.status, 400, "{blank:?}");
+        assert!(string(&response.json(), "error").contains("empty"), "{blank:?}");
+    }
+    for (user, seen) in [
+        ("Ali\u{200b}ce", "Alice"),
+        ("\u{202e}Alice", "Alice"),
+        ("Al\u{0}i\u{ad}ce\u{feff}", "Alice"),
+        ("Anna \u{2028}\n Maria", "Anna Maria"),
+        ("Їжак", "Їжак"),
+        ("І\u{308}жак", "І\u{308}жак"),
+        ("Nguye\u{302}\u{303}n", "Nguye\u{302}\u{303}n"),
+        ("ตู้", "ตู้"),
+        ("😀", "😀"),
+    ] {
+        assert_eq!(name(user), seen, "{user:?}");
+    }
+    let tower = format!("A{}b", "\u{301}".repeat(60));
+    assert_eq!(name(&tower), format!("A{}b", "\u{301}".repeat(4)));
+    let hidden = format!("A{}", "\u{301}\u{200d}".repeat(20));
+    assert_eq!(name(&hidden), format!("A{}", "\u{301}".repeat(4)));
+    let said = server.post("Alice", &format!("x{} y\u{200d}z", "\u{336}".repeat(500))).json();
+    let text = string(said.get("message").unwrap(), "text");
+    assert_eq!(text, format!("x{} y\u{200d}z", "\u{336}".repeat(4)), "a text keeps its joiners");
+    assert_eq!(name(&format!("{}{}", "\u{200b}".repeat(500), "a".repeat(64))), "a".repeat(64));
+}
+
+/// As a browser shows it, in the language of who reads; a program gets JSON.
+#[test]
+fn a_name_that_is_too_long_shows_a_page_that_says_so() {
+    let server = Server::start(1);
+    let long = format!("/?user={}", "a".repeat(65));
+    for (language, words) in [("uk", "задовге"), ("en", "too long")] {
+        let fields =
+            format!("Host: x\r\nAccept: text/html,*/*;q=0.8\r\nAccept-Language: {language}\r\n");
+        let response = server.ask(format!("GET {long} HTTP/1.1\r\n{fields}\r\n"));
+        assert_eq!(response.status, 413);
+        assert_eq!(response.field("Content-Type"), Some("text/html; charset=utf-8"));
+        assert!(response.text().contains(words) && response.text().contains("65"), "{language}");
+        assert!(response.text().contains("<form") && !response.text().contains("{{"));
+    }
+    assert!(string(&server.get(&long).json(), "error").contains("64"));
+}
+
+/// Each tells what came and which line works. RFC 8259 §8.1: a byte order mark may be passed over.
+#[test]
+fn what_curl_and_editors_do_to_a_body_is_named() {
+    let server = Server::start(1);
+    let post = |kind: &str, body: &[u8]| {
+        let head = format!(
+            "POST /messages HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        server.ask([head.as_bytes(), body].concat())
+    };
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    for (status, kind, body, error, advice) in [
+        // curl -d '{"text":"hi"}'
+        (400, form, &br#"{"text":"hi"}"#[..], "looks like JSON", "--json"),
+        (400, form, br#" {"user":"A","text":"a=b&c"}"#, "looks like JSON", "application/json"),
+        // curl -F text=hi
+        (415, "multipart/form-data; boundary=x", b"--x", "curl -F", "curl -d"),
+        (415, "text/plain", b"hi", "text/plain", "--json"),
+        // cp1251
+        (400, json, b"{\"text\":\"\xcf\xf0\"}", "not UTF-8: at byte 9 came 0xcf", "saved as UTF-8"),
+        (400, form, b"text=\xcf\xf0", "not UTF-8", "-d @file"),
+        // PowerShell's UTF-16
+        (400, json, b"\xff\xfe{\0", "not UTF-8: at byte 0", "UTF-8"),
+        (400, form, b"user=Alice", "no \"text\"", "text=hello"),
+        (400, json, br#"{"user":"Alice"}"#, "no \"text\"", "text=hello"),
+        (400, json, br#"{"text":null}"#, "no \"text\"", "text=hello"),
+        (400, form, b"user=Alice&text=", "is empty", "word"),
+    ] {
+        let response = post(kind, body);
+        assert_eq!(response.status, status, "{error}");
+        let value = response.json();
+        assert!(string(&value, "error").contains(error), "{error}: {value}");
+        assert!(string(&value, "try").contains(advice), "{advice}: {value}");
+    }
+    assert_eq!(server.get("/messages").text(), "[]");
+    assert_eq!(post(json, "\u{feff}{\"text\":\"hi\"}".as_bytes()).status, 201, "a BOM is forgiven");
+}
+
+#[test]
 fn a_name_of_64_and_a_text_of_2000_characters_pass_and_one_more_is_413_with_the_limit() {
     let server = Server::start(1);
     let (name, text) = ("є".repeat(64), "ї".repeat(2000));
@@ -301,10 +414,11 @@ fn markup_that_was_typed_is_shown_and_not_obeyed() {
     assert!(!page.contains("<img") && !page.contains("<b>Eve") && !page.contains("<script>alert"));
 }
 
+/// RFC 9110 §12.5.4
 #[test]
 fn the_language_is_the_query_then_the_cookie_then_the_browser_then_ukrainian() {
     let server = Server::start(1);
-    let cookie = |lang: &str| format!("Cookie: a=b; lang={lang}; c=d\r\n");
+    let cookie = |lang: &str| format!("Cookie: a=b; lang=uk; rawchat-lang={lang}; c=d\r\n");
     for (lang, target, fields) in [
         ("uk", "/", String::new()),
         ("en", "/?lang=en", String::new()),
@@ -315,7 +429,15 @@ fn the_language_is_the_query_then_the_cookie_then_the_browser_then_ukrainian() {
         ("en", "/", "Accept-Language: en-US,en;q=0.9,uk;q=0.8\r\n".into()),
         ("uk", "/", "Accept-Language: uk-UA,uk;q=0.9,en;q=0.8\r\n".into()),
         ("en", "/", "Accept-Language: de, EN\r\n".into()),
-        ("uk", "/", "Accept-Language: de, fr;q=0.5\r\n".into()),
+        ("en", "/", "Accept-Language: de, fr;q=0.5\r\n".into()),
+        ("en", "/", "Accept-Language: en;q=0.9, uk;q=0.8, de\r\n".into()),
+        ("uk", "/", "Accept-Language: en;q=0.8, UK-ua;Q=0.9\r\n".into()),
+        ("uk", "/", "Accept-Language: en;q=0, uk;q=0.1\r\n".into()),
+        ("en", "/", "Accept-Language: uk;q=0\r\n".into()),
+        ("en", "/", "Accept-Language: ukx, de\r\n".into()),
+        ("uk", "/", "Accept-Language: uk, en\r\n".into()),
+        ("en", "/", "Accept-Language: en\r\nAccept-Language: uk\r\n".into()),
+        ("uk", "/", "Cookie: lang=en\r\n".into()), // some other program's
         ("en", "/?lang=tlh", cookie("en")),
         ("uk", "/?lang=tlh", String::new()),
     ] {
@@ -329,7 +451,7 @@ fn the_language_is_the_query_then_the_cookie_then_the_browser_then_ukrainian() {
 fn a_language_that_was_asked_for_is_remembered_in_a_cookie() {
     let server = Server::start(1);
     let cookie = server.get("/?lang=en").field("Set-Cookie").map(str::to_string).unwrap();
-    assert_eq!(cookie, "lang=en; Path=/; Max-Age=31536000; SameSite=Lax");
+    assert_eq!(cookie, "rawchat-lang=en; Path=/; Max-Age=31536000; SameSite=Lax");
     assert_eq!(server.get("/").field("Set-Cookie"), None);
     assert_eq!(server.get("/?lang=x%0d%0aEvil:+1").field("Set-Cookie"), None);
 }

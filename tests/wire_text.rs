@@ -275,14 +275,14 @@ fn page(query: &str, cookie: &str, accepted: &str) -> Response {
 fn a_page_is_in_the_language_asked_for_or_saved_or_the_browsers_or_ukrainian() {
     for (query, cookie, accepted, lang, saved) in [
         ("", "", "", "uk", false),
-        ("lang=en", "lang=uk", "uk", "en", true),
-        ("user=A&lang=uk", "lang=en", "en", "uk", true),
-        ("lang=de", "lang=en", "uk", "en", false),
-        ("", "a=b; lang=en", "uk", "en", false),
-        ("", "xlang=en", "uk", "uk", false),
-        ("", "lang=de", "de, en-GB;q=0.9, uk", "en", false),
+        ("lang=en", "rawchat-lang=uk", "uk", "en", true),
+        ("user=A&lang=uk", "rawchat-lang=en", "en", "uk", true),
+        ("lang=de", "rawchat-lang=en", "uk", "en", false),
+        ("", "a=b; rawchat-lang=en", "uk", "en", false),
+        ("", "xrawchat-lang=en; lang=en; rawchat-langs=en", "uk", "uk", false),
+        ("", "rawchat-lang=de", "de, en-GB;q=0.9, uk", "uk", false),
         ("", "", "EN", "en", false),
-        ("", "", "u, \u{457}", "uk", false),
+        ("", "", "u, \u{457}", "en", false),
     ] {
         let response = page(query, cookie, accepted);
         let body = String::from_utf8_lossy(&response.body).into_owned();
@@ -290,7 +290,9 @@ fn a_page_is_in_the_language_asked_for_or_saved_or_the_browsers_or_ukrainian() {
         assert!(body.starts_with(begin), "{query}, {cookie}, {accepted}: {body}");
         let cookie = response.fields.iter().find(|(name, _)| *name == "Set-Cookie");
         assert_eq!(cookie.is_some(), saved, "{query}, {cookie:?}");
-        assert!(cookie.is_none_or(|(_, value)| value.starts_with(&format!("lang={lang};"))));
+        assert!(
+            cookie.is_none_or(|(_, value)| value.starts_with(&format!("rawchat-lang={lang};")))
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use crate::room::{Excerpt, Message};
 use crate::wire::form;
 use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
 use crate::wire::json::{self, Value};
+use crate::wire::visible::{is_blank, visible_name, without_towers};
 use std::sync::Arc;
 
 pub const USER_CHARS_MAX: usize = 64;
@@ -78,64 +79,95 @@ pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
 /// What a POST says is said.
 pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     request.check_origin()?;
-    let (user, text) = posted(request)?;
+    let [user, text] = posted(request)?;
+    let Some(text) = text else {
+        return Err(Refusal::new(400, "there is no \"text\" in the body", TRY_FORM).into());
+    };
     let message = chat.room.say(name(user)?, text_of(&text)?);
     log::user(&message.user);
     event!("§1.12", "-", "says message {}, {} B", message.id, message.text.len());
     Ok(message)
 }
 
-/// The user, if one is given, and the text: from JSON or from a form, as Content-Type says.
-fn posted(request: &Request) -> Result<(Option<String>, String), Refusal> {
-    const TRY: &str = r#"Content-Type: application/json, and {"user":"Alice","text":"hello"}"#;
+const TRY_JSON: &str = r#"curl --json '{"user":"Alice","text":"hello"}' (or -d, and
+     -H 'Content-Type: application/json')"#;
+const TRY_FORM: &str = "curl -d 'user=Alice&text=hello'";
+
+/// The user and the text, as far as they are there: from JSON or from a form, as Content-Type says.
+fn posted(request: &Request) -> Result<[Option<String>; 2], Refusal> {
     if request.field("Content-Length").or(request.field("Transfer-Encoding")).is_none() {
         return refuse(411, "a POST without a length", "Content-Length: 5");
     }
-    let Ok(body) = std::str::from_utf8(&request.body) else {
-        return refuse(400, "the body is not UTF-8", TRY);
-    };
     if request.field("Content-Encoding").is_some() {
         return refuse(415, "Content-Encoding is not understood", "the body as it is");
     }
     let kind = request.field("Content-Type").unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Ok((form::get(body, "user"), form::get(body, "text").unwrap_or_default()));
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/json" => of_json(utf8(&request.body)?),
+        "application/x-www-form-urlencoded" => of_form(utf8(&request.body)?),
+        "multipart/form-data" => {
+            refuse(415, "multipart/form-data (curl -F) is another kind of form", TRY_FORM)
+        }
+        _ => refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY_JSON),
     }
-    if !kind.eq_ignore_ascii_case("application/json") {
-        return refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY);
-    }
+}
+
+fn utf8(body: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(body).or_else(|error| {
+        let at = error.valid_up_to();
+        let problem = format!("the body is not UTF-8: at byte {at} came 0x{:02x}", body[at]);
+        refuse(400, problem, "a file that was saved as UTF-8, with curl -d @file")
+    })
+}
+
+fn of_json(body: &str) -> Result<[Option<String>; 2], Refusal> {
+    // Some editors begin a file with a byte order mark. RFC 8259 §8.1
+    let body = body.trim_start_matches('\u{feff}');
     let members = json::members(body, ["user", "text"]);
-    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY))?;
+    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY_JSON))?;
     let string = |name, value| match value {
         Value::Absent => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY),
+        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY_JSON),
     };
-    Ok((string("user", user)?, string("text", text)?.unwrap_or_default()))
+    Ok([string("user", user)?, string("text", text)?])
 }
 
-/// A name, or `Анонім` for none.
+fn of_form(body: &str) -> Result<[Option<String>; 2], Refusal> {
+    let text = form::get(body, "text");
+    if text.is_none() && body.trim_start().starts_with('{') {
+        let problem = "the body looks like JSON, but Content-Type says that it is a form";
+        return refuse(400, problem, TRY_JSON);
+    }
+    Ok([form::get(body, "user"), text])
+}
+
+/// A name of what can be seen, or `Анонім` for none.
 pub fn name(user: Option<String>) -> Result<String, Refusal> {
-    let user = within(user.unwrap_or_default().trim(), "a name", USER_CHARS_MAX)?;
-    Ok(if user.is_empty() { NOBODY.to_string() } else { user })
-}
-
-/// A text, trimmed: something, and not too much of it.
-pub fn text_of(text: &str) -> Result<String, Refusal> {
-    match within(text.trim(), "a text", TEXT_CHARS_MAX)? {
-        text if text.is_empty() => refuse(400, "the text is empty", "a word or two"),
-        text => Ok(text),
+    let user = visible_name(&user.unwrap_or_default());
+    match within(user, "a name", USER_CHARS_MAX)? {
+        user if user.is_empty() => Ok(NOBODY.to_string()),
+        user => Ok(user),
     }
 }
 
-fn within(text: &str, what: &str, chars_max: usize) -> Result<String, Refusal> {
+/// A text, trimmed: something that can be seen, and not too much of it.
+pub fn text_of(text: &str) -> Result<String, Refusal> {
+    let text = without_towers(text.trim());
+    if is_blank(&text) {
+        return refuse(400, "the text is empty", "a word or two");
+    }
+    within(text, "a text", TEXT_CHARS_MAX)
+}
+
+fn within(text: String, what: &str, chars_max: usize) -> Result<String, Refusal> {
     let count = text.chars().count();
     if count > chars_max {
         let problem = format!("{what} of {count} characters, {chars_max} are allowed");
         return refuse(413, problem, "fewer");
     }
-    Ok(text.to_string())
+    Ok(text)
 }
 
 fn file(chat: &Chat, request: &Request, path: &str) -> Result<Response, Response> {

@@ -5,7 +5,7 @@
 use super::{Chat, api};
 use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
-use crate::wire::http::{READ, Request, Response};
+use crate::wire::http::{READ, Refusal, Request, Response};
 use crate::wire::{date, form, html};
 use std::io;
 use std::sync::Arc;
@@ -31,7 +31,13 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// it has a place for them: that is part 1.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
-    let user = api::name(request.query("user"))?;
+    let asked = request.query("user");
+    let user = match api::name(asked.clone()) {
+        Err(refusal) if request.wants_page() => {
+            return Ok(name_too_long(request, refusal, &asked.unwrap_or_default()));
+        }
+        user => user?,
+    };
     let newest = chat.room.since(None).messages;
     let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
     let messages: String = shown.iter().map(|message| item(message)).collect();
@@ -47,6 +53,15 @@ fn item(message: &Message) -> String {
     format!(
         "<li data-id=\"{id}\"><b dir=\"auto\">{user}</b> {time}<p dir=\"auto\">{text}</p></li>\n"
     )
+}
+
+/// A person sees a page, not JSON.
+fn name_too_long(request: &Request, refusal: Refusal, name: &str) -> Response {
+    const PAGE: &str = include_str!("../../public/refused.html");
+    let (count, max) = (name.chars().count().to_string(), api::USER_CHARS_MAX.to_string());
+    let page = html::page(PAGE, request, &[("count", &count), ("max", &max)]);
+    let Response { status, why, .. } = refusal.into();
+    Response { status, why, ..page }
 }
 
 /// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for

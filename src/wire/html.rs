@@ -4,6 +4,8 @@ use super::http::{Request, Response};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 const YEAR_S: u32 = 365 * 24 * 60 * 60;
+/// Other programs on this host keep cookies, too.
+const COOKIE: &str = "rawchat-lang";
 
 /// A page from its template, in the language of who asks: see [`fill`].
 pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Response {
@@ -20,21 +22,30 @@ pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Respo
         .body("text/html; charset=utf-8", fill(template, ukrainian, &values))
         .with("Content-Security-Policy", policy);
     if request.query("lang").as_deref() == Some(lang) {
-        let cookie = format!("lang={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
+        let cookie = format!("{COOKIE}={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
         response = response.with("Set-Cookie", cookie);
     }
     response
 }
 
-/// `?lang=`, then the choice of last time, then the browser's languages in the order it names
-/// them, then Ukrainian.
+/// `?lang=`, then the choice of last time, then what the browser wants most (RFC 9110 §12.5.4). Who
+/// wants neither gets English, and who wants nothing gets Ukrainian.
 pub fn speaks_ukrainian(request: &Request) -> bool {
     let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
-    let saved = cookies.filter_map(|pair| pair.trim().strip_prefix("lang=").map(str::to_string));
-    let browser = request.list("Accept-Language").filter_map(|tag| tag.get(..2));
-    let browser = browser.map(str::to_ascii_lowercase);
-    let mut wishes = request.query("lang").into_iter().chain(saved).chain(browser);
-    wishes.find(|lang| lang == "uk" || lang == "en").is_none_or(|lang| lang == "uk")
+    let saved = cookies.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let mut chosen = request.query("lang").into_iter().chain(saved.map(str::to_string));
+    if let Some(lang) = chosen.find(|lang| lang == "uk" || lang == "en") {
+        return lang == "uk";
+    }
+    let mut wishes = request.wishes("Accept-Language");
+    if wishes.is_empty() {
+        return true;
+    }
+    wishes.retain(|(_, weight)| *weight > 0.0);
+    // Of equal weight, the first one named.
+    wishes.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let mut languages = wishes.iter().map(|(tag, _)| tag.split('-').next().unwrap_or_default());
+    languages.find(|lang| *lang == "uk" || *lang == "en") == Some("uk")
 }
 
 /// A number nobody can guess. std has no random numbers, but the keys of its hash maps are.

@@ -23,13 +23,13 @@ pub fn members<const N: usize>(text: &str, names: [&str; N]) -> Result<[Value; N
     let mut values = [const { Value::Absent }; N];
     let mut parser = Parser { text, rest: text };
     parser.need("{", "an object")?;
-    let mut first = true;
-    while parser.another(&mut first, "}")? {
+    parser.items("}", |parser| {
         let (name, value) = parser.member(1)?;
         if let Some(at) = names.iter().position(|wanted| *wanted == name) {
             values[at] = value;
         }
-    }
+        Ok(())
+    })?;
     parser.space();
     if parser.rest.is_empty() { Ok(values) } else { parser.fail("the end") }
 }
@@ -81,23 +81,14 @@ impl Parser<'_> {
     /// `depth` brackets stand open before it.
     fn value(&mut self, depth: usize) -> Result<Value, String> {
         self.space();
-        let mut first = true;
         match self.rest.bytes().next() {
             Some(b'{' | b'[') if depth == DEPTH_MAX => {
                 return self.fail("fewer brackets inside one another");
             }
             Some(b'"') => return self.string().map(Value::String),
             Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ if self.skip("{") => {
-                while self.another(&mut first, "}")? {
-                    self.member(depth + 1)?;
-                }
-            }
-            _ if self.skip("[") => {
-                while self.another(&mut first, "]")? {
-                    self.value(depth + 1)?;
-                }
-            }
+            _ if self.skip("{") => self.items("}", |parser| parser.member(depth + 1).map(drop))?,
+            _ if self.skip("[") => self.items("]", |parser| parser.value(depth + 1).map(drop))?,
             _ if self.skip("null") => return Ok(Value::Absent),
             _ if self.skip("true") || self.skip("false") => {}
             _ => return self.fail("a value"),
@@ -111,16 +102,24 @@ impl Parser<'_> {
         Ok((name, self.value(depth)?))
     }
 
-    /// Whether one more item stands before `close`; all but the first have a comma before them.
-    fn another(&mut self, first: &mut bool, close: &str) -> Result<bool, String> {
+    /// Reads items with commas between them, up to `close`.
+    fn items(
+        &mut self,
+        close: &str,
+        mut item: impl FnMut(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
         self.space();
         if self.skip(close) {
-            return Ok(false);
+            return Ok(());
         }
-        if !std::mem::replace(first, false) {
+        loop {
+            item(self)?;
+            self.space();
+            if self.skip(close) {
+                return Ok(());
+            }
             self.need(",", "a comma, or the end of this array or object")?;
         }
-        Ok(true)
     }
 
     /// RFC 8259 §6: no leading zero, no bare point, no plus.

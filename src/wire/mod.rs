@@ -11,3 +11,4 @@ pub mod http;
 pub mod invisible;
 pub mod json;
 pub mod message;
+pub mod visible;

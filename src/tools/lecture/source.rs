@@ -37,7 +37,7 @@ pub static FILES: &[File] = files! {
        "src/wire/http/body.rs" "src/wire/http/response.rs" "src/wire/http/refusal.rs"
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs"
        "src/server/door.rs" "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs"
-       "src/wire/html.rs" "src/wire/date.rs";
+       "src/wire/html.rs" "src/wire/date.rs" "src/wire/visible.rs";
     2: "src/techniques/t2_short_polling.rs" "public/2.html";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html";
     4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
