@@ -237,6 +237,37 @@ fn the_source_is_shown_to_the_last_character() {
     }
 }
 
+#[test]
+fn the_page_opens_with_the_order_of_reading_and_what_it_takes() {
+    for (lang, min) in [("uk", "хв"), ("en", "min")] {
+        let page = page(&format!("/source?lang={lang}"));
+        let (contents, code) = page.split_once("</nav>").unwrap();
+        let mut order =
+            contents.split("<a href=\"#").skip(1).filter(|link| link.contains("<small>"));
+        for part in 0..6 {
+            let files: Vec<_> = FILES.iter().filter(|file| file.part == part).collect();
+            let lines = |path: &str| code.matches(&format!(" id=\"{path}:")).count();
+            // An hour for 250 lines, and a minute that is begun counts.
+            let cost = |lines: usize| {
+                format!("<small>{lines} · {} {min}</small>", (lines * 60).div_ceil(250))
+            };
+            let all = files.iter().map(|file| lines(file.path)).sum();
+            let named = order.next().unwrap();
+            assert!(
+                named.starts_with(&format!("part-{part}\">")) && named.contains(&cost(all)),
+                "{named}"
+            );
+            for file in files {
+                let named = order.next().unwrap();
+                let begins =
+                    format!("{0}\"><code>{0}</code> {1}", file.path, cost(lines(file.path)));
+                assert!(named.starts_with(&begins), "{named} instead of {begins}");
+            }
+        }
+        assert_eq!(order.next(), None);
+    }
+}
+
 /// What a browser shows of markup: no tags, and characters for their names.
 fn as_text(markup: &str) -> String {
     let pieces = markup.split('<').enumerate();
