@@ -5,7 +5,7 @@ use rawchat::log;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::{explain, lecture};
+use rawchat::tools::{explain, invitation, lecture};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ fn say(text: &str) {
 }
 
 fn serve(options: Options) -> Result<(), String> {
-    let (listener, invitation) = command_line::listen(&options)?;
+    let (listener, invitation) = invitation::listen(&options)?;
     let technique = &TECHNIQUES[options.part.number - 1];
     let chat = Chat::new(technique, Timing::default());
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);

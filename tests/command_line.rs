@@ -3,9 +3,9 @@
 mod common;
 
 use common::{Client, Process, eventually, get, handshake, post, rawchat};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = rawchat(arguments).output().unwrap();
@@ -87,11 +87,143 @@ fn a_taken_port_is_one_sentence_with_the_command_for_a_free_one_and_exit_1() {
 }
 
 #[test]
-fn a_host_that_is_not_this_machine_is_exit_1() {
-    // RFC 5737: an address for examples, which no machine has.
-    let (code, stdout, stderr) = run(&["1", "--port=0", "--host", "203.0.113.1"]);
-    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
-    assert!(stderr.contains("203.0.113.1") && stderr.lines().count() == 1, "{stderr}");
+fn a_host_that_is_not_this_machine_is_exit_1_and_says_where_it_came_from_and_the_way_out() {
+    // RFC 5737: an address for examples, which no machine has; RFC 2606: a name that nobody has.
+    for host in ["203.0.113.1", "x86_64-conda-linux-gnu.invalid", "::1%nowhere"] {
+        let (code, stdout, stderr) = run(&["1", "--port=0", "--host", host]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(1), "", 1), "{stderr}");
+        assert!(stderr.starts_with(&format!("--host {host:?}")), "{stderr}");
+        assert!(stderr.contains("try --host 127.0.0.1") && !stderr.contains("HOST"), "{stderr}");
+        // conda sets it, and nobody knows.
+        let output = rawchat(&["1", "--port=0"]).env("HOST", host).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.starts_with(&format!("HOST={host:?}")), "{stderr}");
+        assert!(stderr.contains("unset HOST, or try --host 127.0.0.1"), "{stderr}");
+    }
+}
+
+/// What is printed at the start with these arguments, up to `last`.
+fn start(command: &mut Command, last: &str) -> (Process, String) {
+    let mut process = Process::start(command);
+    let mut text = String::new();
+    while !text.contains(last) {
+        let more = process.stdout.read_line(&mut text).unwrap();
+        assert_ne!(more, 0, "{last:?}, not {text:?}");
+    }
+    (process, text)
+}
+
+#[test]
+fn the_lecture_is_found_without_being_told() {
+    let (process, text) = start(&mut rawchat(&["3", "--port=0"]), "/lecture\n");
+    assert!(text.contains(&format!("  {}/lecture\n", process.url)), "{text}");
+    assert_eq!(process.get("/lecture").status, 200);
+}
+
+#[test]
+#[cfg(target_os = "linux")] // where all of 127.0.0.0/8 is this machine, and loopback
+fn any_address_but_loopback_is_warned_of() {
+    let said = |host: &str| {
+        // The limit of descriptors is told last.
+        let mut few = limited("ulimit -n 64", &["1", "--port=0", "--host", host]);
+        start(&mut few, "ulimit").1.contains("no passwords")
+    };
+    assert!(!said("127.0.0.1") && !said("127.0.0.2") && !said("[::1]"));
+    assert!(said("0.0.0.0") && said("[::]"));
+}
+
+#[test]
+fn a_port_that_browsers_refuse_is_warned_of_and_not_proposed() {
+    // Free, mostly; and if one is not, its neighbour is.
+    let ports = ["6000", "6566", "6665", "6666", "6697", "10080"];
+    let started = ports.map(|port| {
+        let mut process = rawchat(&["1", "--port", port]).spawn().unwrap();
+        let mut url = String::new();
+        let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
+        stdout.read_line(&mut url).unwrap();
+        let mut text = String::new();
+        while !url.is_empty() && !text.contains("browsers refuse port") {
+            assert_ne!(stdout.read_line(&mut text).unwrap(), 0, "a warning, not {text:?}");
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        !url.is_empty()
+    });
+    assert!(started.contains(&true), "none of {ports:?} is free");
+    if let Ok(_taken) = TcpListener::bind("127.0.0.1:5999") {
+        let (_, _, stderr) = run(&["1", "--port", "5999"]);
+        assert!(!stderr.contains("--port 6000"), "{stderr}");
+    }
+}
+
+/// `localhost` is `::1` first.
+#[test]
+fn another_program_at_the_same_port_of_localhost_is_warned_of() {
+    let Ok(other) = TcpListener::bind("[::1]:0") else {
+        let _ = writeln!(std::io::stderr(), "skipped: this machine has no IPv6");
+        return;
+    };
+    let port = other.local_addr().unwrap().port().to_string();
+    let mut command = rawchat(&["1", "--port", &port]);
+    let mut child = command.spawn().unwrap();
+    let mut text = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    while !text.contains(&format!("another program listens on [::1]:{port}")) {
+        assert_ne!(stdout.read_line(&mut text).unwrap(), 0, "a warning, not {text:?}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The binary in a shell that has been told `limit`.
+#[cfg(unix)]
+fn limited(limit: &str, arguments: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
+    shell.arg(common::binary()).args(arguments).env_remove("HOST").env_remove("PORT");
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
+}
+
+#[test]
+#[cfg(unix)]
+fn few_descriptors_are_told_with_the_number_of_connections_and_the_command_for_more() {
+    for (limit, expected) in [
+        ("ulimit -n 116", "connections: 100 at the most, because ulimit -n is 116"),
+        (
+            "ulimit -Sn 116 && ulimit -Hn 216",
+            "connections: 100 at the most, because ulimit -n is 116; for more: ulimit -n 216",
+        ),
+    ] {
+        let text = start(&mut limited(limit, &["1", "--port=0"]), "ulimit").1;
+        assert_eq!(text.lines().last(), Some(expected));
+    }
+}
+
+/// Below 1024 on Unix, unless root asks, or a container allows it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reserved_port_gets_the_free_port_that_a_taken_one_gets() {
+    let modest = "setpriv --bounding-set=-net_bind_service true 2> /dev/null";
+    let root = Command::new("sh").args(["-c", modest]).status().is_ok_and(|s| s.success());
+    let shell =
+        if root { "exec setpriv --bounding-set=-net_bind_service \"$0\" \"$@\"" } else { "true" };
+    let mut command = limited(shell, &["2", "--port", "1"]);
+    let mut child = command.spawn().unwrap();
+    let (mut url, mut stderr) = (String::new(), String::new());
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    child.kill().unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    let code = child.wait().unwrap().code();
+    if url.is_empty() {
+        assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.contains("port 1 is reserved; this one is free: "), "{stderr}");
+        let (_, free) = stderr.trim_end().rsplit_once(" 2 --port ").expect("the exact command");
+        assert!(free.parse::<u16>().unwrap() >= 1024, "{stderr}");
+    } else {
+        let _ = writeln!(std::io::stderr(), "skipped: no port is reserved here");
+    }
 }
 
 #[test]
@@ -113,11 +245,10 @@ fn wrong_usage_is_exit_2_and_says_what_is_right() {
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains(hint), "{arguments:?}: {stderr}");
     }
-    let (code, ..) = {
-        let output = rawchat(&["1"]).env("PORT", "many").output().unwrap();
-        (output.status.code(), output.stderr)
-    };
-    assert_eq!(code, Some(2));
+    let output = rawchat(&["1"]).env("PORT", "many").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.starts_with("PORT=\"many\"") && stderr.contains("--port 3000"), "{stderr}");
 }
 
 #[test]

@@ -1,8 +1,6 @@
-//! The command line: arguments to options, and what is printed before the first connection.
+//! The command line: arguments and environment to options.
 
-use std::fmt::Write;
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
+use std::fmt::{self, Write};
 
 /// A part as the menu shows it.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +24,42 @@ pub enum Command {
     Say(String),
 }
 
+/// What is asked for, and where it was asked for: a message about it says so.
+#[derive(Debug)]
+pub struct Setting<T = String> {
+    /// The value.
+    pub value: T,
+    /// `--port`, `PORT` or `by default`.
+    pub from: &'static str,
+}
+
+/// `HOST="nowhere"`, `--host "nowhere"`: as it would be written.
+impl<T: fmt::Debug> fmt::Display for Setting<T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let sign = if ["HOST", "PORT"].contains(&self.from) { '=' } else { ' ' };
+        write!(f, "{}{sign}{:?}", self.from, self.value)
+    }
+}
+
+impl Setting {
+    /// What `name` in the environment says, or else `default`.
+    fn of(name: &'static str, default: &str) -> Setting {
+        match std::env::var(name) {
+            Ok(value) if !value.is_empty() => Setting { value, from: name },
+            _ => Setting { value: default.into(), from: "by default" },
+        }
+    }
+}
+
 /// How to serve.
 #[derive(Debug)]
 pub struct Options {
     /// Which part.
     pub part: Part,
     /// Where to listen: an address, or a name that has one.
-    pub host: String,
+    pub host: Setting,
     /// 0 takes a free one.
-    pub port: u16,
+    pub port: Setting<u16>,
     /// No line per event.
     pub quiet: bool,
     /// Names by which others may call a server that listens on loopback.
@@ -48,9 +73,8 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
     {
         return Ok(Command::Explain(arguments.to_vec()));
     }
-    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let mut host = env("HOST").unwrap_or_else(|| "127.0.0.1".into());
-    let mut port = env("PORT").unwrap_or_else(|| "3000".into());
+    let mut host = Setting::of("HOST", "127.0.0.1");
+    let mut port = Setting::of("PORT", "3000");
     let (mut part, mut quiet, mut allowed_hosts) = (None, false, Vec::new());
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
@@ -66,8 +90,8 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
                 return Ok(Command::Say(concat!("rawchat ", env!("CARGO_PKG_VERSION")).into()));
             }
             "--quiet" | "-q" if given.is_none() => quiet = true,
-            "--port" | "-p" => port = value()?.into(),
-            "--host" => host = value()?.into(),
+            "--port" | "-p" => port = Setting { value: value()?.into(), from: "--port" },
+            "--host" => host = Setting { value: value()?.into(), from: "--host" },
             "--allow-host" => allowed_hosts.push(value()?.into()),
             name if part.is_none() && !name.starts_with('-') => {
                 let named = |part: &&Part| part.number.to_string() == name || part.name == name;
@@ -78,7 +102,8 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
         }
     }
     let part = part.ok_or_else(|| menu(parts))?;
-    let port = port.parse().map_err(|_| format!("port {port:?} is no number from 0 to 65535"))?;
+    let wrong = |_| format!("{port}: expected a number from 0 to 65535; try --port 3000");
+    let port = Setting { value: port.value.parse().map_err(wrong)?, from: port.from };
     Ok(Command::Serve(Options { part, host, port, quiet, allowed_hosts }))
 }
 
@@ -94,64 +119,8 @@ fn menu(parts: &[Part]) -> String {
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
   --allow-host NAME answer those, too, who call this server NAME
   --quiet           no line per event on stderr
-  --help, --version"
-}
+  --help, --version
 
-/// Listens where the options say, and says where that is; `Err` says why not, and what to do.
-pub fn listen(options: &Options) -> Result<(TcpListener, String), String> {
-    let Options { part, host, port, .. } = options;
-    let unknown = |error| format!("--host {host}: {error}");
-    let address = (host.trim_matches(['[', ']']), *port).to_socket_addrs().map_err(unknown)?.next();
-    let address = address.ok_or(format!("--host {host}: no such address"))?;
-    let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => format!(
-            "port {port} is taken; this one is free: {} {} --port {}",
-            std::env::args().next().unwrap_or("rawchat".into()),
-            part.number,
-            free_port_after(address)
-        ),
-        _ => format!("cannot listen on {address}: {error}"),
-    })?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok((listener, invitation(part, address)))
-}
-
-fn free_port_after(mut address: SocketAddr) -> u16 {
-    loop {
-        address.set_port(address.port().checked_add(1).unwrap_or(0));
-        if address.port() == 0 || TcpListener::bind(address).is_ok() {
-            return address.port();
-        }
-    }
-}
-
-/// The URL, exact and first; then what to open.
-fn invitation(part: &Part, address: SocketAddr) -> String {
-    let open = address.ip().is_unspecified();
-    let here = match address {
-        SocketAddr::V4(_) if open => SocketAddr::from(([127, 0, 0, 1], address.port())),
-        SocketAddr::V6(_) if open => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], address.port())),
-        _ => address,
-    };
-    let mut text = format!("http://{here}\n");
-    let _ = writeln!(text, "\npart {}, {}: {}", part.number, part.name, part.watch);
-    let _ = write!(
-        text,
-        "open in two windows:\n  http://{here}/?user=Alice\n  http://{here}/?user=Bob"
-    );
-    if open {
-        let lan = lan_address().map_or("this machine's address".into(), |ip| ip.to_string());
-        let _ = write!(text, "\non the network:\n  http://{lan}:{}", address.port());
-        text += "\nno passwords: anybody on the network can read and write";
-    }
-    text
-}
-
-/// The address others reach this machine by: the one a packet to far away would leave from.
-/// `connect` on a UDP socket sends nothing.
-fn lan_address() -> Option<IpAddr> {
-    const FAR_AWAY: (&str, u16) = ("192.0.2.1", 9); // RFC 5737: an example, nobody is there
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect(FAR_AWAY).ok()?;
-    Some(socket.local_addr().ok()?.ip())
+Ctrl+C ends it. In a container it needs docker run --init (or the like): as process 1 it would
+not be told of Ctrl+C, nor of SIGTERM, which Rust's std alone cannot catch."
 }

@@ -3,4 +3,5 @@
 pub mod command_line;
 pub mod dissect;
 pub mod explain;
+pub mod invitation;
 pub mod lecture;

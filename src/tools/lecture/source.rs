@@ -44,7 +44,7 @@ pub static FILES: &[File] = files! {
        "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
        "src/techniques/t4_websocket.rs" "public/4.html";
     5: "src/main.rs" "src/log.rs" "src/wire/invisible.rs";
-    6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/lecture/mod.rs"
+    6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"
