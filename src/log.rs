@@ -5,7 +5,7 @@
 //! counted, and the chat goes on. A real logger would write to a file, and change the file daily.
 
 use crate::wire::date::iso8601;
-use crate::wire::invisible::is_invisible;
+use crate::wire::visible::is_invisible;
 use std::cell::{Cell, RefCell};
 use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Write};

@@ -8,7 +8,6 @@ pub mod frame;
 pub mod handshake;
 pub mod html;
 pub mod http;
-pub mod invisible;
 pub mod json;
 pub mod message;
 pub mod visible;

@@ -18,29 +18,48 @@ pub fn is_blank(text: &str) -> bool {
 
 /// At most [`MARKS_MAX`] marks on each letter, and none without a letter.
 pub fn without_towers(text: &str) -> String {
-    let mut marks = MARKS_MAX;
-    let fits = |c: &char| {
-        match *c {
-            c if is_mark(c) => marks += 1,
-            // A mark finds its letter through these.
-            c if is_invisible(c) => {}
-            _ => marks = 0,
+    let (mut out, mut marks) = (String::new(), MARKS_MAX);
+    for c in text.chars() {
+        if is_mark(c) {
+            marks += 1;
+        } else if !is_invisible(c) {
+            // A mark finds its letter through what cannot be seen.
+            marks = 0;
         }
-        !is_mark(*c) || marks <= MARKS_MAX
-    };
-    text.chars().filter(fits).collect()
+        if !is_mark(c) || marks <= MARKS_MAX {
+            out.push(c);
+        }
+    }
+    out
 }
 
-/// Control characters, what has no width (Unicode: Default_Ignorable_Code_Point), and the two that
-/// only look like a space.
-fn is_invisible(c: char) -> bool {
+/// Whether `c` is a control character, a separator of lines, or one of Unicode's
+/// `Default_Ignorable_Code_Point` (marks of direction, joiners, fillers, spaces of no width), or one
+/// of the two that only look like a space.
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || matches!(
+            c,
+            '\u{ad}' // soft hyphen
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}' // no width, joiners, left-to-right, right-to-left
+                | '\u{2028}'..='\u{202e}' // separators, and text turned around
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}' // Braille without a dot
+                | '\u{3164}' // Hangul filler
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' // byte order mark
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d159}' // a note without a head
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}' // tags
+        )
 }
 
 /// Characters that stand on, under or in the one before them: of Latin, Greek and Cyrillic, Hebrew,

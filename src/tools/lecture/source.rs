@@ -34,7 +34,8 @@ pub static FILES: &[File] = files! {
     0: "src/lib.rs";
     1: "src/handler.rs" "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs"
        "src/wire/http/mod.rs" "src/wire/http/request.rs" "src/wire/http/head.rs"
-       "src/wire/http/body.rs" "src/wire/http/response.rs" "src/wire/http/refusal.rs"
+       "src/wire/http/line.rs" "src/wire/http/body.rs" "src/wire/http/response.rs"
+       "src/wire/http/refusal.rs"
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs"
        "src/server/door.rs" "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs"
        "src/wire/html.rs" "src/wire/date.rs" "src/wire/visible.rs";
@@ -43,7 +44,7 @@ pub static FILES: &[File] = files! {
     4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
        "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
        "src/techniques/t4_websocket.rs" "public/4.html";
-    5: "src/main.rs" "src/log.rs" "src/wire/invisible.rs";
+    5: "src/main.rs" "src/log.rs";
     6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"

@@ -1,6 +1,7 @@
 //! A request's body: so many bytes, or chunks.
 
-use super::head::{Line, Lines, field_line};
+use super::head::field_line;
+use super::line::{CR_LF, Line, Lines};
 use super::{Refusal, Request, is_number, refuse};
 use crate::wire::buffer::Buffer;
 
@@ -117,7 +118,7 @@ impl Body {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
         }
         let Some(line) = self.lines.next(data, kind, before)? else { return Ok(0) };
-        let used = line.len() + "\r\n".len();
+        let used = line.len() + CR_LF;
         self.next = match self.next {
             Part::ChunkEnd => Part::ChunkSize,
             Part::Trailers(_) if line.is_empty() => Part::Rest(0),

@@ -1,7 +1,8 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
+use super::line::{CR_LF, Line, Lines};
 use super::target::{Target, authority, target_of};
-use super::{CHUNK_LINE_BYTES_MAX, Refusal, Request, refuse};
+use super::{Refusal, Request, refuse};
 use crate::wire::form;
 
 /// A longer request line is 414.
@@ -175,83 +176,5 @@ fn with_longest(refusal: Refusal, fields: &[(String, String)], rest: &[u8]) -> R
             Refusal { problem, advice: advice.into(), ..refusal }
         }
         false => Refusal { problem, ..refusal },
-    }
-}
-
-const CR_LF: usize = 2;
-
-/// What a line is, and so how long it may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Line {
-    Request,
-    Field,
-    Chunk,
-    Trailer,
-}
-
-impl Line {
-    /// What has a limit, the limit, and the status beyond it.
-    fn limit(self) -> (&'static str, usize, u16) {
-        match self {
-            Line::Request => ("a request line", REQUEST_LINE_BYTES_MAX, 414),
-            Line::Field => ("a head", HEAD_BYTES_MAX, 431),
-            Line::Chunk => ("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400),
-            Line::Trailer => ("trailers", HEAD_BYTES_MAX, 431),
-        }
-    }
-}
-
-/// Finds one line after another in bytes that arrive in pieces.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    /// In so many bytes of the next line its end has been looked for already.
-    searched: usize,
-}
-
-impl Lines {
-    /// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
-    /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
-    ///
-    /// The limit is for this line and the `before` bytes that share it.
-    pub(super) fn next<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        line: Line,
-        before: usize,
-    ) -> Result<Option<&'a [u8]>, Refusal> {
-        let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        let found = bytes[self.searched..].iter().position(odd);
-        let end = found.map_or(bytes.len(), |at| self.searched + at);
-        let (what, bytes_max, status) = line.limit();
-        if end > bytes_max.saturating_sub(before) {
-            return refuse(status, format!("{what} of over {bytes_max} bytes"), "a shorter one");
-        }
-        self.searched = end;
-        match &bytes[end..] {
-            [] | [b'\r'] => Ok(None),
-            [b'\r', b'\n', ..] => {
-                self.searched = 0;
-                Ok(Some(&bytes[..end]))
-            }
-            [b'\r' | b'\n', ..] => refuse(
-                400,
-                "a line ends in a bare CR or a bare LF, expected CR LF",
-                "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
-            ),
-            // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-            [0x16, ..] if end == 0 && line == Line::Request => {
-                refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
-            }
-            // telnet sends what is typed, mistakes and all.
-            [byte @ (0x08 | 0x7f), ..] => refuse(
-                400,
-                format!("Backspace (0x{byte:02x}) came as a character"),
-                "type the line again",
-            ),
-            [0x1b, ..] => {
-                refuse(400, "an arrow key (0x1b) came as a character", "type the line again")
-            }
-            [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
-        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod body;
 mod head;
+mod line;
 mod refusal;
 mod request;
 mod response;
