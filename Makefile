@@ -27,12 +27,14 @@ models: # the room and part 4's threads, in thousands of the orders in which the
 crowd: # twelve thousand clients of one server
 	cargo test --test faults twelve_thousand -- --ignored
 
-browser: # the pages in headless Chromium; needs node 20 and chromium
+browser: # the pages in Chromium and in Firefox, without a window; needs node 20 and both
 	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }
 	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || command -v google-chrome \
 		|| { echo "make browser: there is no chromium; install it, or say CHROMIUM=/path/to/it"; exit 1; }
+	@test -n "$$FIREFOX" || command -v firefox-esr || command -v firefox \
+		|| { echo "make browser: there is no firefox; install it, or say FIREFOX=/path/to/it"; exit 1; }
 	cargo build
-	cd tests/browser && { test -d node_modules || npm ci --silent; } && npm test
+	cd tests/browser && { test -d node_modules || npm ci --silent; } && npm test && ENGINE=firefox npm test
 
 tidy: # rustfmt and clippy have nothing to say
 	cargo fmt --all --check

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import axe from "axe-core";
-import { eventually, leave, person, say, sees, serve, texts } from "./rawchat.js";
+import { eventually, inChromium, leave, person, say, sees, serve, texts, withoutScripts } from "./rawchat.js";
 
 const PARTS = [1, 2, 3, 4];
 const cyrillic = /\p{Script=Cyrillic}/u;
@@ -15,7 +14,7 @@ for (const part of PARTS) {
       assert.equal(await language(page), expected, locale);
       await leave(page);
     }
-    const page = await person(server, "Оля & Co", { locale: "uk-UA", javaScriptEnabled: part !== 1 });
+    const page = await person(server, "Оля & Co", { locale: "uk-UA", ...(part === 1 && withoutScripts) });
     await page.locator("a.lang").click();
     await page.locator('html[lang="en"]').waitFor();
     assert.equal(await page.locator(".me strong").textContent(), "Оля & Co", "the name is kept");
@@ -111,6 +110,7 @@ for (const part of PARTS) {
     for (let steps = 0; steps < 12; steps++) {
       await page.keyboard.press("Shift+Tab");
       reached.add(await focused());
+      if (!(await page.evaluate(() => document.hasFocus()))) break; // on to the browser's own buttons
       const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
       if ((await focused()) !== "body") assert.notEqual(outline, "none", await focused());
     }
@@ -119,28 +119,6 @@ for (const part of PARTS) {
     await server.stop();
   });
 
-  for (const colorScheme of ["light", "dark"])
-    test(`§${part} passes axe in the ${colorScheme} scheme`, async () => {
-      const server = await serve(part);
-      await server.say("Bob", "a message of another");
-      for (const viewport of [{ width: 360, height: 740 }, { width: 1280, height: 720 }]) {
-        const page = await person(server, "Alice", { colorScheme, viewport, reducedMotion: "reduce" });
-        await say(page, "a message of mine");
-        await sees(page, "a message of mine");
-        await page.locator(".me summary").click();
-        await page.evaluate(() => {
-          document.querySelector("#trouble").textContent = "x";
-          for (const hidden of document.querySelectorAll("#tabs, .more")) Object.assign(hidden, { hidden: false, textContent: "x" });
-        });
-        await page.evaluate(axe.source);
-        const { violations, passes } = await page.evaluate(() => window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
-        assert.ok(passes.some(({ id }) => id === "color-contrast"));
-        await leave(page);
-      }
-      await server.stop();
-    });
-
   test(`§${part} opens at the end of a room of 5,000 messages`, async () => {
     const server = await serve(part);
     const all = Array.from({ length: 5_000 }, (_, i) => `message ${i + 1}`);
@@ -148,7 +126,7 @@ for (const part of PARTS) {
       // A hundred at a time; their order is the server's.
       await Promise.all(all.slice(from, from + 100).map((text) => server.say("Bob", text)));
     }
-    const page = await person(null, null, { javaScriptEnabled: part !== 1 });
+    const page = await person(null, null, part === 1 ? withoutScripts : {});
     const shown = part === 1 ? 200 : 5_000; // the server writes the newest 200 into the page
     await page.goto(`${server.url}/?user=Alice`);
     await eventually(async () => assert.equal(await page.locator("#messages li:not(.note)").count(), shown));
@@ -163,9 +141,9 @@ for (const part of PARTS) {
 }
 
 for (const part of PARTS.slice(1)) {
-  test(`§${part} says that it needs scripts when they are off`, async () => {
+  test(`§${part} says that it needs scripts when they are off`, inChromium, async () => {
     const server = await serve(part);
-    const page = await person(server, "Alice", { javaScriptEnabled: false });
+    const page = await person(server, "Alice", withoutScripts);
     await page.locator("noscript .warning").waitFor();
     assert.match(await page.locator("noscript .warning").textContent(), /Цій техніці потрібні скрипти/);
     await leave(page);

@@ -69,18 +69,20 @@ for (const part of [2, 3]) {
     const server = await serve(part);
     const page = await person(server, "Alice");
     await isReady(page);
-    page.serverWasDown = true;
-    let posts = 0;
-    await page.route("**/messages", async (route) => {
-      if (!isPost(route)) return route.fallback();
-      posts++;
-      await route.fetch(); // the server has it
-      await route.abort("connectionreset");
+    await page.evaluate(() => {
+      window.posts = 0;
+      const { fetch } = window;
+      window.fetch = async (path, options) => {
+        const answer = await fetch(path, options); // the server has it
+        if (options.method !== "POST") return answer;
+        window.posts++;
+        throw new TypeError("the answer is lost");
+      };
     });
     await say(page, "once");
     await sees(page, "once");
     await eventually(async () => assert.deepEqual(await queue(page), []));
-    assert.equal(posts, 1);
+    assert.equal(await page.evaluate(() => window.posts), 1);
     assert.deepEqual(await server.texts(), ["once"]);
     await leave(page);
     await server.stop();
@@ -106,11 +108,11 @@ for (const part of [2, 3]) {
     const server = await serve(part);
     const page = await person(server, "Alice");
     await isReady(page);
-    await page.route("**/messages", (route) =>
-      isPost(route) && route.request().postData().includes("bad word")
-        ? route.fulfill({ status: 413, json: { error: "not here" } })
-        : route.fallback());
-    page.expects = /413/;
+    await page.evaluate(() => {
+      const { fetch } = window;
+      window.fetch = async (path, options) =>
+        options.body?.includes("bad word") ? Response.json({ error: "not here" }, { status: 413 }) : fetch(path, options);
+    });
     await say(page, "bad word");
     await state(page, "сервер відмовив: not here");
     await say(page, "good word");

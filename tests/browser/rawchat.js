@@ -7,18 +7,31 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 import { after } from "node:test";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 const DEADLINE_MS = 30_000;
+// What Chromium and Firefox write to the console when the server is gone.
+const CUT_OFF = /ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED)|Firefox can’t establish a connection/;
 const here = import.meta.dirname;
 const target = process.env.CARGO_TARGET_DIR ?? path.join(here, "../../target");
 export const binary = process.env.RAWCHAT ?? path.join(target, "debug/rawchat");
 const inPath = (name) => (process.env.PATH ?? "").split(path.delimiter).map((folder) => path.join(folder, name)).find(existsSync);
 
-export const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? inPath("chromium") ?? inPath("chromium-browser") ?? inPath("google-chrome"),
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+/** `ENGINE=firefox npm test`: an ordinary Firefox, driven over WebDriver BiDi. */
+const engine = process.env.ENGINE ?? "chromium";
+export const browser = await {
+  chromium: () => chromium.launch({
+    executablePath: process.env.CHROMIUM ?? inPath("chromium") ?? inPath("chromium-browser") ?? inPath("google-chrome"),
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  }),
+  firefox: () => firefox.launch({ channel: "moz-firefox", executablePath: process.env.FIREFOX ?? inPath("firefox-esr") ?? inPath("firefox") }),
+}[engine]();
+
+/** Over WebDriver BiDi a page cannot be shown without scripts, on paper, in another colour scheme or without motion: such tests are Chromium's. */
+export const inChromium = { skip: engine !== "chromium" && "WebDriver BiDi cannot ask for this yet" };
+const CHROMIUM_ONLY = ["javaScriptEnabled", "colorScheme", "reducedMotion"];
+/** For a page that must not need scripts: without them where the browser lets us. */
+export const withoutScripts = engine === "chromium" ? { javaScriptEnabled: false } : {};
 const servers = new Set();
 after(async () => {
   await browser.close();
@@ -73,6 +86,8 @@ export async function serve(technique, port = 0) {
 
 /** A new person with a browser of their own, at the chat of this server. */
 export async function person(server, name, options = {}) {
+  const beyond = CHROMIUM_ONLY.filter((name) => name in options);
+  assert.ok(engine === "chromium" || beyond.length === 0, `a test of ${beyond} is inChromium`);
   const context = await browser.newContext({ locale: "uk-UA", viewport: { width: 1280, height: 720 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
   return another(context, server, name);
@@ -82,11 +97,9 @@ export async function person(server, name, options = {}) {
 export async function another(context, server, name) {
   const page = await context.newPage();
   page.complaints = [];
-  page.on("pageerror", (error) => page.complaints.push(String(error)));
-  page.on("console", (said) => {
-    const expected = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED/;
-    if (said.type() === "error" && !(page.serverWasDown && expected.test(said.text())) && !page.expects?.test(said.text())) page.complaints.push(said.text());
-  });
+  const complain = (text) => (page.serverWasDown && CUT_OFF.test(text)) || page.complaints.push(text);
+  page.on("pageerror", (error) => complain(String(error)));
+  page.on("console", (said) => said.type() === "error" && complain(said.text()));
   page.on("dialog", (dialog) => {
     page.complaints.push(`a dialog: ${dialog.message()}`);
     dialog.dismiss();

@@ -145,7 +145,10 @@ test("§4 a reconnecting page asks for what it missed only", async () => {
     ws.connectToServer();
     cut = () => ws.close();
   });
-  page.on("request", (request) => request.url().includes("lastId") && asked.push(new URL(request.url()).searchParams.get("lastId")));
+  page.on("request", (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    if (pathname === "/messages") asked.push(searchParams.get("lastId"));
+  });
   await page.goto(`${server.url}/?user=Alice`);
   await isNow(page, "connected");
   await sees(page, "three");

@@ -180,7 +180,7 @@ pub fn inline(text: &str, links: &Links) -> String {
                 let (bold, used) = between(rest, "**", "**")?;
                 Some((format!("<b>{}</b>", inline(bold, links)), used))
             })
-            .or_else(|| link(rest, links))
+            .or_else(|| link(rest))
             .or_else(|| rfc(rest))
             .or_else(|| mark(rest, links))
     })
@@ -211,11 +211,11 @@ fn between<'a>(rest: &'a str, open: &str, close: &str) -> Option<(&'a str, usize
     (!inner.is_empty()).then_some((inner, open.len() + inner.len() + close.len()))
 }
 
-fn link(rest: &str, links: &Links) -> Option<(String, usize)> {
+fn link(rest: &str) -> Option<(String, usize)> {
     let (text, used) = between(rest, "[", "]")?;
     let (address, more) = between(&rest[used..], "(", ")")?;
     let allowed = ["https://", "/", "#"].iter().any(|start| address.starts_with(start));
-    let link = format!("<a href=\"{address}\">{}</a>", references(text, links));
+    let link = format!("<a href=\"{address}\">{text}</a>"); // no link in a link, even of `RFC 6455`
     allowed.then_some((link, used + more))
 }
 
