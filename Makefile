@@ -4,7 +4,7 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test models crowd experiments exercises browser tidy bench autobahn fuzz notes-accept ci
+.PHONY: help run test models peers crowd experiments exercises browser tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
 	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ experiments: # every transcript of the texts, with curl, telnet, nc, openssl and
 
 models: # the room and part 4's threads, in thousands of the orders in which they can run
 	cargo test -p models
+
+peers: # a WebSocket client of another house against part 4
+	cargo test -p peers
 
 crowd: # twelve thousand clients of one server
 	cargo test --test faults twelve_thousand -- --ignored
@@ -55,4 +58,4 @@ fuzz: # libFuzzer on each parser for TIME=60 seconds, or on FUZZ=frame only
 		mkdir -p ../../target/fuzz/corpus/$$name && FUZZ=$$name cargo run --release -- \
 			../../target/fuzz/corpus/$$name corpus/$$name -max_total_time=$(TIME) -artifact_prefix=../../target/fuzz/ || exit 1; done
 
-ci: tidy test models crowd experiments exercises browser # what CI makes
+ci: tidy test models peers crowd experiments exercises browser # what CI makes
