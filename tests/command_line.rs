@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Process, eventually, get, handshake, post, rawchat};
+use common::{Client, Process, eventually, get, handshake, lines, post, rawchat};
 use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -19,17 +19,12 @@ fn the_first_line_is_the_url_and_ready_links_follow() {
         [("1", "refresh"), ("2", "polling"), ("3", "long-polling"), ("4", "websocket")]
     {
         for argument in [part, name] {
-            let mut process = Process::start(&mut rawchat(&[argument, "--port", "0"]));
-            assert_eq!(process.url, format!("http://127.0.0.1:{}", process.address.port()));
-            let mut line = String::new();
-            while !line.contains("?user=Bob") {
-                line.clear();
-                assert_ne!(process.stdout.read_line(&mut line).unwrap(), 0, "links to open");
-                if line.contains("?user=Alice") {
-                    assert_eq!(line.trim(), format!("{}/?user=Alice", process.url));
-                }
+            let (process, text) = start(&mut rawchat(&[argument, "--port", "0"]), "?user=Bob");
+            let url = &process.url;
+            assert_eq!(*url, format!("http://127.0.0.1:{}", process.address.port()));
+            for user in ["Alice", "Bob"] {
+                assert!(text.contains(&format!("\n  {url}/?user={user}\n")), "{text}");
             }
-            assert_eq!(line.trim(), format!("{}/?user=Bob", process.url));
             let page = process.get("/?user=Bob");
             assert!(page.text().contains(&format!("data-part=\"{part}\"")), "{argument}");
         }
@@ -60,14 +55,11 @@ fn a_host_may_be_given_by_argument_and_by_environment() {
 
 #[test]
 fn open_to_the_network_it_says_so_and_warns() {
-    let mut process = Process::start(&mut rawchat(&["4", "--port=0", "--host", "0.0.0.0"]));
+    let (process, text) =
+        start(&mut rawchat(&["4", "--port=0", "--host", "0.0.0.0"]), "no passwords");
     assert_eq!(process.url, format!("http://127.0.0.1:{}", process.address.port()));
-    let mut text = String::new();
-    while !text.contains("no passwords") {
-        assert_ne!(process.stdout.read_line(&mut text).unwrap(), 0, "a warning, not {text:?}");
-    }
-    let port = format!(":{}", process.address.port());
-    assert!(text.lines().filter(|line| line.trim_end().ends_with(&port)).count() >= 1, "{text}");
+    let port = format!(":{}\n", process.address.port());
+    assert!(text.contains("on the network:\n  http://") && text.contains(&port), "{text}");
     assert_eq!(process.get("/messages").status, 200);
 }
 
@@ -103,13 +95,15 @@ fn a_host_that_is_not_this_machine_is_exit_1_and_says_where_it_came_from_and_the
     }
 }
 
-/// What is printed at the start with these arguments, up to `last`.
+/// What is printed at the start with these arguments, down to the line that has `last`.
 fn start(command: &mut Command, last: &str) -> (Process, String) {
     let mut process = Process::start(command);
     let mut text = String::new();
-    while !text.contains(last) {
-        let more = process.stdout.read_line(&mut text).unwrap();
-        assert_ne!(more, 0, "{last:?}, not {text:?}");
+    for line in lines(process.stdout.take().unwrap()) {
+        text += &line;
+        if line.contains(last) {
+            break;
+        }
     }
     (process, text)
 }
@@ -131,26 +125,20 @@ fn any_address_but_loopback_is_warned_of() {
     };
     assert!(!said("127.0.0.1") && !said("127.0.0.2") && !said("[::1]"));
     assert!(said("0.0.0.0") && said("[::]"));
+    // An address of the network, if this machine has one. Nothing is sent.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    if socket.connect("192.0.2.1:9").is_ok() {
+        assert!(said(&socket.local_addr().unwrap().ip().to_string()));
+    }
 }
 
 #[test]
 fn a_port_that_browsers_refuse_is_warned_of_and_not_proposed() {
-    // Free, mostly; and if one is not, its neighbour is.
+    // Whichever is free.
+    let free = |port: &&&str| TcpListener::bind(format!("127.0.0.1:{port}")).is_ok();
     let ports = ["6000", "6566", "6665", "6666", "6697", "10080"];
-    let started = ports.map(|port| {
-        let mut process = rawchat(&["1", "--port", port]).spawn().unwrap();
-        let mut url = String::new();
-        let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut url).unwrap();
-        let mut text = String::new();
-        while !url.is_empty() && !text.contains("browsers refuse port") {
-            assert_ne!(stdout.read_line(&mut text).unwrap(), 0, "a warning, not {text:?}");
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        !url.is_empty()
-    });
-    assert!(started.contains(&true), "none of {ports:?} is free");
+    let port = ports.iter().find(free).expect("one of them is free");
+    start(&mut rawchat(&["1", "--port", port]), "browsers refuse port");
     if let Ok(_taken) = TcpListener::bind("127.0.0.1:5999") {
         let (_, _, stderr) = run(&["1", "--port", "5999"]);
         assert!(!stderr.contains("--port 6000"), "{stderr}");
@@ -165,15 +153,8 @@ fn another_program_at_the_same_port_of_localhost_is_warned_of() {
         return;
     };
     let port = other.local_addr().unwrap().port().to_string();
-    let mut command = rawchat(&["1", "--port", &port]);
-    let mut child = command.spawn().unwrap();
-    let mut text = String::new();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    while !text.contains(&format!("another program listens on [::1]:{port}")) {
-        assert_ne!(stdout.read_line(&mut text).unwrap(), 0, "a warning, not {text:?}");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let expected = format!("another program listens on [::1]:{port}");
+    start(&mut rawchat(&["1", "--port", &port]), &expected);
 }
 
 /// The binary in a shell that has been told `limit`.

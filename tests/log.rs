@@ -5,24 +5,11 @@ mod common;
 #[path = "common/terminal.rs"]
 mod terminal;
 
-use common::{Client, DEADLINE, Process, get, masked, post, rawchat, said};
+use common::{Client, Process, get, lines, masked, post, rawchat, said};
 use rawchat::log::QUEUE_BYTES_MAX;
 use rawchat::wire::frame::Opcode;
-use std::io::{BufRead, Write};
-use std::sync::mpsc;
-use std::{iter, mem, thread};
-
-/// The lines of a log as they come, each within the deadline; none are read before this is called.
-fn lines(mut log: impl BufRead + Send + 'static) -> impl Iterator<Item = String> {
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        while log.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-            let _ = sender.send(mem::take(&mut line));
-        }
-    });
-    iter::from_fn(move || Some(lines.recv_timeout(DEADLINE).expect("one more line of the log")))
-}
+use std::io::Write;
+use std::thread;
 
 /// Lines of stderr until each of `patterns` is in one: every connection logs in its own time.
 fn log_until(process: &mut Process, patterns: &[&str]) -> Vec<String> {

@@ -13,9 +13,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use std::{iter, mem, thread};
 
 /// What must happen happens within this, or the test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -399,7 +399,7 @@ pub struct Process {
     pub child: Child,
     pub url: String,
     pub address: SocketAddr,
-    pub stdout: BufReader<ChildStdout>,
+    pub stdout: Option<BufReader<ChildStdout>>,
     pub stderr: Option<BufReader<ChildStderr>>,
 }
 
@@ -414,6 +414,19 @@ pub fn rawchat(arguments: &[&str]) -> Command {
     command.args(arguments).env_remove("PORT").env_remove("HOST").env_remove("NO_COLOR");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// What a program says, line by line as it comes, each within the deadline; nothing is read before
+/// this is called.
+pub fn lines(mut said: impl BufRead + Send + 'static) -> impl Iterator<Item = String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        while said.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            let _ = sender.send(mem::take(&mut line));
+        }
+    });
+    iter::from_fn(move || Some(lines.recv_timeout(DEADLINE).expect("one more line")))
 }
 
 impl Process {
@@ -431,7 +444,8 @@ impl Process {
         stdout.read_line(&mut url).unwrap();
         let url = url.trim_end().to_string();
         let address = url.strip_prefix("http://").unwrap_or_else(|| panic!("no URL: {url:?}"));
-        Process { address: address.parse().unwrap(), child, url, stdout, stderr }
+        let (address, stdout) = (address.parse().unwrap(), Some(stdout));
+        Process { address, child, url, stdout, stderr }
     }
 
     pub fn client(&self) -> Client {
