@@ -6,8 +6,6 @@ const CONNECTIONS = 6; // that a browser opens to one server with HTTP/1.1
 const ROLL_MS = 3_000;
 const ANSWER_MS = 500;
 
-// Each tab keeps one connection busy. The sixth takes the last one, and nothing is left to send a message with.
-// So the tabs of this browser call the roll. (Web Locks would do it too, but not over plain http in a LAN.)
 const channel = new BroadcastChannel("rawchat");
 const mine = Math.random();
 let here = new Set([mine]);
@@ -16,6 +14,8 @@ channel.onmessage = ({ data }) => {
   else here.add(data);
 };
 
+// §3.8 Each tab keeps one connection busy. The sixth takes the last one, and nothing is left to send a message with.
+// So the tabs of this browser call the roll. (Web Locks would do it too, but not over plain http in a LAN.)
 function callTheRoll() {
   here = new Set([mine]);
   channel.postMessage("who?");

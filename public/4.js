@@ -1,6 +1,6 @@
 // What only the page of part 4 needs: who is here, and frames in the journal.
 
-import { bytes, collator, count, element, journal, me, note, number, own, show, soon, t } from "/draw.js";
+import { bytes, collator, count, element, journal, me, note, number, person, show, soon, t } from "/draw.js";
 
 const NAMES_MAX = 100; // shown as "who is here"
 const names = new Set();
@@ -15,12 +15,12 @@ export const presence = {
   user_joined({ username }) {
     if (names.has(username)) return; // in another window
     names.add(username);
-    note(own("bdi", username), ` ${t("заходить у чат", "joined")}`);
+    note(person("bdi", username), ` ${t("заходить у чат", "joined")}`);
     soon(drawNames);
   },
   user_left({ username }) {
     if (!names.delete(username)) return;
-    note(own("bdi", username), ` ${t("виходить із чату", "left")}`);
+    note(person("bdi", username), ` ${t("виходить із чату", "left")}`);
     soon(drawNames);
   },
 };
@@ -30,7 +30,7 @@ export const nobodyKnows = () => presence.user_list({ users: [] });
 
 function drawNames() {
   const sorted = [...names].sort(collator.compare);
-  const shown = sorted.slice(0, NAMES_MAX).map((name) => own("li", name));
+  const shown = sorted.slice(0, NAMES_MAX).map((name) => person("li", name));
   for (const li of shown) li.classList.toggle("mine", li.textContent === me);
   if (names.size > NAMES_MAX) shown.push(element("li", `… ${t("і ще", "and another")} ${number(names.size - NAMES_MAX)}`));
   document.getElementById("people").replaceChildren(...shown);

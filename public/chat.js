@@ -11,6 +11,7 @@ const BACKOFF_MS_MAX = 4_000;
 
 // ---- What was read ------------------------------------------------------------------------------
 
+// §2.3 A page knows which log it reads, and how far.
 export const log = {
   /** When the server began the log we read. A restarted server begins another, and its ids begin anew. */
   epoch: undefined,
@@ -62,6 +63,7 @@ const STATES = {
   refused: t("сервер відмовив", "refused by the server"),
 };
 
+// §2.4 Each text that was typed, from the form to the log.
 export const outbox = {
   add(text) {
     const entry = { text, li: element("li"), state: element("small") };
@@ -74,7 +76,8 @@ export const outbox = {
   /** The entry this message is the echo of. What was never sent has no echo, whatever the history says. */
   echoed(message) {
     const entry = current();
-    return message?.user === me && message.text === entry?.text && entry.is !== "waiting" ? entry : undefined;
+    if (message?.user !== me || !entry || entry.is === "waiting") return undefined;
+    return bare(message.text) === bare(entry.text) ? entry : undefined;
   },
   confirm(message) {
     const entry = outbox.echoed(message);
@@ -110,6 +113,7 @@ export const outbox = {
   },
 };
 
+const bare = (text) => text.replace(/\p{Mark}/gu, ""); // the server takes down towers of accents
 const current = () => entries.find(({ is }) => is !== "refused");
 
 function speak() {
@@ -159,6 +163,7 @@ const field = $("text");
 /** What the form says goes through `how`, which may promise that the server has it. */
 export function onSay(how) {
   send = how;
+  status("connecting", t("З’єднуємося…", "Connecting…"));
   $("say").addEventListener("submit", (event) => {
     event.preventDefault();
     field.focus();
@@ -269,7 +274,7 @@ export const hurry = () => wake();
 addEventListener("online", hurry);
 document.addEventListener("visibilitychange", () => document.hidden || hurry());
 
-/** Exponential backoff with full jitter: a crowd that was cut off together must not come back together. */
+// §3.7 Exponential backoff with full jitter: a crowd that was cut off together must not come back together.
 export const backoff = {
   tries: 0,
   reset() {

@@ -37,6 +37,11 @@ export function own(tag, text) {
   return made;
 }
 
+const NOBODY = "\u0410\u043d\u043e\u043d\u0456\u043c"; // so the API calls who says no name
+
+/** A name, as `own` makes it. */
+export const person = (tag, user) => own(tag, user === NOBODY ? t("Анонім", "Anonymous") : user);
+
 // ---- Once a frame -------------------------------------------------------------------------------
 
 const due = new Set();
@@ -75,7 +80,7 @@ export function append(...items) {
   soon(drawMessages);
 }
 
-/** A line that nobody wrote: joined, left. Its parts are texts, and names as `own` makes them. */
+/** A line that nobody wrote: joined, left. Its parts are texts, and names as `person` makes them. */
 export const note = (...parts) => append({ note: parts });
 
 function drawMessages() {
@@ -100,7 +105,7 @@ function noteItem({ note }) {
 // as the server writes it in part 1.
 function messageItem({ id, user, text, timestamp }) {
   const li = element("li");
-  const name = own("b", user);
+  const name = person("b", user);
   const time = element("time");
   li.dataset.id = id;
   time.dateTime = timestamp;

@@ -185,8 +185,6 @@ fn a_missing_blank_or_null_user_is_anonymous() {
         let response = server.ask(post_json(body));
         assert_eq!(string(response.json().get("message").unwrap(), "user"), "Анонім", "{body}");
     }
-    assert!(page(&server, "/", "").contains("Анонім"));
-    assert!(page(&server, "/?user=%20", "").contains("Анонім"));
 }
 
 #[test]
@@ -223,7 +221,8 @@ fn what_cannot_be_seen_is_no_name_and_no_text() {
         "\u{85}",
     ] {
         assert_eq!(name(blank), "Анонім", "{blank:?}");
-        assert!(page(&server, &format!("/?user={}", form_of(blank)), "").contains("Анонім"));
+        let page = page(&server, &format!("/?user={}", form_of(blank)), "");
+        assert!(!page.contains("id=\"messages\""), "{blank:?}: the page asks for a name");
         let response = server.post("Alice", blank);
         assert_eq!(response.status, 400, "{blank:?}");
         assert!(string(&response.json(), "error").contains("empty"), "{blank:?}");
@@ -416,7 +415,7 @@ fn markup_that_was_typed_is_shown_and_not_obeyed() {
 
 /// RFC 9110 §12.5.4
 #[test]
-fn the_language_is_the_query_then_the_cookie_then_the_browser_then_ukrainian() {
+fn the_language_is_the_query_then_the_cookie_then_the_browser_and_english_for_other_languages() {
     let server = Server::start(1);
     let cookie = |lang: &str| format!("Cookie: a=b; lang=uk; rawchat-lang={lang}; c=d\r\n");
     for (lang, target, fields) in [
@@ -460,7 +459,7 @@ fn a_language_that_was_asked_for_is_remembered_in_a_cookie() {
 fn a_page_carries_a_policy_that_lets_only_its_own_scripts_run() {
     for part in 1..=4 {
         let server = Server::start(part);
-        let (page, other) = (server.get("/"), server.get("/"));
+        let (page, other) = (server.get("/?user=Bob"), server.get("/?user=Bob"));
         let policy = page.field("Content-Security-Policy").unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("form-action 'self'"));
         assert!(!policy.contains("unsafe"), "{policy}");
@@ -473,6 +472,30 @@ fn a_page_carries_a_policy_that_lets_only_its_own_scripts_run() {
         }
         assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
     }
+}
+
+#[test]
+fn a_page_asks_for_a_name_first_and_the_api_does_without() {
+    for part in 1..=4 {
+        let server = Server::start(part);
+        server.post("", "nobody said this");
+        for target in ["/", "/?user=", "/?user=+%20", "/?lang=en"] {
+            let page = page(&server, target, "");
+            assert!(page.contains("<form action=\"/\" method=\"get\">"), "part {part}: {target}");
+            assert!(!page.contains("id=\"messages\""), "part {part}: {target}");
+        }
+        assert!(page(&server, "/?user=Bob", "").contains("id=\"messages\""));
+        assert!(server.get("/messages").text().contains("\"user\":\"Анонім\""));
+    }
+}
+
+#[test]
+fn a_message_of_nobody_has_no_cyrillic_name_on_an_english_page() {
+    let server = Server::start(1);
+    server.post("", "nobody said this");
+    let english = page(&server, "/?user=Bob&lang=en", "");
+    assert!(english.contains("<b dir=\"auto\">Anonymous</b>") && !english.contains("Анонім"));
+    assert!(page(&server, "/?user=Bob&lang=uk", "").contains("<b dir=\"auto\">Анонім</b>"));
 }
 
 /// RFC 6454 §7: the Origin of a page; curl sends none. The scheme may differ, a proxy may speak TLS.

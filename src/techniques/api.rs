@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 pub const USER_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 2_000;
-const NOBODY: &str = "Анонім";
+/// Who says no name.
+pub const NOBODY: &str = "Анонім";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the pages load: path, kind, text.

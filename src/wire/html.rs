@@ -72,6 +72,15 @@ pub fn fill(template: &str, ukrainian: bool, values: &[(&str, &str)]) -> String 
     replace(&chosen, "{{", "}}", value)
 }
 
+/// What is a part's own goes into the template that all parts share: `<!-- title -->` in it becomes
+/// what stands behind `<!-- title -->` in `blocks`, up to the next one, or nothing.
+pub fn assemble(template: &str, blocks: &str) -> String {
+    let blocks: Vec<(&str, &str)> =
+        blocks.split("<!-- ").filter_map(|block| block.split_once(" -->")).collect();
+    let block = |name: &str| blocks.iter().find(|(key, _)| *key == name).map(|(_, text)| *text);
+    replace(template, "<!-- ", " -->", |name| Some(block(name).unwrap_or_default().trim()))
+}
+
 /// What stands between `open` and `close` becomes what `with` makes of it, or stays as it is.
 fn replace<'a>(
     text: &'a str,

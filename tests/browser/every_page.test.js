@@ -9,7 +9,7 @@ const language = (page) => page.locator("html").getAttribute("lang");
 for (const part of PARTS) {
   test(`§${part} speaks the reader's language: the browser's, then the one chosen, which is remembered`, async () => {
     const server = await serve(part);
-    for (const [locale, expected] of [["uk-UA", "uk"], ["en-GB", "en"], ["fr-FR", "uk"]]) {
+    for (const [locale, expected] of [["uk-UA", "uk"], ["en-GB", "en"], ["fr-FR", "en"]]) {
       const page = await person(server, "Alice", { locale });
       assert.equal(await language(page), expected, locale);
       await leave(page);
@@ -73,6 +73,88 @@ for (const part of PARTS) {
       return copy.outerHTML;
     })).replace(/datetime="[^"]+Z"/, 'datetime="…"').replaceAll(/(?<=<(b|p) dir="auto">)[^]*?(?=<\/\1>)/g, "…"),
     '<li data-id="1"><b dir="auto">…</b> <time datetime="…"></time><p dir="auto">…</p></li>');
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} asks for a name first`, async () => {
+    const server = await serve(part);
+    await fetch(`${server.url}/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"text":"from nobody"}' });
+    const page = await person(null, null, { locale: "en-GB", javaScriptEnabled: part !== 1 });
+    await page.goto(server.url);
+    assert.equal(await page.locator("#text, #people").count(), 0, "nobody is in the chat yet");
+    await page.keyboard.type("Оля & Co");
+    await page.keyboard.press("Enter");
+    await page.locator(".me strong").getByText("Оля & Co", { exact: true }).waitFor();
+    await sees(page, "from nobody");
+    assert.equal(await page.locator("#messages b").textContent(), "Anonymous");
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} says what to run for the other parts and links to their source`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice", { locale: "en-GB" });
+    const others = PARTS.filter((other) => other !== part);
+    assert.deepEqual(await page.locator(".parts code:visible").allTextContents(), others.map((other) => `cargo run -- ${other}`));
+    assert.equal(await page.locator(".parts [aria-current]").textContent().then((text) => text.trim()[0]), String(part));
+    await page.locator(`.p${others[0]} a`).click();
+    await page.locator(`[id="part-${others[0]}"] h2`).waitFor();
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} keeps the line breaks of a message, and each text and name in its own direction`, async () => {
+    const server = await serve(part);
+    await server.say("عالية", "one\n  two\nשלום (hello)");
+    const page = await person(server, "Alice");
+    const text = page.locator("#messages p").first();
+    await text.waitFor();
+    assert.equal(await text.innerText(), "one\n  two\nשלום (hello)");
+    await server.say("Bob", "مرحبا");
+    if (part === 1) await page.reload();
+    const second = page.locator("#messages p").nth(1);
+    await second.waitFor();
+    const direction = (locator) => locator.evaluate((one) => getComputedStyle(one).direction);
+    assert.equal(await direction(second), "rtl");
+    assert.equal(await direction(page.locator("#messages b").first()), "rtl");
+    assert.equal(await direction(page.locator("#messages b").nth(1)), "ltr");
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} a draft outlives its page, until it is sent`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice");
+    await page.locator("#text").pressSequentially("half a thou");
+    await page.locator(".further a").first().click();
+    await page.locator("#part-1").waitFor();
+    await page.goBack();
+    await eventually(async () => assert.equal(await page.locator("#text").inputValue(), "half a thou"));
+    await page.reload();
+    await eventually(async () => assert.equal(await page.locator("#text").inputValue(), "half a thou"));
+    await say(page, "half a thought");
+    await sees(page, "half a thought");
+    await page.reload();
+    await sees(page, "half a thought");
+    assert.equal(await page.locator("#text").inputValue(), "");
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} a text that is too long says so and keeps its end`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice");
+    const long = `${"😀".repeat(2_000)}end`;
+    await page.locator("#text").fill(long);
+    await page.locator("#trouble").getByText("Задовго, символів: 2 003 / 2 000".replaceAll(" 0", "\u00a00")).waitFor();
+    await page.locator("#text").press("Enter");
+    assert.equal(await page.locator("#text").inputValue(), long);
+    await page.locator("#text").fill(long.slice(0, -3)); // 2,000 characters, though 4,000 halves of a pair
+    await eventually(async () => assert.equal(await page.locator("#trouble").textContent(), ""));
+    await page.locator("#text").press("Enter");
+    await sees(page, long.slice(0, -3));
+    assert.deepEqual(await server.texts(), [long.slice(0, -3)]);
     await leave(page);
     await server.stop();
   });
@@ -146,6 +228,7 @@ for (const part of PARTS.slice(1)) {
     const page = await person(server, "Alice", withoutScripts);
     await page.locator("noscript .warning").waitFor();
     assert.match(await page.locator("noscript .warning").textContent(), /Цій техніці потрібні скрипти/);
+    assert.equal(await page.locator("#status").textContent(), "", "it does not claim to be connecting");
     await leave(page);
     await server.stop();
   });

@@ -65,3 +65,20 @@ test("§1 the debug panel tells what the page weighed, and says why it is empty 
   await leave(alice, bob);
   await server.stop();
 });
+
+test("§1 Enter held down posts once", async () => {
+  const server = await serve(1);
+  const page = await person(server, "Alice");
+  await page.locator("#text").fill("once");
+  server.freeze(); // the page is still there when Enter repeats
+  await page.keyboard.down("Enter");
+  for (let repeats = 0; repeats < 5; repeats++) await page.keyboard.down("Enter"); // again without `up`: the key repeats
+  await page.keyboard.up("Enter");
+  server.thaw();
+  await sees(page, "once");
+  await say(page, "twice");
+  await sees(page, "twice");
+  assert.deepEqual(await server.texts(), ["once", "twice"]);
+  await leave(page);
+  await server.stop();
+});

@@ -424,7 +424,7 @@ fn every_part_serves_them() {
         for target in PATHS {
             assert_eq!(process.get(target).status, 200, "part {part}: {target}");
         }
-        let page = process.get("/");
+        let page = process.get("/?user=Bob");
         for link in [format!("href=\"/source#{part}\""), "href=\"/lecture\"".into()] {
             assert!(page.text().contains(&link), "part {part}: {link}");
         }
