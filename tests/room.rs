@@ -190,7 +190,12 @@ fn comings_and_goings_do_not_end_a_wait_for_messages() {
 #[test]
 fn a_last_id_from_before_a_restart_counts_as_0() {
     let room = room();
-    say(&room, "a");
+    thread::scope(|scope| {
+        let early = scope.spawn(|| wait(&room, 500, AGES));
+        eventually("it waits", || room.stats().waiting == 1);
+        say(&room, "a");
+        assert_eq!(early.join().unwrap(), [1], "nothing had been said yet");
+    });
     say(&room, "b");
     assert_eq!(since(&room, 3), [1, 2]);
     assert_eq!(since(&room, u64::MAX), [1, 2]);

@@ -152,16 +152,6 @@ fn every_answer_of_data_says_which_log_it_speaks_of() {
 }
 
 #[test]
-fn a_last_id_beyond_the_newest_counts_as_0_because_the_server_was_restarted() {
-    let server = Server::start(1);
-    server.post("Alice", "a");
-    server.post("Alice", "b");
-    for beyond in ["3", "500", "18446744073709551615", "99999999999999999999999999"] {
-        assert_eq!(server.get(&format!("/messages?lastId={beyond}")).ids(), [1, 2], "{beyond}");
-    }
-}
-
-#[test]
 fn a_last_id_that_is_no_number_is_answered_400_and_says_what_came() {
     let server = Server::start(1);
     for wrong in ["abc", "-1", "1.5", "%2B1", "1%20", "0x10", ""] {

@@ -68,9 +68,12 @@ fn a_reader_from_before_a_restart_gets_everything_there_is() {
     let last_id = *before.get("/messages").ids().last().unwrap();
     let after = Server::start(2);
     after.post("Alice", "after");
-    let poll = after.get(&format!("/messages?lastId={last_id}"));
-    assert_eq!(poll.ids(), [1]);
-    assert!(poll.text().contains("\"after\""));
+    // However large it is.
+    for last_id in [&last_id.to_string(), "18446744073709551615", "99999999999999999999999999"] {
+        let poll = after.get(&format!("/messages?lastId={last_id}"));
+        assert_eq!(poll.ids(), [1], "{last_id}");
+        assert!(poll.text().contains("\"after\""));
+    }
 }
 
 #[test]

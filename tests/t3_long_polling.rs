@@ -99,17 +99,6 @@ fn a_hold_is_30_s_and_shorter_than_a_proxy_s_patience() {
 }
 
 #[test]
-fn a_last_id_beyond_the_newest_counts_as_0() {
-    let server = Server::start(3);
-    let mut early = park(&server, 500);
-    server.post("Alice", "a");
-    assert_eq!(early.response().ids(), [1], "nothing had been said yet");
-    server.post("Alice", "b");
-    assert_eq!(server.get("/subscribe?lastId=500").ids(), [1, 2]);
-    assert_eq!(server.get("/subscribe?lastId=x").status, 400);
-}
-
-#[test]
 fn a_reader_that_says_good_bye_while_it_waits_is_noticed_within_a_glance() {
     let server = Server::start(3);
     let (stays, goes) = (park(&server, 0), park(&server, 0));

@@ -322,11 +322,11 @@ fn who_comes_back_with_its_last_id_gets_what_it_missed_and_then_the_rest() {
     assert_eq!((bob.message(), bob.message()), ((3, "c".into()), (4, "d".into())));
     alice.send(said("e"));
     assert_eq!(bob.message(), (5, "e".into()));
-    let (mut all, mut none, mut restarted) = (resume(0), resume(5), resume(500));
+    let (mut all, mut none) = (resume(0), resume(5));
     alice.send(said("f"));
     assert_eq!(none.message().0, 6);
     for id in 1..=6 {
-        assert_eq!((all.message().0, restarted.message().0), (id, id));
+        assert_eq!(all.message().0, id);
     }
 }
 
@@ -425,19 +425,21 @@ fn a_ping_is_answered_with_its_own_payload_even_between_fragments() {
 
 #[test]
 fn a_peer_that_takes_its_echoes_slowly_is_not_taken_for_silent() {
-    const ECHOES: usize = 24;
+    // More than the sockets hold; and each is short, because the whole ones count as signs of life.
+    const ECHOES: usize = 24 * 16;
+    const BYTES: usize = 64 * 1024;
     let server = with_heartbeat(Duration::from_millis(300));
     let mut clock = server.join("Alice").greeted();
     let mut client = Client::open(server.address, "/echo");
     let mut socket = client.socket.try_clone().unwrap();
-    let long = masked(Opcode::Binary, vec![7; 1 << 20]);
+    let long = masked(Opcode::Binary, vec![7; BYTES]);
     let sender = thread::spawn(move || (0..ECHOES).for_each(|_| socket.write_all(&long).unwrap()));
     // For longer than two periods the server cannot write, and does not listen.
     (0..4).for_each(|_| drop(clock.hear_of("heartbeat")));
     let mut frames = std::iter::repeat_with(|| client.frame()).filter(|f| f.0 != Opcode::Ping);
     for _ in 0..ECHOES {
         let (opcode, payload) = frames.next().unwrap();
-        assert_eq!((opcode, payload.len()), (Opcode::Binary, 1 << 20), "{:?}", &payload[..20]);
+        assert_eq!((opcode, payload.len()), (Opcode::Binary, BYTES), "{:?}", &payload[..20]);
     }
     sender.join().unwrap();
 }
