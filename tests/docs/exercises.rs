@@ -19,6 +19,9 @@ const TEXTS: [(&str, [&str; 6]); 2] = [
     ("README.uk.md", ["Застосуйте", "Зробіть", "Побачите", "Подумайте", "Відповідь", "Поверніть"]),
 ];
 
+/// Ours; the others are what they depend on.
+const PACKAGES: [&str; 4] = ["rawchat", "models", "benches", "peers"];
+
 struct Exercise {
     name: &'static str,
     /// Where the test stands that catches it, under `tests`; and its name.
@@ -194,13 +197,15 @@ impl Desk {
     }
 
     /// What the crate depends on was built for this very test: hard links to that save minutes.
-    /// Nothing of the crate itself, because it would be written into.
+    /// Nothing of our own packages, because it would be written into.
     fn borrow_dependencies(&self) {
         let this = std::env::current_exe().unwrap();
         let profile = this.ancestors().nth(2).unwrap();
         let own: Vec<String> = names(&profile.join(".fingerprint"))
             .iter()
-            .filter_map(|name| name.strip_prefix("rawchat-").map(str::to_string))
+            .filter_map(|name| name.rsplit_once('-'))
+            .filter(|(package, _)| PACKAGES.contains(package))
+            .map(|(_, hash)| hash.to_string())
             .collect();
         for folder in ["deps", "build", ".fingerprint"] {
             let to = self.target.join(profile.file_name().unwrap()).join(folder);
