@@ -5,7 +5,7 @@ use rawchat::log;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::{explain, invitation, lecture};
+use rawchat::tools::{Problem, invitation, lecture};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -18,9 +18,12 @@ fn main() -> ExitCode {
     let parts =
         TECHNIQUES.each_ref().map(|t| Part { number: t.number, name: t.name, watch: t.watch });
     let done = match command_line::parse(&arguments, &parts) {
-        Ok(Command::Explain(arguments)) => explain::run(&arguments)
-            .map(|text| say(&text))
-            .map_err(|problem| (WRONG_USAGE, problem)),
+        Ok(Command::Run(tool, arguments)) => {
+            (tool.run)(&arguments).map_err(|problem| match problem {
+                Problem::Usage(text) => (WRONG_USAGE, text),
+                Problem::Failed(text) => (FAILED, text),
+            })
+        }
         Ok(Command::Serve(options)) => serve(options).map_err(|problem| (FAILED, problem)),
         Ok(Command::Say(text)) => {
             say(&text);

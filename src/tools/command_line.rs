@@ -1,5 +1,6 @@
 //! The command line: arguments and environment to options.
 
+use super::{TOOLS, Tool};
 use std::fmt::{self, Write};
 
 /// A part as the menu shows it.
@@ -14,12 +15,11 @@ pub struct Part {
 }
 
 /// What the command line and the environment ask for.
-#[derive(Debug)]
 pub enum Command {
     /// Serve a part.
     Serve(Options),
-    /// Explain bytes, as these arguments say.
-    Explain(Vec<String>),
+    /// Run a tool with these arguments.
+    Run(&'static Tool, Vec<String>),
     /// Print this, and that is all.
     Say(String),
 }
@@ -68,10 +68,10 @@ pub struct Options {
 
 /// Understands the arguments, and `HOST` and `PORT`. `Err` says what is wrong with them.
 pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
-    if let [tool, arguments @ ..] = arguments
-        && tool == "explain"
+    if let [name, arguments @ ..] = arguments
+        && let Some(tool) = TOOLS.iter().find(|tool| tool.name == name)
     {
-        return Ok(Command::Explain(arguments.to_vec()));
+        return Ok(Command::Run(tool, arguments.to_vec()));
     }
     let mut host = Setting::of("HOST", "127.0.0.1");
     let mut port = Setting::of("PORT", "3000");
@@ -112,9 +112,11 @@ fn menu(parts: &[Part]) -> String {
     for Part { number, name, watch } in parts {
         let _ = writeln!(menu, "  rawchat {number}    {name:<13} {watch}");
     }
+    menu.push('\n');
+    for Tool { name, arguments, purpose, .. } in &TOOLS {
+        let _ = writeln!(menu, "  rawchat {:<22} {purpose}", format!("{name} {arguments}"));
+    }
     menu + "
-  rawchat explain BYTES    what these bytes are: hexadecimal, or - for standard input
-
   --port 3000       or -p, or PORT; 0 takes a free one
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
   --allow-host NAME answer those, too, who call this server NAME

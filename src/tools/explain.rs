@@ -3,17 +3,19 @@
 //! Bytes come as hexadecimal digits (the dumps of xxd and of hexdump too), with `\x81` and `\r\n`
 //! as printf takes them, or as they are, on standard input.
 
-use super::dissect::block::{self, Style, block, wrap};
+use super::Problem;
+use super::arguments::Arguments;
+use super::dissect::block::{self, Style, block, say, wrap};
 use super::dissect::verdict::Judge;
-use super::dissect::{Context, Field, Kind, Language, Side, dissect};
+use super::dissect::{Context, Field, Kind, Side, dissect};
 use crate::wire::form;
 use std::fmt::Write;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 /// More is not read: this is for looking at, not for archives.
 const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-pub const USAGE: &str = r"rawchat explain BYTES: what these bytes are, and what rawchat would do with them
+const USAGE: &str = r"rawchat explain BYTES: what these bytes are, and what rawchat would do with them
 
   rawchat explain 81 85 37fa213d 7f9f4d5158     hexadecimal, a dump of xxd or hexdump too
   rawchat explain 'GET / HTTP/1.1\r\n\r\n'      with \r \n \t \0 \\ and \x81, as printf has them
@@ -29,78 +31,64 @@ struct Options {
     from: Option<Side>,
     style: Style,
     crlf: bool,
-    words: Vec<String>,
 }
 
-/// What to print on stdout; `Err`: what is wrong with the arguments.
-pub fn run(arguments: &[String]) -> Result<String, String> {
-    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        return Ok(USAGE.into());
-    }
-    let options = parse(arguments).map_err(|problem| format!("{problem}\n\n{USAGE}"))?;
-    let (mut bytes, form) = match &options.words[..] {
-        [] => return Err(USAGE.into()),
-        [dash] if dash == "-" => {
+/// Prints what the bytes are.
+pub fn run(arguments: &[String]) -> Result<(), Problem> {
+    let Some((options, words)) = parse(arguments)? else {
+        say(USAGE);
+        return Ok(());
+    };
+    let usage = |problem| Problem::Usage(format!("{problem}\n\n{USAGE}"));
+    let (mut bytes, form) = match &words[..] {
+        [] => return Err(Problem::Usage(USAGE.into())),
+        ["-"] => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().take(INPUT_BYTES_MAX).read_to_end(&mut bytes);
-            read.map_err(|error| format!("standard input: {error}"))?;
+            read.map_err(|error| Problem::Failed(format!("standard input: {error}")))?;
             from_stdin(bytes)
         }
-        words => from_words(&words.join(" "))?,
+        words => from_words(&words.join(" ")).map_err(usage)?,
     };
     if options.crlf {
-        let text: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-        let lines: Vec<&[u8]> =
-            text.into_iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
-        bytes = lines.join(&b"\r\n"[..]);
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        bytes = lines.collect::<Vec<_>>().join(&b"\r\n"[..]);
     }
     if bytes.is_empty() {
-        return Err(format!("there are no bytes to explain\n\n{USAGE}"));
+        return Err(usage("there are no bytes to explain".into()));
     }
-    Ok(explain(&bytes, form, options.from, &options.style))
+    say(&explain(&bytes, form, options.from, &options.style));
+    Ok(())
 }
 
-fn parse(arguments: &[String]) -> Result<Options, String> {
-    let lang = ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let mut language = match lang.is_some_and(|lang| lang.starts_with("uk")) {
-        true => Language::Uk,
-        false => Language::En,
-    };
-    let (mut from, mut crlf, mut everything, mut words) = (None, false, false, Vec::new());
-    let mut rest = arguments.iter().map(String::as_str);
-    while let Some(argument) = rest.next() {
-        let (flag, given) = match argument.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (argument, None),
-        };
-        let mut value = || given.or_else(|| rest.next()).ok_or(format!("{flag} needs a value"));
+/// The options, and the words that are none. `None`: help is asked for.
+fn parse(arguments: &[String]) -> Result<Option<(Options, Vec<&str>)>, Problem> {
+    let mut options = Options { from: None, style: Style::here(), crlf: false };
+    let mut words = Vec::new();
+    let mut arguments = Arguments::new(arguments, USAGE);
+    while let Some(flag) = arguments.next() {
         match flag {
+            "--help" | "-h" => return Ok(None),
             "--from" => {
-                from = Some(match value()? {
+                options.from = Some(match arguments.value()? {
                     "client" => Side::Client,
                     "server" => Side::Server,
-                    other => return Err(format!("--from {other:?}: it is client or server")),
+                    other => {
+                        let problem = format!("--from {other:?}: it is client or server");
+                        return Err(arguments.problem(problem));
+                    }
                 });
             }
-            "--lang" => {
-                language = match value()? {
-                    "uk" => Language::Uk,
-                    "en" => Language::En,
-                    other => return Err(format!("--lang {other:?}: it is uk or en")),
-                };
-            }
-            "--crlf" => crlf = true,
-            "-v" | "-vv" => everything = true,
-            "-" => words.push("-".into()),
-            flag if flag.starts_with('-') => return Err(format!("{flag:?} is not understood")),
-            word => words.push(word.into()),
+            "--lang" => options.style.language = arguments.language()?,
+            "--crlf" => options.crlf = true,
+            "-v" | "-vv" => options.style.everything = true,
+            "-" => words.push("-"),
+            flag if flag.starts_with('-') => return Err(arguments.unknown()),
+            word => words.push(word),
         }
     }
-    let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let coloured = cfg!(unix) && allowed && std::io::stdout().is_terminal();
-    Ok(Options { from, crlf, words, style: Style { language, coloured, everything } })
+    Ok(Some((options, words)))
 }
 
 // ---- The forms in which bytes are written

@@ -1,7 +1,44 @@
 //! Off the reading path: what is needed around the chat, and is not about it.
 
+mod arguments;
 pub mod command_line;
 pub mod dissect;
 pub mod explain;
 pub mod invitation;
 pub mod lecture;
+pub mod raw;
+
+/// A command beside the four parts.
+pub struct Tool {
+    /// `explain`, and what it is given.
+    pub name: &'static str,
+    pub arguments: &'static str,
+    /// What it is for, in a line of the menu.
+    pub purpose: &'static str,
+    pub run: fn(&[String]) -> Result<(), Problem>,
+}
+
+/// Why a tool has not done what it was asked.
+#[derive(Debug)]
+pub enum Problem {
+    /// It was asked wrongly.
+    Usage(String),
+    /// It went wrong.
+    Failed(String),
+}
+
+/// Every tool.
+pub static TOOLS: [Tool; 2] = [
+    Tool {
+        name: "explain",
+        arguments: "BYTES",
+        purpose: "what these bytes are",
+        run: explain::run,
+    },
+    Tool {
+        name: "raw",
+        arguments: "HOST:PORT",
+        purpose: "telnet for this lecture; --ws URL for frames",
+        run: raw::run,
+    },
+];

@@ -18,7 +18,7 @@
 //! `handshake` is what the block that makes it has made. (Blocks tagged `js` are for a browser:
 //! `tests/browser/notes.test.js`.)
 
-use super::common::{eventually, rawchat};
+use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
@@ -179,7 +179,8 @@ fn needs(text: &str) -> Vec<&'static str> {
         let word = |c: char| !c.is_alphanumeric();
         commands.iter().any(|line| line.split(word).any(|word| word == *tool))
     };
-    let web_socket = text.contains("ws://").then_some(CURL_WS);
+    let web_socket = |line: &&str| line.starts_with("$ curl ") && line.contains("ws://");
+    let web_socket = commands.iter().any(web_socket).then_some(CURL_WS);
     TOOLS.into_iter().filter(named).chain(web_socket).collect()
 }
 
@@ -313,6 +314,11 @@ impl Program {
         let (output, input) = io::pipe().unwrap();
         command.stdin(Stdio::piped()).stdout(input.try_clone().unwrap()).stderr(input);
         command.env("no_proxy", "*").env("LC_ALL", "C.UTF-8").process_group(0);
+        // As if it were installed: `rawchat raw …`.
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::env::split_paths(&paths);
+        let paths = binary().parent().map(Path::to_path_buf).into_iter().chain(paths);
+        command.env("PATH", std::env::join_paths(paths).unwrap());
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
         let (command, chunks) = (name.to_string(), in_chunks(output));

@@ -8,3 +8,4 @@ mod terminal;
 
 mod dissect;
 mod explain;
+mod raw;

@@ -2,7 +2,8 @@
 
 use super::kinds::{Kind, Language, printable, sentence};
 use super::{Field, is_leaf};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
 
 const COLUMNS: usize = 80;
 /// Offset, bytes, and then size, section and mark at the right.
@@ -22,6 +23,18 @@ pub struct Style {
 }
 
 impl Style {
+    /// As the environment has it: LANG, NO_COLOR, and whether stdout is a terminal.
+    pub fn here() -> Style {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let lang = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
+        let ukrainian = lang.is_some_and(|lang| lang.starts_with("uk"));
+        let language = if ukrainian { Language::Uk } else { Language::En };
+        // An old console of Windows would show the codes themselves.
+        let allowed = cfg!(unix) && set("NO_COLOR").is_none();
+        let coloured = allowed && std::io::stdout().is_terminal();
+        Style { language, coloured, everything: false }
+    }
+
     /// A text in the language that is spoken.
     pub fn say<'a>(&self, uk: &'a str, en: &'a str) -> &'a str {
         match self.language {
@@ -41,6 +54,12 @@ impl Style {
 const FAULT: &str = "31";
 const BYTES: &str = "36";
 const DIM: &str = "2";
+
+/// Prints a line. That nobody reads it (`| head -1`) is no error.
+pub fn say(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
 
 /// The exchange that begins with `fields[first]`, row by row.
 pub fn block(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> String {
@@ -144,7 +163,7 @@ fn escape(out: &mut String, byte: u8) {
     let _ = write!(out, "\\x{byte:02x}");
 }
 
-fn clipped(text: &str, columns: usize) -> String {
+pub fn clipped(text: &str, columns: usize) -> String {
     match text.chars().count() > columns {
         true => text.chars().take(columns - 2).chain("… ".chars()).collect(),
         false => text.into(),
@@ -171,7 +190,7 @@ pub fn wrap(out: &mut String, text: &str, indent: usize) {
 }
 
 /// The sentence, and the bytes: as they travel, the key, and what they mean.
-fn payload(out: &mut String, field: &Field, bytes: &[u8], style: &Style) {
+pub fn payload(out: &mut String, field: &Field, bytes: &[u8], style: &Style) {
     row_of_words(out, field, bytes, style);
     let (raw, plain) = (&bytes[field.bytes()], field.plain(bytes));
     let shown = if style.everything { raw.len() } else { raw.len().min(PAYLOAD_BYTES_SHOWN) };
@@ -235,6 +254,21 @@ fn characters(plain: &[u8], start: usize, end: usize) -> String {
         out.push(if printable(c) && c != '\u{fffd}' { c } else { '.' });
     }
     out
+}
+
+/// What a frame or a message brings, as text: its payload or body, a close code with its reason.
+pub fn content(fields: &[Field], first: usize, bytes: &[u8]) -> String {
+    let mut out = Vec::new();
+    for field in &fields[exchange(fields, first)] {
+        match field.kind {
+            Kind::CloseCode => out.extend(format!("{} ", field.number(bytes)).bytes()),
+            kind if kind.is_content() || kind == Kind::CloseReason => {
+                out.extend_from_slice(&field.plain(bytes));
+            }
+            _ => {}
+        }
+    }
+    text(&out)
 }
 
 /// The first line of a block: what it is, and its bytes.

@@ -4,6 +4,8 @@
 //! In a sentence `{}` is the field's value, and `{what}` what that value means.
 
 use super::Field;
+use crate::wire::handshake::accept_key;
+use crate::wire::visible::is_invisible;
 
 /// Of the sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,8 +202,8 @@ ServerName 9110 "10.2.4" NOBODY
     "Програма, яка відповідає: {}."
     "The program that answers: {}."
 WsKey 6455 "11.3.1" "4.1"
-    "16 випадкових байтів у Base64: {}. Відповідь мусить довести, що їх прочитано."
-    "16 random bytes in Base64: {}. The answer must prove that they were read."
+    "16 випадкових байтів у Base64: {}. У відповідь має прийти {what}."
+    "16 random bytes in Base64: {}. The answer to it must be {what}."
 WsVersion 6455 "11.3.5" "4.1"
     "Версія WebSocket: {}. Стандартна лише одна, 13."
     "The version of WebSocket: {}. The only standard one is 13."
@@ -419,7 +421,10 @@ pub const NAMES: &[(&str, Kind)] = &[
 /// What `field` of `bytes` is, in one sentence.
 pub fn sentence(field: &Field, bytes: &[u8], language: Language) -> String {
     let value = value(field, bytes);
-    let what = meaning(field.kind, field.number(bytes), &value)[language as usize];
+    let what = match field.kind {
+        Kind::WsKey => &accept_key(&value),
+        kind => meaning(kind, field.number(bytes), &value)[language as usize],
+    };
     let sentence = field.kind.row().sentences[language as usize];
     // The value comes last: it may hold anything, braces too.
     sentence.replace("{what}", what).replacen("{}", &value, 1)
@@ -464,7 +469,7 @@ fn shown(text: &str) -> String {
 
 /// Whether a terminal shows it, and does not obey it.
 pub fn printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !is_invisible(c)
 }
 
 /// What a value means, in both languages.

@@ -10,6 +10,7 @@ pub mod block;
 mod frames;
 mod http;
 pub mod kinds;
+pub mod stream;
 pub mod verdict;
 
 pub use crate::wire::frame::Side;
@@ -118,9 +119,19 @@ impl Context {
         self.next = Next::Frame;
     }
 
+    /// Nothing of what follows can be understood, since something before it is missing.
+    pub fn give_up(&mut self) {
+        self.next = Next::Unknown;
+    }
+
     /// Whether frames come next, or the rest of one.
     pub fn in_frames(&self) -> bool {
-        matches!(self.next, Next::Frame | Next::Payload(..))
+        self.next == Next::Frame || self.in_payload()
+    }
+
+    /// Whether a frame has begun, and more of its payload is to come.
+    pub fn in_payload(&self) -> bool {
+        matches!(self.next, Next::Payload(..))
     }
 }
 

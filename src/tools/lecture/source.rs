@@ -49,7 +49,8 @@ pub static FILES: &[File] = files! {
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"
-       "src/tools/explain.rs";
+       "src/tools/dissect/stream.rs"
+       "src/tools/arguments.rs" "src/tools/explain.rs" "src/tools/raw.rs";
 };
 const TOOLS: usize = 6;
 
