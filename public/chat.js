@@ -102,12 +102,12 @@ export const outbox = {
   doubt(entry = current()) {
     if (entry?.is !== "sending") return;
     mark(entry, "doubted");
-    entry.doubted = performance.now();
+    entry.since = performance.now();
   },
   /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. */
   settle(began) {
     const entry = current();
-    if (entry?.is !== "doubted" || !(entry.doubted <= began)) return;
+    if (entry?.is !== "doubted" || !(entry.since <= began)) return;
     mark(entry, "waiting");
     speak();
   },
@@ -127,6 +127,9 @@ function speak() {
 async function failed(entry, error) {
   if (error instanceof Refusal) return outbox.refuse(error.message, entry);
   outbox.doubt(entry);
+  entry.since = Infinity; // not at once again: the server may have too much to do
+  await pause(Math.random() * BACKOFF_MS_MAX);
+  entry.since = performance.now();
   await catchUp().catch(() => {}); // if nobody answers, the technique asks on by itself
 }
 
@@ -227,10 +230,19 @@ export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}
   const [head, body] = [headBytes(response), bytes(text)];
   journal({ what: `${what} → ${response.status}`, head, body, ms: ms(), bad: !response.ok });
   if (response.status >= 500) throw new Error(text);
-  if (!response.ok) throw new Refusal(JSON.parse(text).error);
+  if (!response.ok) throw new Refusal(reason(response.status, text));
   const epoch = Number(response.headers.get("Log-Epoch"));
   const more = /rel="next"/.test(response.headers.get("Link"));
   return { body: text === "" ? [] : JSON.parse(text), bytes: head + body, epoch, more, began };
+}
+
+// A proxy may refuse in words of its own.
+function reason(status, text) {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return status;
+  }
 }
 
 // The status line and the fields, with their CR LF: what a script of the same origin may see of them.
@@ -257,20 +269,17 @@ export async function catchUp() {
 
 // ---- Waiting ------------------------------------------------------------------------------------
 
-let wake = () => {};
+const pauses = new EventTarget();
 
 /** Ends early when the network or the reader comes back, or by `hurry`. */
 export function pause(ms) {
   return new Promise((done) => {
-    const timer = setTimeout(done, ms);
-    wake = () => {
-      clearTimeout(timer);
-      done();
-    };
+    setTimeout(done, ms);
+    pauses.addEventListener("hurry", done, { once: true });
   });
 }
 
-export const hurry = () => wake();
+export const hurry = () => pauses.dispatchEvent(new Event("hurry"));
 addEventListener("online", hurry);
 document.addEventListener("visibilitychange", () => document.hidden || hurry());
 

@@ -71,7 +71,7 @@ test("§4 a page that loads while no WebSocket opens asks whether a proxy is in 
   const server = await serve(4);
   const between = await proxy(server.port);
   const page = await person();
-  page.expects = /WebSocket/;
+  page.expects = /WebSocket|establish a connection/;
   await page.goto(`${between.url}/?user=Alice`);
   await page.locator("#status").getByText("Сторінка завантажується, а WebSocket не відкривається: чи немає на шляху проксі?").waitFor();
   await server.say("Bob", "seen all the same");

@@ -93,11 +93,11 @@ export async function person(server, name, options = {}) {
   return another(context, server, name);
 }
 
-/** One more tab of the same browser. `page.complaints` gathers what no page may cause. */
+/** One more tab of the same browser. `page.complaints` gathers what no page may cause, unless a test sets `page.expects`. */
 export async function another(context, server, name) {
   const page = await context.newPage();
   page.complaints = [];
-  const complain = (text) => (page.serverWasDown && CUT_OFF.test(text)) || page.complaints.push(text);
+  const complain = (text) => (page.serverWasDown && CUT_OFF.test(text)) || page.expects?.test(text) || page.complaints.push(text);
   page.on("pageerror", (error) => complain(String(error)));
   page.on("console", (said) => said.type() === "error" && complain(said.text()));
   page.on("dialog", (dialog) => {
