@@ -14,10 +14,10 @@
 //!    connections and carries bytes in a [`wire::buffer`]; [`wire::http`] makes requests of them.
 //! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers, and
 //!    [`techniques::api`], what all four answer. Part 2 is the same server.
-//! 3. [`room`] waits (what speaks of a broadcaster there is for step 4),
-//!    [`techniques::t3_long_polling`] lets a request wait with it.
-//! 4. [`wire::handshake`], [`wire::frame`], [`wire::message`]; then [`techniques::t4_conversation`]
-//!    reads, [`techniques::t4_broadcast`] writes, and [`techniques::t4_websocket`] joins them.
+//! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
+//! 4. [`techniques::t4_websocket`] tells who does what; [`wire::handshake`], [`wire::frame`],
+//!    [`wire::message`] know the bytes; [`techniques::t4_conversation`] reads,
+//!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it.
 //!
 //! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`], and [`log`]; `main` is last.
 //!

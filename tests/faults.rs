@@ -94,7 +94,7 @@ fn while_50000_messages_are_sent_a_reader_that_takes_none_disturbs_nobody() {
                 }
             });
         }
-        let frame = said(&"x".repeat(250));
+        let frame = said(&"x".repeat(500));
         let mut most = 0;
         for said in (0..MESSAGES).step_by(1_000) {
             speaker.send(frame.repeat(1_000));
@@ -107,7 +107,7 @@ fn while_50000_messages_are_sent_a_reader_that_takes_none_disturbs_nobody() {
         most
     });
     drop(speaker);
-    // 5,000 messages of 350 bytes are kept, 128 KiB are on the way to each of four.
+    // The room keeps 5,000 messages of 600 bytes, the timeline 16 MiB of frames.
     assert!(most - before < 40, "from {before} to {most} MiB");
     // It wakes too late, and either finds that it was cut off or is told why it is.
     let (last, close) = drain(slow);
@@ -120,7 +120,7 @@ fn say_megabytes(server: &Server, megabytes: usize) {
     let (chat, text) = (server.chat.clone(), "x".repeat(2_000));
     thread::spawn(move || {
         for _ in 0..megabytes * 500 {
-            chat.room.say("Alice".into(), text.clone());
+            chat.say("Alice".into(), text.clone());
         }
     });
 }
@@ -151,7 +151,7 @@ fn a_reader_that_wakes_too_late_is_told_why_it_is_closed() {
     // Who was told so speaks no more, and is here no more.
     beyond.send(said("from beyond"));
     assert_eq!(string(&bob.hear_of("user_left"), "username"), "Slow");
-    assert_eq!(server.chat.room.stats().newest, 16_000);
+    assert_eq!(server.chat.room.newest(), 16_000);
     assert!(code == 1008 && reason.contains("slow") && reason.contains("lastId"), "{reason}");
 }
 
@@ -189,7 +189,7 @@ fn a_reader_that_never_wakes_is_cut_off() {
     let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
     say_megabytes(&server, 8);
     (1..=4_000).for_each(|id| assert_eq!(bob.message().0, id));
-    eventually("it has left", || server.chat.room.stats().connections == 1);
+    eventually("it has left", || server.chat.timeline.presence().connections == 1);
     eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
     assert!(drain(slow).0 < 4_000);
 }
@@ -275,7 +275,7 @@ fn a_peer_that_vanishes_in_the_middle_of_a_frame_has_left() {
         bob.reset();
         assert_eq!(string(&alice.hear_of("user_left"), "username"), "Bob");
     }
-    assert_eq!(server.chat.room.stats().connections, 1);
+    assert_eq!(server.chat.timeline.presence().connections, 1);
     eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
 }
 
@@ -315,7 +315,7 @@ fn a_member_whose_cable_is_cut_is_missed_after_two_heartbeats() {
     let mut bob = Client::open(address, "/?user=Bob").greeted();
     // Bob's pongs keep it here for longer than two periods.
     (0..4).for_each(|_| drop(bob.hear_of("heartbeat")));
-    assert_eq!(server.chat.room.stats().connections, 2);
+    assert_eq!(server.chat.timeline.presence().connections, 2);
     cut.store(true, Ordering::Relaxed);
     assert_eq!(string(&alice.join().unwrap(), "username"), "Bob");
 }
@@ -327,9 +327,9 @@ fn a_long_poll_whose_cable_is_cut_is_given_up_after_the_hold() {
     let (address, cut) = cable(server.address);
     let mut bob = Client::connect(address);
     bob.send(get("/subscribe?lastId=0"));
-    eventually("it waits", || server.chat.room.stats().waiting == 1);
+    eventually("it waits", || server.chat.waiting.count().0 == 1);
     cut.store(true, Ordering::Relaxed);
-    eventually("nobody waits", || server.chat.room.stats().waiting == 0);
+    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
     eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
 }
 
@@ -617,7 +617,7 @@ fn cut_a_thousand_times(
         let mut said = 0;
         for () in cuts.iter().take(CUTTERS * CUTS) {
             for _ in 0..MESSAGES_A_CUT {
-                said = chat.room.say("Alice".into(), "x".repeat(said as usize % 100 + 1)).id;
+                said = chat.say("Alice".into(), "x".repeat(said as usize % 100 + 1)).id;
             }
         }
         ends.store(said, Ordering::Release);
@@ -661,13 +661,13 @@ fn long_polls_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
             asked += 1;
             // Cut before the answer, or in the middle of it, which is as if none had come.
             if end.is_none() && (asked > 2 || dice.below(3) == 0) {
-                if dice.below(2) == 0 && seen < server.chat.room.stats().newest {
+                if dice.below(2) == 0 && seen < server.chat.room.newest() {
                     client.read_exactly(dice.below(200) + 1); // the shortest answer has more
                 }
                 break;
             }
             // Not for longer than there is something to wait for.
-            if end.is_none() && seen == server.chat.room.stats().newest {
+            if end.is_none() && seen == server.chat.room.newest() {
                 break;
             }
             for id in client.response().ids() {
@@ -684,7 +684,7 @@ fn long_polls_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
 fn websockets_that_are_cut_a_thousand_times_see_each_message_once_and_in_order() {
     let server = Server::start(4);
     cut_a_thousand_times(&server, |mut seen, end, dice| {
-        let newest = server.chat.room.stats().newest;
+        let newest = server.chat.room.newest();
         let mut client = server.client();
         client.send(handshake(&format!("/?user=C{}&lastId={seen}", dice.below(5))));
         // Some are cut before they have read a byte, others in the middle of a frame.
@@ -702,7 +702,7 @@ fn websockets_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
         cut(client, dice);
         seen
     });
-    eventually("all have left", || server.chat.room.stats().connections == 0);
+    eventually("all have left", || server.chat.timeline.presence().connections == 0);
 }
 
 // Restarts

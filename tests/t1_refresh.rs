@@ -115,7 +115,7 @@ fn an_answer_holds_128_kib_and_says_where_the_next_ones_are() {
     let server = Server::start(1);
     for _ in 0..40 {
         // 12 KB as JSON.
-        server.chat.room.say("Alice".into(), "\0".repeat(2_000));
+        server.chat.say("Alice".into(), "\0".repeat(2_000));
     }
     let (first, newest) = (server.get("/messages?lastId=0"), server.get("/messages"));
     assert_eq!((first.ids(), newest.ids()), ((1..=10).collect(), (31..=40).collect()));

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 /// A client that waits for what comes after `last_id`, parked when this returns.
 fn park(server: &Server, last_id: u64) -> Client {
-    let parked = server.chat.room.stats().waiting;
+    let parked = server.chat.waiting.count().0;
     let mut client = server.client();
     client.send(get(&format!("/subscribe?lastId={last_id}")));
-    eventually("one more waits", || server.chat.room.stats().waiting == parked + 1);
+    eventually("one more waits", || server.chat.waiting.count().0 == parked + 1);
     client
 }
 
@@ -57,7 +57,7 @@ fn a_reader_that_is_behind_is_answered_at_once() {
 fn an_answer_holds_128_kib_and_says_where_the_next_ones_are() {
     let server = Server::start(3);
     for _ in 0..15 {
-        server.chat.room.say("Alice".into(), "\0".repeat(2_000));
+        server.chat.say("Alice".into(), "\0".repeat(2_000));
     }
     let first = server.get("/subscribe?lastId=1");
     assert_eq!(first.ids(), (2..=11).collect::<Vec<u64>>());
@@ -103,16 +103,16 @@ fn a_reader_that_says_good_bye_while_it_waits_is_noticed_within_a_glance() {
     let server = Server::start(3);
     let (stays, goes) = (park(&server, 0), park(&server, 0));
     goes.half_close();
-    eventually("one waits", || server.chat.room.stats().waiting == 1);
+    eventually("one waits", || server.chat.waiting.count().0 == 1);
     drop(stays);
-    eventually("nobody waits", || server.chat.room.stats().waiting == 0);
+    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
 }
 
 #[test]
 fn a_reader_that_vanishes_with_rst_while_it_waits_is_noticed_within_a_glance() {
     let server = Server::start(3);
     park(&server, 0).reset();
-    eventually("nobody waits", || server.chat.room.stats().waiting == 0);
+    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
     eventually("nobody is connected", || number(&server.get("/stats").json(), "connections") == 1);
 }
 
@@ -160,7 +160,7 @@ fn a_thousand_readers_wait_and_one_message_reaches_each_once() {
             readers.push(server.client());
             readers.last_mut().unwrap().send(get("/subscribe?lastId=0"));
         }
-        eventually("all wait", || server.chat.room.stats().waiting == readers.len());
+        eventually("all wait", || server.chat.waiting.count().0 == readers.len());
     }
     assert_eq!(number(&server.get("/stats").json(), "waitingClients"), READERS as u64);
     server.post("Alice", "hi");
@@ -168,7 +168,7 @@ fn a_thousand_readers_wait_and_one_message_reaches_each_once() {
         assert_eq!(reader.response().ids(), [1]);
         reader.send(get("/subscribe?lastId=1"));
     }
-    eventually("all wait again", || server.chat.room.stats().waiting == READERS);
+    eventually("all wait again", || server.chat.waiting.count().0 == READERS);
     assert!(readers.iter().all(|reader| reader.unread().is_empty()), "once");
     server.post("Alice", "bye");
     assert!(readers.iter_mut().all(|reader| reader.response().ids() == [2]));

@@ -36,7 +36,7 @@ fn fragment(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(fin, opcode, payload.len() as u64);
     let start = bytes.len();
     bytes.extend_from_slice(payload);
-    frame::mask(&mut bytes[start..], Some(KEY), 0);
+    frame::mask(&mut bytes[start..], KEY, 0);
     bytes
 }
 
@@ -162,7 +162,7 @@ fn a_page_of_another_site_cannot_open_a_websocket() {
         assert_eq!(server.ask(with("http://rawchat")).status, 101);
         assert_eq!(server.ask(with("https://rawchat")).status, 101);
     }
-    assert_eq!(server.chat.room.stats().newest, 0);
+    assert_eq!(server.chat.room.newest(), 0);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_name_that_is_too_long_and_a_last_id_that_is_no_number_are_refused_before_th
     let server = Server::start(4);
     assert_eq!(server.ask(handshake(&format!("/?user={}", "x".repeat(65)))).status, 413);
     assert_eq!(server.ask(handshake("/?lastId=x")).status, 400);
-    assert_eq!(server.chat.room.stats().connections, 0);
+    assert_eq!(server.chat.timeline.presence().connections, 0);
 }
 
 /// RFC 6455 §4.1: the client need not wait, and TCP knows no borders.
@@ -342,7 +342,7 @@ fn who_joins_in_the_middle_of_a_quarrel_misses_nothing_of_the_rest() {
     let goes_on = Arc::downgrade(&quarrel);
     thread::spawn(move || {
         while goes_on.strong_count() > 0 {
-            chat.room.say("Alice".into(), "no".into());
+            chat.say("Alice".into(), "no".into());
         }
     });
     thread::scope(|scope| {

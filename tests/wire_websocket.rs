@@ -9,7 +9,7 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Request, Response, decode_head};
-use rawchat::wire::message::{Assembler, Event, close_payload};
+use rawchat::wire::message::{Assembler, Received, close_payload};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;
@@ -258,15 +258,17 @@ fn three_opcodes_are_for_control() {
 
 /// RFC 6455 §5.3
 #[test]
-fn masking_twice_is_nothing_wherever_the_payload_is_cut() {
+fn masking_slowly_and_fast_is_the_same_wherever_the_payload_is_cut() {
     let plain: Vec<u8> = (0..=255).cycle().take(300).collect();
     let naive = |(place, byte): (usize, &u8)| byte ^ KEY[place % 4];
     let masked: Vec<u8> = plain.iter().enumerate().map(naive).collect();
     for cut in 0..plain.len() {
-        let mut bytes = plain.clone();
-        frame::mask(&mut bytes[..cut], Some(KEY), 0);
-        frame::mask(&mut bytes[cut..], Some(KEY), cut);
-        assert!(bytes == masked, "cut at {cut}");
+        for mask in [frame::mask, frame::mask_fast] {
+            let mut bytes = plain.clone();
+            mask(&mut bytes[..cut], KEY, 0);
+            mask(&mut bytes[cut..], KEY, cut);
+            assert!(bytes == masked, "cut at {cut}");
+        }
     }
 }
 
@@ -286,7 +288,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// What a client's bytes say, and the close code if they break a rule.
-fn hear(bytes: &[u8], sizes: impl IntoIterator<Item = usize>) -> (Vec<Event>, Option<u16>) {
+fn hear(bytes: &[u8], sizes: impl IntoIterator<Item = usize>) -> (Vec<Received>, Option<u16>) {
     let mut assembler = Assembler::new(Side::Client, BYTES_MAX);
     let (events, violation, left) = checks::feed(bytes, sizes, |buf| assembler.take(buf));
     // Everything is taken but the start of a header, or of a control frame.
@@ -296,8 +298,8 @@ fn hear(bytes: &[u8], sizes: impl IntoIterator<Item = usize>) -> (Vec<Event>, Op
     (events, violation.map(|violation| violation.code))
 }
 
-fn text(text: &str) -> Event {
-    Event::Text(text.into())
+fn text(text: &str) -> Received {
+    Received::Text(text.into())
 }
 
 #[test]
@@ -309,8 +311,12 @@ fn every_prefix_of_a_message_asks_for_more() {
         frame(FIN | MORE, "віт".as_bytes()),
     ]
     .concat();
-    let expected =
-        vec![Event::Fragment, Event::Ping(b"still there?".into()), Event::Fragment, text("Привіт")];
+    let expected = vec![
+        Received::Fragment,
+        Received::Ping(b"still there?".into()),
+        Received::Fragment,
+        text("Привіт"),
+    ];
     for end in 0..bytes.len() {
         let (events, code) = hear(&bytes[..end], []);
         assert!(events.len() < expected.len() && expected.starts_with(&events) && code.is_none());
@@ -332,13 +338,13 @@ fn control_frames_stand_between_fragments_and_belong_to_no_message() {
     ]
     .concat();
     let expected = vec![
-        Event::Fragment,
-        Event::Pong,
-        Event::Binary(b"ab".into()),
+        Received::Fragment,
+        Received::Pong,
+        Received::Binary(b"ab".into()),
         text(""),
-        Event::Fragment,
-        Event::Ping(vec![0xff; CONTROL_BYTES_MAX]),
-        Event::Close(1005, String::new()),
+        Received::Fragment,
+        Received::Ping(vec![0xff; CONTROL_BYTES_MAX]),
+        Received::Close(1005, String::new()),
     ];
     assert_eq!(hear(&bytes, []), (expected, None));
 }
@@ -398,9 +404,9 @@ fn half_a_character_at_the_end_of_a_text_is_1007_and_in_a_binary_is_nobodys_busi
     for half in ["Ї", "€", "😀"].map(|text| &text.as_bytes()[..text.len() - 1]) {
         assert_eq!(hear(&frame(FIN | TEXT, half), []).1, Some(1007));
         let more = [frame(TEXT, half), frame(FIN | MORE, b"")].concat();
-        assert_eq!(hear(&more, []), (vec![Event::Fragment], Some(1007)));
+        assert_eq!(hear(&more, []), (vec![Received::Fragment], Some(1007)));
         let binary = hear(&frame(FIN | BINARY, half), []);
-        assert_eq!(binary, (vec![Event::Binary(half.into())], None));
+        assert_eq!(binary, (vec![Received::Binary(half.into())], None));
     }
 }
 
@@ -449,7 +455,7 @@ fn a_close_code_is_one_of_those_that_may_travel() {
         };
         let (events, violation) = hear(&frame(FIN | 8, &code.to_be_bytes()), []);
         match may_travel {
-            true => assert_eq!(events, [Event::Close(code, String::new())]),
+            true => assert_eq!(events, [Received::Close(code, String::new())]),
             false => assert_eq!(violation, Some(1002), "{code}"),
         }
     }
@@ -460,10 +466,10 @@ fn a_close_code_is_one_of_those_that_may_travel() {
 fn a_close_has_no_payload_or_a_code_and_a_reason_in_utf8() {
     let reason = "ї".repeat(61); // 122 bytes
     for (payload, event, code) in [
-        (vec![], Some(Event::Close(1005, String::new())), None),
-        (close_payload(1005, "unsaid"), Some(Event::Close(1005, String::new())), None),
-        (close_payload(1001, "бувай"), Some(Event::Close(1001, "бувай".into())), None),
-        (close_payload(1000, &reason), Some(Event::Close(1000, reason)), None),
+        (vec![], Some(Received::Close(1005, String::new())), None),
+        (close_payload(1005, "unsaid"), Some(Received::Close(1005, String::new())), None),
+        (close_payload(1001, "бувай"), Some(Received::Close(1001, "бувай".into())), None),
+        (close_payload(1000, &reason), Some(Received::Close(1000, reason)), None),
         (vec![3], None, Some(1002)),
         (b"\x03\xe8\xff".to_vec(), None, Some(1007)),
         (b"\x03\xe8half \xd0".to_vec(), None, Some(1007)),
@@ -477,7 +483,7 @@ fn a_close_has_no_payload_or_a_code_and_a_reason_in_utf8() {
 // ---- For any bytes
 
 /// One thing a client may send: a message in fragments, cut anywhere, with pings between them.
-fn sayings() -> impl Strategy<Value = (Vec<u8>, Event)> {
+fn sayings() -> impl Strategy<Value = (Vec<u8>, Received)> {
     let text = any::<String>().prop_map(|text| (TEXT, text.into_bytes()));
     let binary = prop::collection::vec(any::<u8>(), 0..400).prop_map(|bytes| (BINARY, bytes));
     let cuts = prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..5);
@@ -503,8 +509,8 @@ fn sayings() -> impl Strategy<Value = (Vec<u8>, Event)> {
             }
             append(FIN | first, &payload[begin..]);
             let event = match opcode {
-                TEXT => Event::Text(String::from_utf8(payload).unwrap()),
-                _ => Event::Binary(payload),
+                TEXT => Received::Text(String::from_utf8(payload).unwrap()),
+                _ => Received::Binary(payload),
             };
             (bytes, event)
         },
@@ -548,7 +554,9 @@ proptest! {
         encode(&mut bytes, opcode, &payload, key);
         let (header, used) = decode(&bytes, from, u64::MAX).unwrap().unwrap();
         prop_assert_eq!(header, Header { fin: true, opcode, key, length: payload.len() as u64 });
-        frame::mask(&mut bytes[used..], key, 0);
+        if let Some(key) = key {
+            frame::mask_fast(&mut bytes[used..], key, 0);
+        }
         prop_assert_eq!(&bytes[used..], payload);
     }
 
@@ -559,7 +567,7 @@ proptest! {
     ) {
         let (bytes, said): (Vec<_>, Vec<_>) = sayings.into_iter().unzip();
         let (mut heard, code) = hear(&bytes.concat(), sizes);
-        heard.retain(|event| matches!(event, Event::Text(_) | Event::Binary(_)));
+        heard.retain(|event| matches!(event, Received::Text(_) | Received::Binary(_)));
         prop_assert_eq!((heard, code), (said, None));
     }
 

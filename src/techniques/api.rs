@@ -84,7 +84,7 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     let Some(text) = text else {
         return Err(Refusal::new(400, "there is no \"text\" in the body", TRY_FORM).into());
     };
-    let message = chat.room.say(name(user)?, text_of(&text)?);
+    let message = chat.say(name(user)?, text_of(&text)?);
     log::user(&message.user);
     event!("§1.12", "-", "says message {}, {} B", message.id, message.text.len());
     Ok(message)
@@ -182,20 +182,21 @@ fn file(chat: &Chat, request: &Request, path: &str) -> Result<Response, Response
 
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
-    let stats = chat.room.stats();
-    let clients = stats.here.iter().map(|(user, count)| {
+    let (waiting, oldest_wait) = chat.waiting.count();
+    let presence = chat.timeline.presence();
+    let clients = presence.here.iter().map(|(user, count)| {
         format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
     });
     let body = format!(
         "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
          \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"epoch\":{},\
          \"serverUptime\":{}}}",
-        stats.newest,
-        stats.kept,
+        chat.room.newest(),
+        chat.room.kept(),
         Arc::strong_count(&chat.places) - 1,
-        stats.waiting,
-        stats.oldest_wait.as_millis(),
-        stats.connections,
+        waiting,
+        oldest_wait.as_millis(),
+        presence.connections,
         clients.collect::<Vec<_>>().join(","),
         chat.room.epoch,
         chat.started.elapsed().as_secs(),

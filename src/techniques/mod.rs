@@ -6,15 +6,20 @@ pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
 pub mod t4_broadcast;
+pub mod t4_budget;
 pub mod t4_conversation;
+pub mod t4_timeline;
 pub mod t4_websocket;
 
 use crate::handler::Handler;
-use crate::room::{self, Room};
+use crate::room::{self, Message, Room};
 use crate::wire::{date, json};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use t3_long_polling::Waiting;
+use t4_budget::Budget;
+use t4_timeline::Timeline;
 
 pub struct Technique {
     pub number: usize,
@@ -81,8 +86,14 @@ const _: () = assert!(HEARTBEAT.as_secs() < PROXY_IDLE.as_secs(), "the server mu
 
 /// The longest message, each of its characters written as `\u0000`.
 const JSON_BYTES_MAX: usize = 6 * (api::USER_CHARS_MAX + api::TEXT_CHARS_MAX + 20);
-const UNTAKEN_BYTES_MAX: usize = room::BEHIND_EVENTS_MAX as usize * JSON_BYTES_MAX;
-const _: () = assert!(UNTAKEN_BYTES_MAX < room::LOG_BYTES_MAX, "nothing untaken is forgotten");
+const BEHIND_BYTES_MAX: usize = t4_timeline::BEHIND_EVENTS_MAX as usize * (JSON_BYTES_MAX + 100);
+/// Who goes does not wait; there cannot be so many connections.
+const GOINGS_BYTES_MAX: usize = 16_384 * (6 * api::USER_CHARS_MAX + 130);
+const _: () = assert!(BEHIND_BYTES_MAX < room::LOG_BYTES_MAX, "nothing is forgotten untaken");
+const _: () = assert!(
+    BEHIND_BYTES_MAX + GOINGS_BYTES_MAX < t4_timeline::TIMELINE_BYTES_MAX,
+    "nothing is forgotten undelivered"
+);
 
 impl Default for Timing {
     fn default() -> Timing {
@@ -92,8 +103,14 @@ impl Default for Timing {
 }
 
 pub struct Chat {
-    /// The messages and who is here.
+    /// The messages.
     pub room: Room,
+    /// Who waits in part 3.
+    pub waiting: Waiting,
+    /// What the members of part 4 are told, and who they are.
+    pub timeline: Timeline,
+    /// What messages of part 4 take that are not whole yet.
+    pub unfinished: Budget,
     pub technique: &'static Technique,
     pub timing: Timing,
     /// Each open connection holds a clone.
@@ -109,6 +126,13 @@ impl Chat {
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         });
         let (places, started) = (Arc::new(()), Instant::now());
-        Arc::new(Chat { room, technique, timing, places, started })
+        let (waiting, timeline) = (Waiting::default(), Timeline::default());
+        let unfinished = Budget::default();
+        Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })
+    }
+
+    /// Says something in the room; in part 4 when the others can follow (§4.11).
+    pub fn say(&self, user: String, text: String) -> Arc<Message> {
+        self.timeline.say(&self.room, user, text)
     }
 }

@@ -6,10 +6,11 @@ use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
 use crate::wire::http::{READ, Request, Response};
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Part 1's server, and `/subscribe`.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
@@ -26,10 +27,11 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
     let last_id = api::last_id(request)?;
     let after = last_id.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {after}");
+    let _waiting = chat.waiting.enter();
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());
-        let news = chat.room.wait_since(last_id, began, left.min(chat.timing.glance));
+        let news = chat.room.wait_since(last_id, left.min(chat.timing.glance));
         if !news.messages.is_empty() {
             return Ok(Reply::Http(api::excerpt(chat, request, &news)));
         }
@@ -47,7 +49,51 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
 /// socket close, so it wakes now and then to look: `peek` reads without taking. (Behind a request
 /// that was sent ahead it cannot see the end; then only the hold ends the wait.)
 fn gone(socket: &TcpStream) -> bool {
-    let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
-    let gone = peeked.map_or_else(|e| e.kind() != ErrorKind::WouldBlock, |bytes| bytes == 0);
+    // Without this `peek` would wait for a byte.
+    if socket.set_nonblocking(true).is_err() {
+        return true;
+    }
+    let gone = match socket.peek(&mut [0]) {
+        Ok(bytes) => bytes == 0, // FIN
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    };
     socket.set_nonblocking(false).is_err() || gone
+}
+
+/// Who waits, and since when, for `GET /stats`: a ticket each, and the smallest is the oldest.
+#[derive(Default)]
+pub struct Waiting {
+    tickets: Mutex<BTreeMap<u64, Instant>>,
+}
+
+/// Somebody waits while this lives.
+pub struct Ticket<'a> {
+    waiting: &'a Waiting,
+    number: u64,
+}
+
+impl Waiting {
+    pub fn enter(&self) -> Ticket<'_> {
+        let mut tickets = self.lock();
+        let number = tickets.last_key_value().map_or(1, |(newest, _)| newest + 1);
+        tickets.insert(number, Instant::now());
+        Ticket { waiting: self, number }
+    }
+
+    /// How many wait, and how long the first of them has.
+    pub fn count(&self) -> (usize, Duration) {
+        let tickets = self.lock();
+        let oldest = tickets.first_key_value().map(|(_, began)| began.elapsed());
+        (tickets.len(), oldest.unwrap_or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.waiting.lock().remove(&self.number);
+    }
 }

@@ -1,49 +1,34 @@
-//! The writing half of the chat: one broadcaster for everybody who keeps up, a catch-up for each
-//! who does not.
-//!
-//! A connection has one reader, the thread it came with. It has one writer at a time: while it is
-//! `Live` whoever holds the lock of its `outbox` (the broadcaster, or the reader for a pong), else
-//! its catch-up, which lets the lock go while it writes. Whoever fails to write shuts the socket
-//! down, which ends the reader (on Windows when its next ping is due), and the reader takes the
-//! connection out of the room.
-//!
-//! Locks: `crowd` before `outbox`, never the other way.
+//! The writing half of the chat: one broadcaster writes to everybody, and waits for nobody.
 
-use super::{Chat, t4_conversation::write_frame};
-use crate::room::{Event, Position, Stats};
+use super::Chat;
+use super::t4_timeline::{Joined, Piece, message_frame, text_frame};
 use crate::wire::frame::{self, Opcode};
-use crate::wire::{buffer::timed_out, date, json, message::close_payload};
+use crate::wire::{buffer::timed_out, json, message::close_payload};
 use crate::{event, log};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// Threads that catch up at one time; a slow reader that finds none is cut off.
-pub const CATCH_UPS_MAX: usize = 1_000;
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const PENDING_BYTES_MAX: usize = 256 * 1024;
-/// Turns a full socket into a short write, not quite at once: the system rounds up to a tick, 1 to
-/// 10 ms. Affordable once a round; `write_at_once` costs a little each time and never waits.
-const AT_ONCE: Duration = Duration::from_micros(1);
+/// A socket that was full is tried again after this.
+const RETRY: Duration = Duration::from_millis(10);
+/// Who has taken nothing for so long is not waited for by those who speak.
+const TAKING: Duration = Duration::from_secs(1);
+/// After a panic, so that one that repeats does not keep a processor busy.
+const PANIC_PAUSE: Duration = Duration::from_secs(1);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
-const STACK_BYTES: usize = 64 * 1024;
 
 /// Everybody in the chat.
 pub struct Hub {
     pub chat: Arc<Chat>,
-    crowd: Mutex<Crowd>,
-    /// Each catch-up holds a clone, so the count of clones is theirs, and one.
-    catch_ups: Arc<()>,
-}
-
-/// Every one of `members` that is `Live` has seen everything up to `at`.
-#[derive(Default)]
-struct Crowd {
-    at: Position,
-    members: Vec<Arc<Member>>,
+    members: Mutex<Vec<Arc<Member>>>,
+    /// There is something to do for the broadcaster that is no message.
+    stirred: AtomicBool,
 }
 
 /// A connection of the chat.
@@ -54,296 +39,316 @@ pub struct Member {
     outbox: Mutex<Outbox>,
 }
 
-/// Everything up to `seen` is written or `pending`; a `Live` member has nothing pending.
+/// What is still to be written to a member: `pending`, then the events from `next` on. Whoever
+/// holds its lock may write.
 #[derive(Default)]
-pub struct Outbox {
-    writer: Writer,
-    seen: Position,
+struct Outbox {
+    /// The rest of a frame, and what its reader has answered. Not empty: the socket was full.
     pending: Vec<u8>,
-    /// The last one.
-    catch_up: Option<JoinHandle<()>>,
+    next: u64,
+    /// Nothing may follow what is pending: it ends with a close (RFC 6455 §5.5.1), or the member
+    /// was cut off, or its reader has left.
+    closed: bool,
+    /// Since when the socket has taken nothing at all.
+    full_since: Option<Instant>,
 }
 
-#[derive(Default, PartialEq)]
-enum Writer {
-    Live,
-    /// Also of a newcomer.
-    #[default]
-    CatchUp,
-    /// Nothing may follow: a close is written or pending (RFC 6455 §5.5.1), or it was cut off, or
-    /// its reader has left.
-    Closed,
+/// How far a member came in a round; a number is its place.
+enum Pace {
+    /// It has everything, or needs nothing more.
+    Done,
+    /// It took all that it was given, and there is more.
+    Behind(u64),
+    /// Its socket is full.
+    Full(u64),
+    /// Its socket is full, and was for a while.
+    Stalled,
 }
 
 impl Hub {
-    /// Opens the chat and starts its broadcaster.
+    /// Opens the chat and starts its broadcaster. `Err`: there is no thread for it.
     pub fn start(chat: Arc<Chat>) -> io::Result<Arc<Hub>> {
-        let hub = Arc::new(Hub { chat, crowd: Mutex::default(), catch_ups: Arc::default() });
-        // From here on the room keeps what is not delivered, though no thread may have begun yet.
-        hub.chat.room.wait_news(Position::default(), Duration::ZERO);
-        let broadcaster = hub.clone();
-        let round = AssertUnwindSafe(move || broadcaster.broadcast());
-        // A panic is printed, and the next round begins where the last one was.
-        thread::spawn(move || while catch_unwind(&*round).is_err() {});
+        let hub =
+            Arc::new(Hub { chat, members: Mutex::default(), stirred: AtomicBool::new(false) });
+        // From here on who speaks waits for the broadcaster, though its thread may not run yet.
+        hub.chat.timeline.set_delivered(0, 0);
+        let broadcaster = Broadcaster::new(hub.clone());
+        thread::Builder::new().name("broadcaster".into()).spawn(move || broadcaster.run())?;
         Ok(hub)
     }
 
-    /// §4.7 Waits for news and gives each live member all of it in one write. A write costs some
-    /// five microseconds whether it carries one frame or twenty, so under load, when news gathers
-    /// while the last round is under way, a round costs no more and carries more.
-    fn broadcast(&self) {
-        let period = self.chat.timing.heartbeat;
-        let mut heartbeat = Instant::now() + period;
-        loop {
-            let from = lock(&self.crowd).at;
-            let patience = heartbeat.saturating_duration_since(Instant::now());
-            self.chat.room.wait_news(from, patience);
-            // Who is about to speak may speak first, and travels in the same write.
-            thread::yield_now();
-            // Nothing is forgotten before it is taken: see BEHIND_EVENTS_MAX.
-            let mut batch = Batch::of(from, &self.chat.room.news(from).unwrap_or_default());
-            if Instant::now() >= heartbeat {
-                push_text(&mut batch.bytes, r#"{"type":"heartbeat"}"#);
-                frame::encode(&mut batch.bytes, Opcode::Ping, b"", None);
-                heartbeat = Instant::now() + period;
-            }
-            let mut crowd = lock(&self.crowd);
-            // One slow member may cost a tick; after it nobody may, in this round. On Windows none
-            // may: a write that has run out of time does not say there how much it has written.
-            let mut hurry = cfg!(windows);
-            for member in &crowd.members {
-                hurry = member.deliver(&batch, hurry);
-            }
-            crowd.at = batch.to;
-        }
+    /// Wakes the broadcaster for something that is no message: see [`Hub::stirred`].
+    fn stir(&self) {
+        self.stirred.store(true, Ordering::SeqCst);
+        self.chat.room.ring();
     }
 
-    /// Takes a newcomer in: a greeting, then everything after `last`. A newcomer is nothing else
-    /// than a member who is very far behind.
+    /// Takes a newcomer in. Its own thread greets it and gives it the messages it has missed since
+    /// `last_id`, as part 2 would; for what has happened since it joined it is a member like any
+    /// other. `Err`: it took nothing for too long, or has gone.
     pub fn admit(
         self: &Arc<Self>,
         socket: Arc<TcpStream>,
         user: String,
-        last: Option<u64>,
-    ) -> Guest {
-        let member = Arc::new(Member { hub: self.clone(), socket, user, outbox: Mutex::default() });
-        // First, with empty hands: in a rush of newcomers each waits here for a round to end.
-        lock(&self.crowd).members.push(member.clone());
-        let (stats, from, news) = self.chat.room.join(&member.user, last);
-        event!("§4.10", &member.user, "joins, connections: {}", stats.connections);
-        let guest = Guest(member);
-        let Batch { bytes, to, .. } = Batch::of(from, &news);
-        *lock(&guest.0.outbox) =
-            Outbox { seen: to, pending: [greeting(&stats), bytes].concat(), ..Outbox::default() };
-        // Its own thread brings it up to date, and reads only then.
-        guest.0.end_if_failed(guest.0.catch_up(), &mut lock(&guest.0.outbox));
-        guest
+        last_id: Option<u64>,
+    ) -> io::Result<Membership> {
+        // Whenever its own thread writes and waits.
+        socket.set_write_timeout(Some(self.chat.timing.stall))?;
+        let joined = self.chat.timeline.join(&self.chat.room, &user);
+        let outbox = Mutex::new(Outbox { next: joined.next, ..Outbox::default() });
+        let member = Membership(Arc::new(Member { hub: self.clone(), socket, user, outbox }));
+        self.stir();
+        let connections = joined.presence.connections;
+        event!("§4.10", &member.0.user, "joins, connections: {connections}");
+        member.0.catch_up(&joined, last_id.unwrap_or(joined.last_id))?;
+        lock(&self.members).push(member.0.clone());
+        self.stir();
+        Ok(member)
     }
 }
 
-/// The first two messages of each connection: where it is, and who else is there.
-fn greeting(stats: &Stats) -> Vec<u8> {
-    let users = stats.here.iter().map(|(user, _)| json::quoted(user)).collect::<Vec<_>>().join(",");
-    let counts = format!(r#""connectedClients":{},"lastId":{}"#, stats.connections, stats.newest);
-    let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let mut bytes = Vec::new();
-    push_text(&mut bytes, &format!(r#"{{"type":"welcome",{hello},{counts}}}"#));
-    push_text(&mut bytes, &format!(r#"{{"type":"user_list","users":[{users}]}}"#));
-    bytes
+/// The one thread that waits for news and writes them to everybody.
+struct Broadcaster {
+    hub: Arc<Hub>,
+    /// The place of all who keep up.
+    place: u64,
+    heartbeat: Instant,
+    /// How long there is nothing to do, if nothing happens.
+    patience: Duration,
+    serving: Option<Arc<Member>>,
+}
+
+impl Broadcaster {
+    fn new(hub: Arc<Hub>) -> Broadcaster {
+        let heartbeat = Instant::now() + hub.chat.timing.heartbeat;
+        Broadcaster { hub, place: 0, heartbeat, patience: Duration::ZERO, serving: None }
+    }
+
+    fn run(mut self) {
+        loop {
+            // A panic is printed. Whoever was being served when it came is cut off, and the others
+            // get what they have not had in the next round.
+            let round = catch_unwind(AssertUnwindSafe(|| self.round()));
+            if round.is_err() {
+                if let Some(member) = self.serving.take() {
+                    member.cut_off("something went wrong here");
+                }
+                thread::sleep(PANIC_PAUSE);
+            }
+        }
+    }
+
+    /// §4.7 Waits for news and gives each member all of it in one write. A write costs some five
+    /// microseconds whether it carries one frame or twenty, so under load, when news gathers while
+    /// the last round is under way, a round costs no more and carries more.
+    fn round(&mut self) {
+        let Chat { room, timeline, timing, .. } = &*self.hub.chat;
+        let (last_id, stirred) = (timeline.last_id(), &self.hub.stirred);
+        room.wait_while(self.patience, |newest| {
+            newest == last_id && !stirred.load(Ordering::SeqCst)
+        });
+        stirred.store(false, Ordering::SeqCst);
+        let now = Instant::now();
+        if now >= self.heartbeat {
+            timeline.push_heartbeat();
+            self.heartbeat = now + timing.heartbeat;
+        }
+        timeline.follow(room);
+        let news = timeline.piece(self.place).expect("see BEHIND_EVENTS_MAX");
+        self.place = news.to();
+        self.patience = match news.more {
+            true => Duration::ZERO,
+            false => self.heartbeat.saturating_duration_since(now),
+        };
+        let mut slowest = self.place;
+        let members = lock(&self.hub.members).clone();
+        for member in members {
+            let member = self.serving.insert(member);
+            match member.deliver(&news) {
+                Ok(Pace::Done) => {}
+                Ok(Pace::Behind(place)) => {
+                    slowest = slowest.min(place);
+                    self.patience = Duration::ZERO;
+                }
+                Ok(Pace::Full(place)) => {
+                    slowest = slowest.min(place);
+                    self.patience = self.patience.min(RETRY);
+                }
+                Ok(Pace::Stalled) => self.patience = self.patience.min(RETRY),
+                Err(error) if timed_out(&error) => member.cut_off("took nothing for too long"),
+                Err(error) => member.cut_off(&log::why(error)),
+            }
+        }
+        self.serving = None;
+        timeline.set_delivered(self.place, slowest);
+    }
 }
 
 impl Member {
+    /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
+    /// writes to this member yet.
+    fn catch_up(&self, joined: &Joined, mut last_id: u64) -> io::Result<()> {
+        let mut socket = &*self.socket;
+        socket.write_all(&greeting(joined, self.hub.chat.room.epoch))?;
+        loop {
+            let missed = self.hub.chat.room.since(Some(last_id)).messages;
+            let missed = missed.iter().take_while(|message| message.id <= joined.last_id);
+            let mut bytes = Vec::new();
+            for message in missed {
+                bytes.extend(message_frame(message));
+                last_id = message.id;
+            }
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            socket.write_all(&bytes)?;
+        }
+    }
+
+    /// Gives a member what it has not had: `news` if it keeps up, or else a piece of its own.
+    fn deliver(&self, news: &Piece) -> io::Result<Pace> {
+        let mut outbox = lock(&self.outbox);
+        if !outbox.pending.is_empty() {
+            self.flush(&mut outbox)?;
+            if !outbox.pending.is_empty() {
+                let stalled = outbox.full_since.is_some_and(|since| since.elapsed() > TAKING);
+                return Ok(if stalled { Pace::Stalled } else { Pace::Full(outbox.next) });
+            }
+            if outbox.closed {
+                self.socket.shutdown(Shutdown::Write)?;
+            }
+        }
+        if outbox.closed {
+            return Ok(Pace::Done);
+        }
+        if news.start_of(outbox.next).is_some() {
+            return self.write_piece(&mut outbox, news);
+        }
+        match self.hub.chat.timeline.piece(outbox.next) {
+            Some(piece) => self.write_piece(&mut outbox, &piece),
+            None => {
+                // It goes out in the next round.
+                outbox.push(Opcode::Close, &close_payload(1008, TOO_SLOW));
+                Ok(Pace::Stalled)
+            }
+        }
+    }
+
+    fn write_piece(&self, outbox: &mut Outbox, piece: &Piece) -> io::Result<Pace> {
+        let start = piece.start_of(outbox.next).unwrap_or_default();
+        let bytes = &piece.bytes[start..];
+        if bytes.is_empty() {
+            return Ok(Pace::Done);
+        }
+        let (next, rest) = piece.place(start + self.write_at_once(bytes)?);
+        outbox.next = next;
+        outbox.pending.extend_from_slice(rest);
+        Ok(match rest {
+            [] if piece.more => Pace::Behind(next),
+            [] => Pace::Done,
+            _ => Pace::Full(next),
+        })
+    }
+
     /// Sends a frame of the reader's: a pong, an answer, a close. `Err`: the member was told to go
     /// before this, or cut off.
-    pub fn send(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        frame::encode(&mut bytes, opcode, payload, None);
-        let mut outbox = self.still_open()?;
-        self.end_if_failed(self.write(&mut outbox, &bytes, true), &mut outbox);
-        if opcode == Opcode::Close {
-            outbox.writer = Writer::Closed;
+    pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        let mut outbox = self.open_outbox()?;
+        outbox.push(opcode, payload);
+        self.flush(&mut outbox)?;
+        let left = outbox.pending.len();
+        drop(outbox);
+        if left > PENDING_BYTES_MAX {
+            self.cut_off("takes nothing and asks for more");
+        } else if left > 0 {
+            self.hub.stir();
         }
         Ok(())
     }
 
-    /// The outbox, or an error for a member that has been told to go: it is not heard any more.
-    pub fn still_open(&self) -> io::Result<MutexGuard<'_, Outbox>> {
+    /// `Err` for a member that has been told to go: it is not listened to any more.
+    pub fn check_open(&self) -> io::Result<()> {
+        self.open_outbox().map(drop)
+    }
+
+    fn open_outbox(&self) -> io::Result<MutexGuard<'_, Outbox>> {
         let outbox = lock(&self.outbox);
-        match outbox.writer {
-            Writer::Closed => Err(ErrorKind::BrokenPipe.into()),
-            _ => Ok(outbox),
-        }
+        if outbox.closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(outbox) }
     }
 
-    /// Gives a live member what is new to it, and says whether there is a `hurry` from here on.
-    fn deliver(self: &Arc<Self>, batch: &Batch, hurry: bool) -> bool {
-        let mut outbox = lock(&self.outbox);
-        if outbox.writer != Writer::Live {
-            return hurry;
+    /// §4.8 Writes as much of what is pending as the socket takes.
+    fn flush(&self, outbox: &mut Outbox) -> io::Result<()> {
+        let count = self.write_at_once(&outbox.pending)?;
+        outbox.pending.drain(..count);
+        if count > 0 {
+            outbox.full_since = None;
+        } else if outbox.full_since.get_or_insert_with(Instant::now).elapsed()
+            >= self.hub.chat.timing.stall
+        {
+            return Err(ErrorKind::TimedOut.into());
         }
-        let news = batch.after(outbox.seen);
-        outbox.seen = outbox.seen.max(batch.to);
-        self.end_if_failed(self.write(&mut outbox, news, hurry), &mut outbox);
-        hurry || outbox.writer != Writer::Live
-    }
-
-    /// Writes what the socket takes at once and leaves the rest to a catch-up, or all of it if a
-    /// catch-up has the socket already.
-    fn write(self: &Arc<Self>, outbox: &mut Outbox, bytes: &[u8], hurry: bool) -> io::Result<()> {
-        let live = outbox.writer == Writer::Live;
-        let written = match (live, hurry) {
-            (false, _) => Ok(0),
-            (true, true) => self.write_at_once(bytes),
-            (true, false) => (&*self.socket).write(bytes),
-        };
-        let written = match written {
-            Ok(count) if count == bytes.len() => return Ok(()),
-            Ok(count) => count,
-            Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => 0,
-            Err(error) => return Err(error),
-        };
-        outbox.pending.extend_from_slice(&bytes[written..]);
-        if live {
-            outbox.writer = Writer::CatchUp;
-            outbox.catch_up = Some(self.spawn_catch_up()?);
-        } else if outbox.pending.len() > PENDING_BYTES_MAX {
-            return Err(io::Error::other("takes nothing and asks for more"));
+        if outbox.pending.is_empty() {
+            outbox.pending = Vec::new();
         }
         Ok(())
     }
 
-    /// Never waits for a reader who takes nothing, while a thousand others wait behind it. (Should
-    /// the reading thread come by at this moment, it finds nothing, and tries again.)
+    /// Never waits for a reader who takes nothing: a thousand others come after it.
     fn write_at_once(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_nonblocking(true)?;
         let written = (&*self.socket).write(bytes);
         self.socket.set_nonblocking(false)?;
-        written
-    }
-
-    fn spawn_catch_up(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
-        let (member, place) = (self.clone(), self.hub.catch_ups.clone());
-        if Arc::strong_count(&place) - 1 > CATCH_UPS_MAX {
-            return Err(io::Error::other("too many slow readers"));
-        }
-        event!("§4.8", &self.user, "is slow, catches up in a thread of its own");
-        let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-            let _place = place;
-            member.end_if_failed(member.catch_up(), &mut lock(&member.outbox));
-        });
-        spawned.map_err(|_| io::Error::other("no thread to catch up in"))
-    }
-
-    /// §4.8 Brings a member up to date in its own time, then gives it to the broadcaster.
-    fn catch_up(self: &Arc<Self>) -> io::Result<()> {
-        self.socket.set_write_timeout(Some(self.hub.chat.timing.stall))?;
-        loop {
-            let mut outbox = lock(&self.outbox);
-            let mut bytes = std::mem::take(&mut outbox.pending);
-            let closed = outbox.writer == Writer::Closed;
-            if bytes.is_empty() && !closed {
-                let Some(news) = self.hub.chat.room.news(outbox.seen) else {
-                    outbox.writer = Writer::Closed;
-                    drop(outbox);
-                    write_frame(&self.socket, Opcode::Close, &close_payload(1008, TOO_SLOW))?;
-                    return self.socket.shutdown(Shutdown::Write);
-                };
-                let batch = Batch::of(outbox.seen, &news);
-                (outbox.seen, bytes) = (batch.to, batch.bytes);
-            }
-            drop(outbox);
-            (&*self.socket).write_all(&bytes)?;
-            if closed || (bytes.is_empty() && self.rejoin()?) {
-                return Ok(());
-            }
+        match written {
+            Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => Ok(0),
+            written => written,
         }
     }
 
-    /// Live again, if nothing has been taken by the broadcaster that this member has not seen.
-    fn rejoin(self: &Arc<Self>) -> io::Result<bool> {
-        let crowd = lock(&self.hub.crowd);
-        let mut outbox = lock(&self.outbox);
-        // While the lock was not ours, a pong may have come, or the end.
-        if !outbox.pending.is_empty() || outbox.writer == Writer::Closed || outbox.seen < crowd.at {
-            return Ok(false);
-        }
-        self.socket.set_write_timeout(Some(AT_ONCE))?;
-        outbox.writer = Writer::Live;
-        Ok(true)
-    }
-
-    /// Ends a connection that could not be written to: it is not heard any more, and its reader
-    /// finds the end of the stream.
-    fn end_if_failed(&self, written: io::Result<()>, outbox: &mut Outbox) {
-        let why = match written {
-            Ok(()) => return,
-            Err(error) if timed_out(&error) => "took nothing for too long".to_string(),
-            Err(error) => log::why(error),
-        };
-        event!("§4.8", &self.user, "cut off: {why}");
-        outbox.writer = Writer::Closed;
+    /// Ends a connection that cannot be written to: its reader finds the end of the stream.
+    fn cut_off(&self, why: &str) {
+        lock(&self.outbox).closed = true;
         let _ = self.socket.shutdown(Shutdown::Both);
+        event!("§4.8", &self.user, "cut off: {why}");
+    }
+}
+
+impl Outbox {
+    fn push(&mut self, opcode: Opcode, payload: &[u8]) {
+        frame::encode(&mut self.pending, opcode, payload, None);
+        self.closed = opcode == Opcode::Close;
     }
 }
 
 /// A member as its reader holds it: out of the chat when the reader ends, however it ends.
-pub struct Guest(pub Arc<Member>);
+pub struct Membership(pub Arc<Member>);
 
-impl Drop for Guest {
+impl Drop for Membership {
     fn drop(&mut self) {
-        let Guest(member) = self;
+        let Membership(member) = self;
+        let Chat { room, timeline, .. } = &*member.hub.chat;
+        let mut outbox = lock(&member.outbox);
         // Who has left is told no more news.
-        lock(&member.outbox).writer = Writer::Closed;
-        lock(&member.hub.crowd).members.retain(|other| !Arc::ptr_eq(other, member));
-        member.hub.chat.room.leave(&member.user);
+        outbox.closed = true;
+        let rest = std::mem::take(&mut outbox.pending);
+        drop(outbox);
+        lock(&member.hub.members).retain(|other| !Arc::ptr_eq(other, member));
+        timeline.leave(room, &member.user);
+        member.hub.stir();
         event!("§4.10", &member.user, "leaves");
         // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
-        let catch_up = lock(&member.outbox).catch_up.take();
-        let _ = catch_up.map(JoinHandle::join);
+        let _ = (&*member.socket).write(&rest);
     }
 }
 
-/// News as frames, each encoded once however many it is sent to.
-struct Batch {
-    bytes: Vec<u8>,
-    /// Where each event begins in `bytes`, and where the last one ends.
-    starts: Vec<usize>,
-    to: Position,
-}
-
-impl Batch {
-    fn of(from: Position, news: &[Event]) -> Batch {
-        let mut batch = Batch { bytes: Vec::new(), starts: vec![0], to: from };
-        for event in news {
-            batch.to.events += 1;
-            let text = match event {
-                Event::Said(message) => {
-                    batch.to.id = message.id;
-                    format!(r#"{{"type":"message","message":{}}}"#, message.json)
-                }
-                Event::Changed(change) => {
-                    let kind = if change.joined { "user_joined" } else { "user_left" };
-                    let (user, count) = (json::quoted(&change.user), change.connections);
-                    let who = format!(r#""username":{user},"connectedClients":{count}"#);
-                    let time = date::iso8601(change.timestamp);
-                    format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)
-                }
-            };
-            push_text(&mut batch.bytes, &text);
-            batch.starts.push(batch.bytes.len());
-        }
-        batch
-    }
-
-    /// What is new to a live member: it has `seen` all that came before these, and maybe some more.
-    fn after(&self, seen: Position) -> &[u8] {
-        let new = self.to.events.saturating_sub(seen.events) as usize;
-        &self.bytes[self.starts[self.starts.len() - 1 - new]..]
-    }
-}
-
-fn push_text(bytes: &mut Vec<u8>, text: &str) {
-    frame::encode(bytes, Opcode::Text, text.as_bytes(), None);
+/// The first two messages of each connection: where it is, and who else is there.
+fn greeting(joined: &Joined, epoch: u64) -> Vec<u8> {
+    let Joined { presence, last_id, .. } = joined;
+    let users: Vec<String> = presence.here.iter().map(|(user, _)| json::quoted(user)).collect();
+    let (count, users) = (presence.connections, users.join(","));
+    let hello = r#""message":"rawchat, part 4: WebSocket""#;
+    let place = format!(r#""connectedClients":{count},"lastId":{last_id},"epoch":{epoch}"#);
+    let welcome = text_frame(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));
+    [welcome, text_frame(&format!(r#"{{"type":"user_list","users":[{users}]}}"#))].concat()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

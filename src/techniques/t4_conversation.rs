@@ -1,82 +1,94 @@
 //! The reading half of a WebSocket, for the chat and for `/echo`.
 
+use super::t4_budget::Budget;
 use crate::event;
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::frame::{self, Header, Opcode, Side, Violation};
-use crate::wire::message::{Assembler, Event, close_payload};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use crate::wire::frame::{Opcode, Side, Violation};
+use crate::wire::message::{Assembler, Received, close_payload};
+use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// §4.6 Reads until the conversation is over, gives each message to `hear`, and answers pings and
-/// closes itself, with `send`. `bytes_max` is the longest message, `period` the longest silence
-/// before a ping. RFC 6455 §5.5, §7
+/// What a conversation may take.
+pub struct Terms<'a> {
+    /// The longest message.
+    pub bytes_max: usize,
+    /// What the messages of all conversations share while they arrive.
+    pub budget: &'a Budget,
+    /// The longest silence before a ping; two of them end the conversation.
+    pub period: Duration,
+}
+
+/// §4.6 Reads until the conversation is over: gives each text or binary message to `on_message`,
+/// and answers pings and closes itself, with `send`. RFC 6455 §5.5, §7
 pub fn converse(
-    mut socket: &TcpStream,
+    socket: &TcpStream,
     mut buf: Buffer,
-    bytes_max: usize,
-    period: Duration,
+    terms: Terms,
     send: impl Fn(Opcode, &[u8]) -> io::Result<()>,
-    hear: impl Fn(Opcode, &[u8]) -> io::Result<()>,
+    on_message: impl Fn(Received) -> io::Result<()>,
 ) -> io::Result<()> {
-    socket.set_read_timeout(Some(period))?;
-    let mut assembler = Assembler::new(Side::Client, bytes_max);
-    let mut heard = Instant::now();
-    let ping_at = period..2 * period;
+    let close = |code, reason: &str| send(Opcode::Close, &close_payload(code, reason));
+    socket.set_read_timeout(Some(terms.period))?;
+    let mut assembler = Assembler::new(Side::Client, terms.bytes_max);
+    let mut share = terms.budget.share();
+    let (mut heard, mut pinged) = (Instant::now(), false);
     loop {
         match assembler.take(&mut buf) {
-            Ok(Some(event)) => {
-                match event {
-                    Event::Text(text) => hear(Opcode::Text, text.as_bytes())?,
-                    Event::Binary(bytes) => hear(Opcode::Binary, &bytes)?,
-                    Event::Ping(payload) => send(Opcode::Pong, &payload)?,
-                    Event::Fragment | Event::Pong => {}
-                    Event::Close(code, reason) => {
+            Ok(Some(received)) => {
+                match received {
+                    Received::Ping(payload) => send(Opcode::Pong, &payload)?,
+                    Received::Fragment | Received::Pong => {}
+                    Received::Close(code, reason) => {
                         event!("§4.6", "-", "closes: {code} {reason}");
-                        return send(Opcode::Close, &close_payload(code, ""));
+                        return close(code, "");
                     }
+                    message => on_message(message)?,
                 }
                 // Only now: while an answer is under way, nobody listens.
-                heard = Instant::now();
+                (heard, pinged) = (Instant::now(), false);
+            }
+            Ok(None) if !share.resize(assembler.held() + buf.held()) => {
+                event!("§4.6", "-", "finds no memory for an unfinished message");
+                return close(1013, "too many unfinished messages at the moment, try again later");
             }
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
             // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not.
-            Ok(None) if heard.elapsed() >= ping_at.end => {
+            Ok(None) if heard.elapsed() >= 2 * terms.period => {
                 event!("§4.9", "-", "silent for two periods, dropped");
-                return send(Opcode::Close, &close_payload(1008, "no pong for two heartbeats"));
+                return close(1008, "no pong for two heartbeats");
             }
-            Ok(None) => match buf.fill(&mut socket) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                // Too early (`write_at_once` hastens a read, too), or too late to be answered.
-                Err(error) if timed_out(&error) && !ping_at.contains(&heard.elapsed()) => {}
-                Err(error) if timed_out(&error) => {
-                    buf.shrink();
-                    send(Opcode::Ping, b"")?;
+            Ok(None) if heard.elapsed() >= terms.period && !pinged => {
+                buf.shrink();
+                send(Opcode::Ping, b"")?;
+                pinged = true;
+            }
+            Ok(None) => {
+                let silence_max = if pinged { 2 * terms.period } else { terms.period };
+                if !read_until(socket, &mut buf, heard + silence_max)? {
+                    return Ok(());
                 }
-                Err(error) => return Err(error),
-            },
+            }
             Err(Violation { code, reason, place }) => {
                 let (file, line) = (place.file().replace('\\', "/"), place.line());
                 event!("§4.6", "-", "broke a rule: {code} {reason} ({file}:{line})");
-                return send(Opcode::Close, &close_payload(code, reason));
+                return close(code, reason);
             }
         }
     }
 }
 
-/// Writes a whole message: header and payload in one write, and no copy of the payload.
-pub fn write_frame(mut socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-    let (mut header, length) = (Vec::new(), payload.len() as u64);
-    frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
-    let mut slices = &mut [IoSlice::new(&header), IoSlice::new(payload)][..];
-    while !slices.is_empty() {
-        match socket.write_vectored(slices) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => IoSlice::advance_slices(&mut slices, count),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// Reads once, or waits in vain until `deadline`. `Ok(false)`: the end of the stream.
+fn read_until(mut socket: &TcpStream, buf: &mut Buffer, deadline: Instant) -> io::Result<bool> {
+    match buf.fill(&mut socket) {
+        Ok(count) => Ok(count > 0),
+        // Or it was too early: while somebody writes to this socket without waiting, a read that
+        // begins does not wait either. So the clock says how long the next one may take.
+        Err(error) if timed_out(&error) => {
+            let left = deadline.saturating_duration_since(Instant::now());
+            socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            Ok(true)
         }
+        Err(error) => Err(error),
     }
-    Ok(())
 }

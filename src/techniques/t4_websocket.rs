@@ -1,26 +1,36 @@
 //! §4 WebSocket: the connection stays open, both ways, and the server brings the news.
 //!
-//! The long poll has moved inside: one thread, the broadcaster, waits on the room's Condvar and
-//! writes to everybody. Leaves out: subprotocols, extensions (so no compression).
+//! The long poll has moved inside. Who reads: each connection has a thread, and it alone reads
+//! ([`t4_conversation`](super::t4_conversation)). Who writes: one more thread for all, the
+//! broadcaster, waits on the room's Condvar as part 3 did, and writes what is new to everybody
+//! without waiting for anybody ([`t4_broadcast`](super::t4_broadcast)). Who ends whom: whoever
+//! cannot write shuts the socket down, the reader finds the end of the stream there, and takes its
+//! connection out of the chat. Locks: a member's outbox, then the timeline's
+//! ([`t4_timeline`](super::t4_timeline)), then the room's; never the other way. A newcomer is a
+//! member that is behind: its own thread gives it what it has missed, before it begins to read.
+//!
+//! Leaves out: subprotocols, extensions (so no compression).
 
-use super::t4_conversation::{converse, write_frame};
-use super::{Chat, api, t1_refresh, t4_broadcast::Hub};
+use super::t4_broadcast::Hub;
+use super::t4_conversation::{Terms, converse};
+use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
+use crate::wire::frame::{self, Header, Opcode};
 use crate::wire::http::{READ, Request, Response};
 use crate::wire::json::{self, Value};
-use crate::wire::{buffer::Buffer, frame::Opcode, handshake};
-use std::io;
+use crate::wire::message::Received;
+use crate::wire::{buffer::Buffer, handshake};
+use std::io::{self, IoSlice, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::thread;
 
 /// The longest message of the chat; a longer one is closed with 1009.
 pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
 /// The longest message of `/echo`.
 pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Part 1's server, and the WebSockets.
+/// Part 1's server, and the WebSockets. `Err`: there is no thread for the broadcaster.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     let hub = Hub::start(chat)?;
     Ok(Arc::new(move |request, _socket| match request.path.as_str() {
@@ -30,16 +40,41 @@ pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     }))
 }
 
-fn enter_echo(chat: &Chat, request: &Request) -> Result<Reply, Response> {
+fn enter_echo(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
     only(READ, request)?;
-    let period = chat.timing.heartbeat;
-    let echo = move |socket: Arc<TcpStream>, early| {
-        let send = |opcode, payload: &[u8]| write_frame(&socket, opcode, payload);
-        // What is heard is sent. Then others first, as after an answer in HTTP.
-        let hear = |opcode, payload: &[u8]| send(opcode, payload).map(|()| thread::yield_now());
-        let _ = converse(&socket, early, ECHO_BYTES_MAX, period, send, hear);
+    let chat = chat.clone();
+    let enter = move |socket: Arc<TcpStream>, early| echo(&chat, &socket, early);
+    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(enter)))
+}
+
+/// Gives back what comes, as it came.
+fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
+    let send = |opcode, payload: &[u8]| write_frame(socket, opcode, payload);
+    let on_message = |message| match message {
+        Received::Text(text) => send(Opcode::Text, text.as_bytes()),
+        Received::Binary(bytes) => send(Opcode::Binary, &bytes),
+        _ => Ok(()),
     };
-    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(echo)))
+    // However it ends, it is over.
+    let _ = converse(socket, early, terms(chat, ECHO_BYTES_MAX), send, on_message);
+}
+
+/// Header and payload in one write, and no copy of 16 MiB.
+fn write_frame(mut socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+    let (mut header, length) = (Vec::new(), payload.len() as u64);
+    frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
+    let written = match socket.write_vectored(&[IoSlice::new(&header), IoSlice::new(payload)]) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        written => written?,
+    };
+    // Nothing, mostly.
+    let of_header = written.min(header.len());
+    socket.write_all(&header[of_header..])?;
+    socket.write_all(&payload[written - of_header..])
+}
+
+fn terms(chat: &Chat, bytes_max: usize) -> Terms<'_> {
+    Terms { bytes_max, budget: &chat.unfinished, period: chat.timing.heartbeat }
 }
 
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
@@ -47,40 +82,51 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
     let last_id = api::last_id(request)?;
     let response = handshake::answer(request)?;
     let hub = hub.clone();
-    let enter = move |socket, early| chat(&hub, socket, early, user, last_id);
+    let enter = move |socket, early| {
+        // However it ends, it is over.
+        let _ = chat(&hub, socket, early, user, last_id);
+    };
     Ok(Reply::Upgrade(response, Box::new(enter)))
 }
 
 /// One connection of the chat, from the handshake to the end.
-fn chat(hub: &Arc<Hub>, socket: Arc<TcpStream>, early: Buffer, user: String, last: Option<u64>) {
-    let guest = hub.admit(socket.clone(), user, last);
-    let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
-    let listen = |opcode, payload: &[u8]| {
-        // Who has been told to go is not heard any more.
-        drop(guest.0.still_open()?);
-        let answer = match hear(&hub.chat, &guest.0.user, opcode, payload) {
-            Ok(None) => return Ok(()),
-            Ok(Some(answer)) => answer,
-            Err(problem) => format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)),
-        };
-        send(Opcode::Text, answer.as_bytes())
+fn chat(
+    hub: &Arc<Hub>,
+    socket: Arc<TcpStream>,
+    early: Buffer,
+    user: String,
+    last_id: Option<u64>,
+) -> io::Result<()> {
+    let membership = hub.admit(socket.clone(), user, last_id)?;
+    let member = &membership.0;
+    let send = |opcode, payload: &[u8]| member.send(opcode, payload);
+    let on_message = |message| {
+        member.check_open()?;
+        match take_message(&hub.chat, &member.user, message) {
+            Ok(None) => Ok(()),
+            Ok(Some(answer)) => send(Opcode::Text, answer.as_bytes()),
+            Err(problem) => {
+                let answer = format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem));
+                send(Opcode::Text, answer.as_bytes())
+            }
+        }
     };
-    // However it ends, it is over.
-    let _ = converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, listen);
+    converse(&socket, early, terms(&hub.chat, CHAT_BYTES_MAX), send, on_message)
 }
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.
-fn hear(chat: &Chat, user: &str, kind: Opcode, payload: &[u8]) -> Result<Option<String>, String> {
+fn take_message(chat: &Chat, user: &str, message: Received) -> Result<Option<String>, String> {
     const PONG: &str = r#"{"type":"pong"}"#;
     const EXPECTED: &str = r#"expected {"type":"message","text":"…"} or {"type":"ping"}"#;
-    let text = std::str::from_utf8(payload).ok().filter(|_| kind == Opcode::Text);
-    let text = text.ok_or_else(|| format!("a binary message, {EXPECTED}"))?;
-    let members = json::members(text, ["type", "text"]);
+    let Received::Text(text) = message else {
+        return Err(format!("a binary message, {EXPECTED}"));
+    };
+    let members = json::members(&text, ["type", "text"]);
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
         [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),
         [Value::String(name), Value::String(text)] if name == "message" => {
             let text = api::text_of(&text).map_err(|refusal| refusal.problem)?;
-            let message = chat.room.say(user.to_string(), text);
+            let message = chat.say(user.to_string(), text);
             event!("§4.12", user, "says message {}", message.id);
             Ok(None)
         }

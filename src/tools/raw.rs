@@ -252,10 +252,10 @@ impl Session {
 
     /// RFC 6455 §5.3: a fresh key for each frame.
     fn send_frame(&mut self, fin: bool, opcode: Opcode, payload: &[u8]) {
-        let key = Some((random() as u32).to_be_bytes());
+        let key = (random() as u32).to_be_bytes();
         let mut bytes = Vec::new();
         let length = payload.len() as u64;
-        frame::encode_header(&mut bytes, Header { fin, opcode, key, length });
+        frame::encode_header(&mut bytes, Header { fin, opcode, key: Some(key), length });
         let start = bytes.len();
         bytes.extend_from_slice(payload);
         frame::mask(&mut bytes[start..], key, 0);

@@ -21,6 +21,11 @@ impl Buffer {
         &self.bytes[self.start..self.end]
     }
 
+    /// The memory it takes.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub fn consume(&mut self, count: usize) {
         self.start += count;
     }

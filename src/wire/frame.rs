@@ -161,22 +161,29 @@ pub fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], key: Option<[u8
     encode_header(out, Header { fin: true, opcode, key, length: payload.len() as u64 });
     let start = out.len();
     out.extend_from_slice(payload);
-    mask(&mut out[start..], key, 0);
+    if let Some(key) = key {
+        mask(&mut out[start..], key, 0);
+    }
 }
 
 /// §4.3 Masks or unmasks, which is the same: each byte is XORed with the key's byte at its place
-/// (RFC 6455 §5.3), if there is one. `offset` is how much of the payload came before. The key is
-/// no secret, it travels along: it keeps a page from making up bytes a proxy would take for HTTP.
-pub fn mask(payload: &mut [u8], key: Option<[u8; 4]>, offset: usize) {
-    const WIDE: usize = 64;
-    let Some(mut key) = key else { return };
-    key.rotate_left(offset % 4);
-    let wide = [key; WIDE / 4];
-    let wide = wide.as_flattened();
-    // Sixty-four at a time: the compiler turns this loop into vector instructions.
-    let mut chunks = payload.chunks_exact_mut(WIDE);
-    for chunk in &mut chunks {
-        chunk.iter_mut().zip(wide).for_each(|(byte, k)| *byte ^= k);
+/// (RFC 6455 §5.3). `offset` is how much of the payload came before. The key is no secret, it
+/// travels along: it keeps a page from making up bytes a proxy would take for HTTP.
+pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
+    for (i, byte) in payload.iter_mut().enumerate() {
+        *byte ^= key[(offset + i) % 4];
     }
-    chunks.into_remainder().iter_mut().zip(wide).for_each(|(byte, k)| *byte ^= k);
+}
+
+/// The same, some twenty times as fast: with the key repeated, and no index, the compiler makes
+/// vector instructions of the inner loop.
+pub fn mask_fast(payload: &mut [u8], mut key: [u8; 4], offset: usize) {
+    key.rotate_left(offset % 4);
+    let keys = [key; 32];
+    let keys = keys.as_flattened();
+    for strip in payload.chunks_mut(keys.len()) {
+        for (byte, key) in strip.iter_mut().zip(keys) {
+            *byte ^= key;
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::frame::{self, Header, Opcode, Side, Violation, violation};
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
-pub enum Event {
+pub enum Received {
     /// A frame that does not end its message.
     Fragment,
     Text(String),
@@ -38,8 +38,13 @@ impl Assembler {
         Assembler { from, message_max, frame: None, message: None, payload: Vec::new(), utf8: 0 }
     }
 
+    /// The memory that a message takes which is not whole yet.
+    pub fn held(&self) -> usize {
+        self.payload.capacity()
+    }
+
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
-    pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Event>, Violation> {
+    pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Received>, Violation> {
         let (header, came) = match self.frame.take() {
             Some(frame) => frame,
             None => {
@@ -59,7 +64,9 @@ impl Assembler {
         let count = left.min(buf.data().len());
         let start = self.payload.len();
         self.payload.extend_from_slice(&buf.data()[..count]);
-        frame::mask(&mut self.payload[start..], header.key, came);
+        if let Some(key) = header.key {
+            frame::mask_fast(&mut self.payload[start..], key, came);
+        }
         buf.consume(count);
         let ended = count == left;
         if self.message == Some(Opcode::Text) {
@@ -69,7 +76,7 @@ impl Assembler {
             self.frame = Some((header, came + count));
             return Ok(None);
         }
-        Ok(Some(if header.fin { self.message_event() } else { Event::Fragment }))
+        Ok(Some(if header.fin { self.whole_message() } else { Received::Fragment }))
     }
 
     /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
@@ -94,36 +101,42 @@ impl Assembler {
         Ok(())
     }
 
-    fn message_event(&mut self) -> Event {
+    fn whole_message(&mut self) -> Received {
         let payload = std::mem::take(&mut self.payload);
         self.utf8 = 0;
         match self.message.take() {
             // Checked above, byte by byte, so this does not fail.
-            Some(Opcode::Text) => Event::Text(String::from_utf8(payload).unwrap_or_default()),
-            _ => Event::Binary(payload),
+            Some(Opcode::Text) => Received::Text(String::from_utf8(payload).unwrap_or_default()),
+            _ => Received::Binary(payload),
         }
     }
 }
 
 /// A control frame may stand between the fragments of a message and belongs to none. It is short:
 /// there is no hurry before all of it has come. RFC 6455 §5.4, §5.5
-fn take_control(header: Header, used: usize, buf: &mut Buffer) -> Result<Option<Event>, Violation> {
+fn take_control(
+    header: Header,
+    used: usize,
+    buf: &mut Buffer,
+) -> Result<Option<Received>, Violation> {
     let end = used + header.length as usize;
     let Some(payload) = buf.data().get(used..end) else { return Ok(None) };
     let mut payload = payload.to_vec();
     buf.consume(end);
-    frame::mask(&mut payload, header.key, 0);
+    if let Some(key) = header.key {
+        frame::mask(&mut payload, key, 0);
+    }
     match header.opcode {
-        Opcode::Ping => Ok(Some(Event::Ping(payload))),
-        Opcode::Close => close_event(&payload).map(Some),
-        _ => Ok(Some(Event::Pong)),
+        Opcode::Ping => Ok(Some(Received::Ping(payload))),
+        Opcode::Close => take_close(&payload).map(Some),
+        _ => Ok(Some(Received::Pong)),
     }
 }
 
 /// §4.5 A close frame: nothing, or a code of two bytes and a reason in UTF-8. RFC 6455 §5.5.1
-fn close_event(payload: &[u8]) -> Result<Event, Violation> {
+fn take_close(payload: &[u8]) -> Result<Received, Violation> {
     match payload {
-        [] => Ok(Event::Close(1005, String::new())),
+        [] => Ok(Received::Close(1005, String::new())),
         [_] => violation(1002, "half a close code"),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
@@ -132,7 +145,7 @@ fn close_event(payload: &[u8]) -> Result<Event, Violation> {
                 return violation(1002, "a close code that must not travel");
             }
             match std::str::from_utf8(reason) {
-                Ok(reason) => Ok(Event::Close(code, reason.to_string())),
+                Ok(reason) => Ok(Received::Close(code, reason.to_string())),
                 Err(_) => violation(1007, "the close reason is not UTF-8"),
             }
         }

@@ -14,7 +14,7 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Request};
 use rawchat::wire::json;
-use rawchat::wire::message::{Assembler, Event};
+use rawchat::wire::message::{Assembler, Received};
 use std::cell::LazyCell;
 use std::fs::read_to_string;
 use std::hint::black_box;
@@ -99,7 +99,7 @@ fn unmask(criterion: &mut Criterion) {
         let mut payload = vec![b'a'; size];
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::new("mask", size), |b| {
-            b.iter(|| frame::mask(black_box(&mut payload), black_box(Some(KEY)), 0))
+            b.iter(|| frame::mask_fast(black_box(&mut payload), black_box(KEY), 0))
         });
         group.bench_function(BenchmarkId::new("plain loop", size), |b| {
             b.iter(|| plain_loop(black_box(&mut payload)))
@@ -115,7 +115,7 @@ fn unmask_ratio() -> String {
         (0..PASSES).for_each(|_| work(black_box(&mut payload)));
         begun.elapsed().as_secs_f64()
     };
-    let mask = |payload: &mut [u8]| frame::mask(payload, black_box(Some(KEY)), 0);
+    let mask = |payload: &mut [u8]| frame::mask_fast(payload, black_box(KEY), 0);
     let mut ratios = [(); PAIRS].map(|()| time(plain_loop) / time(mask));
     ratios.sort_by(f64::total_cmp);
     let [low, median, high] = [1, 2, 3].map(|quarter| ratios[PAIRS * quarter / 4]);
@@ -147,7 +147,7 @@ fn frames(criterion: &mut Criterion) {
 }
 
 /// As a connection reads it: at most 64 KiB at a time.
-fn next_message(assembler: &mut Assembler, buf: &mut Buffer, mut bytes: &[u8]) -> Event {
+fn next_message(assembler: &mut Assembler, buf: &mut Buffer, mut bytes: &[u8]) -> Received {
     loop {
         if let Some(event) = assembler.take(buf).unwrap() {
             return event;
@@ -202,7 +202,7 @@ fn chat(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(TEXT.len() as u64));
     group.bench_function("json quoted", |b| b.iter(|| json::quoted(black_box(TEXT))));
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
-    let said = (0..50).map(|_| chat.room.say("Аліса".into(), TEXT.into()));
+    let said = (0..50).map(|_| chat.say("Аліса".into(), TEXT.into()));
     let said = Excerpt { messages: said.collect(), more: false };
     let (request, _) = http::decode_head(CURL.as_bytes()).unwrap().unwrap();
     group.throughput(Throughput::Elements(50));
@@ -230,7 +230,7 @@ impl Crowd {
     }
 
     fn say(&self) -> Arc<Message> {
-        self.server.chat.room.say("Аліса".into(), TEXT.into())
+        self.server.chat.say("Аліса".into(), TEXT.into())
     }
 
     /// Until the last one has so many bytes, and those that end so. One thread reads from each in
@@ -291,11 +291,12 @@ fn long_poll(criterion: &mut Criterion) {
 
 fn long_poll_round(crowd: &Crowd) -> Duration {
     let room = &crowd.server.chat.room;
-    let question = get(&format!("/subscribe?lastId={}", room.stats().newest));
+    let question = get(&format!("/subscribe?lastId={}", room.newest()));
     for mut socket in &crowd.sockets {
         socket.write_all(question.as_bytes()).unwrap();
     }
-    eventually("all wait", || room.stats().waiting == crowd.sockets.len());
+    let waiting = &crowd.server.chat.waiting;
+    eventually("all wait", || waiting.count().0 == crowd.sockets.len());
     let begun = Instant::now();
     let news = Excerpt { messages: vec![crowd.say()], more: false };
     let (request, _) = http::decode_head(question.as_bytes()).unwrap().unwrap();

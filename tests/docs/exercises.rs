@@ -95,7 +95,7 @@ const EXERCISES: &[Exercise] = &[
     Exercise {
         name: "11-if-for-while",
         file: "models/room.rs",
-        test: "the_broadcaster_is_woken_for_each_message_coming_and_going",
+        test: "who_waits_for_something_else_than_a_message_is_woken_by_a_ring",
         prints: "left: []",
     },
     Exercise {

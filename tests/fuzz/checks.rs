@@ -5,7 +5,7 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Refusal, Request};
 use rawchat::wire::json::{self, Value};
-use rawchat::wire::message::{Assembler, Event, close_payload};
+use rawchat::wire::message::{Assembler, Received, close_payload};
 use rawchat::wire::{form, handshake};
 use std::io::Read;
 
@@ -182,15 +182,15 @@ pub fn message(data: &[u8]) {
     assert!(one.0 == all.0 && one.1 == all.1, "{one:?}, {all:?}");
     assert!(few.0 == all.0 && few.1 == all.1, "{few:?}, {all:?}");
     let (mut said, mut bytes) = (all.0, Vec::new());
-    said.retain(|event| !matches!(event, Event::Fragment | Event::Pong));
+    said.retain(|event| !matches!(event, Received::Fragment | Received::Pong));
     for event in &said {
         let key = (from == Side::Client).then_some([1, 2, 3, *first]);
         let (opcode, payload) = match event {
-            Event::Text(text) => (Opcode::Text, text.as_bytes()),
-            Event::Binary(bytes) => (Opcode::Binary, &bytes[..]),
-            Event::Ping(bytes) => (Opcode::Ping, &bytes[..]),
-            Event::Close(code, reason) => (Opcode::Close, &close_payload(*code, reason)[..]),
-            Event::Fragment | Event::Pong => continue,
+            Received::Text(text) => (Opcode::Text, text.as_bytes()),
+            Received::Binary(bytes) => (Opcode::Binary, &bytes[..]),
+            Received::Ping(bytes) => (Opcode::Ping, &bytes[..]),
+            Received::Close(code, reason) => (Opcode::Close, &close_payload(*code, reason)[..]),
+            Received::Fragment | Received::Pong => continue,
         };
         assert!(payload.len() <= BYTES_MAX);
         frame::encode(&mut bytes, opcode, payload, key);

@@ -1,5 +1,5 @@
 //! Part 4's writers and readers, in the orders in which their threads can run: the broadcaster,
-//! the catch-ups and the conversations are compiled a second time, over sockets that hold fewer
+//! the timeline and the conversations are compiled a second time, over sockets that hold fewer
 //! bytes than two messages. See `model.rs`.
 
 extern crate self as std;
@@ -12,14 +12,19 @@ mod model;
 mod room;
 #[path = "../../src/techniques/t4_broadcast.rs"]
 mod t4_broadcast;
+#[path = "../../src/techniques/t4_budget.rs"]
+#[allow(dead_code)] // what tests ask
+mod t4_budget;
 #[path = "../../src/techniques/t4_conversation.rs"]
 mod t4_conversation;
+#[path = "../../src/techniques/t4_timeline.rs"]
+mod t4_timeline;
 
 use model::{FOREVER, collections, explore, sync, time};
 use net::TcpStream;
 use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Opcode, Side};
-use rawchat::wire::message::{Assembler, Event, close_payload};
+use rawchat::wire::message::{Assembler, Received, close_payload};
 use rawchat::{event, log, wire};
 use real::io::{self, Read};
 use real::mem;
@@ -28,23 +33,58 @@ use room::Room;
 use shuttle::thread::spawn;
 use sync::Arc;
 use t4_broadcast::Hub;
+use t4_conversation::{Terms, converse};
+use t4_timeline::Timeline;
 
 mod thread {
-    pub use shuttle::thread::{Builder, JoinHandle, yield_now};
+    use super::{io, time};
+    use real::prelude::rust_2024::*;
+    pub use shuttle::thread::{JoinHandle, yield_now};
 
-    /// The broadcaster has no end, and the model does not wait for it: a task, not a thread.
-    pub fn spawn(broadcaster: impl FnOnce() + Send + 'static) {
-        drop(shuttle::future::spawn(async { broadcaster() }));
+    pub struct Builder;
+
+    impl Builder {
+        pub fn new() -> Builder {
+            Builder
+        }
+
+        pub fn name(self, _name: String) -> Builder {
+            self
+        }
+
+        /// The broadcaster has no end, and the model does not wait for it: a task, not a thread.
+        pub fn spawn(self, broadcaster: impl FnOnce() + Send + 'static) -> io::Result<()> {
+            drop(shuttle::future::spawn(async { broadcaster() }));
+            Ok(())
+        }
+    }
+
+    pub fn sleep(duration: time::Duration) {
+        yield_now();
+        time::pass(duration);
     }
 }
 
 mod panic {
+    use real::any::Any;
+    use real::boxed::Box;
     pub use real::panic::AssertUnwindSafe;
+    use real::panic::{catch_unwind as catch, resume_unwind};
+    use real::prelude::rust_2024::*;
 
-    /// A panic ends the model.
-    pub fn catch_unwind(round: impl FnOnce()) -> Result<(), ()> {
-        round();
-        Ok(())
+    /// The panic of a socket that the model has broken; another ends the model.
+    pub struct Broken;
+
+    pub fn catch_unwind(round: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
+        let ended = catch(AssertUnwindSafe(round));
+        match ended {
+            Err(payload) if !payload.is::<Broken>() => resume_unwind(payload),
+            ended => ended,
+        }
+    }
+
+    pub fn raise() -> ! {
+        resume_unwind(Box::new(Broken))
     }
 }
 
@@ -72,7 +112,7 @@ mod net {
         no_more_sent: bool,
         no_more_received: bool,
         nonblocking: bool,
-        write_timeout: Option<Duration>,
+        broken: bool,
     }
 
     impl TcpStream {
@@ -91,12 +131,19 @@ mod net {
         }
 
         pub fn set_read_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-            assert_eq!(timeout, Some(FOREVER));
+            // Some of it may have passed while others waited for less.
+            assert!(timeout.unwrap() > FOREVER / 2);
             Ok(())
         }
 
         pub fn set_write_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-            self.change(|state| state.write_timeout = timeout)
+            assert_eq!(timeout, Some(FOREVER));
+            Ok(())
+        }
+
+        /// From here on whoever writes to it panics.
+        pub fn break_down(&self) {
+            self.change(|state| state.broken = true).unwrap();
         }
 
         pub fn shutdown(&self, how: Shutdown) -> Result<()> {
@@ -139,6 +186,10 @@ mod net {
         /// All of it, as Linux does it; or what there is space for, if there is no time.
         fn write(&mut self, bytes: &[u8]) -> Result<usize> {
             let mut state = self.lock();
+            if state.broken && !state.no_more_sent {
+                drop(state);
+                super::panic::raise();
+            }
             let mut count = 0;
             loop {
                 let space = SENT_BYTES_MAX - state.sent.len();
@@ -146,7 +197,7 @@ mod net {
                 state.sent.extend(more);
                 count += more.len();
                 self.moved.notify_all();
-                let no_time = state.nonblocking || state.write_timeout != Some(FOREVER);
+                let no_time = state.nonblocking;
                 if state.no_more_sent {
                     return Err(ErrorKind::BrokenPipe.into());
                 } else if count == bytes.len() || (no_time && count > 0) {
@@ -167,17 +218,19 @@ mod net {
 /// As much of `techniques::Chat` as the broadcaster knows.
 pub struct Chat {
     room: Room,
+    timeline: Timeline,
     timing: Timing,
 }
 
 fn open() -> Arc<Hub> {
     let room = Room::new(|message| format!(r#"{{"id":{}}}"#, message.id));
     let timing = Timing { heartbeat: FOREVER, stall: FOREVER, ..Timing::default() };
-    Hub::start(Arc::new(Chat { room, timing })).unwrap()
+    Hub::start(Arc::new(Chat { room, timeline: Timeline::default(), timing })).unwrap()
 }
 
 fn say(hub: &Hub, count: usize) {
-    (0..count).for_each(|_| drop(hub.chat.room.say("Alice".into(), "x".into())));
+    (0..count)
+        .for_each(|_| drop(hub.chat.timeline.say(&hub.chat.room, "Alice".into(), "x".into())));
 }
 
 /// Says so many messages from a thread of its own.
@@ -187,16 +240,17 @@ fn speak(hub: &Arc<Hub>, count: usize) -> thread::JoinHandle<()> {
 }
 
 /// The id of a message that was said; of other events none.
-fn said(event: &Event) -> Option<u64> {
-    match event {
-        Event::Text(text) if text.contains(r#""type":"message""#) => Some(number(text, "id")),
+fn said(received: &Received) -> Option<u64> {
+    match received {
+        Received::Text(text) if text.contains(r#""type":"message""#) => Some(number(text, "id")),
         _ => None,
     }
 }
 
 fn number(text: &str, name: &str) -> u64 {
     let (_, digits) = text.split_once(&format!(r#""{name}":"#)).unwrap();
-    digits.trim_end_matches('}').parse().unwrap()
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap();
+    digits[..end].parse().unwrap()
 }
 
 struct Client {
@@ -218,12 +272,13 @@ impl Client {
         let (hub, socket) = (hub.clone(), Arc::new(TcpStream::default()));
         let server = socket.clone();
         let connection = spawn(move || {
-            let guest = hub.admit(server.clone(), user.into(), last_id);
-            let send = |opcode, payload: &[u8]| guest.0.send(opcode, payload);
-            let hear = |_, _: &[u8]| guest.0.still_open().map(drop);
-            let _ =
-                t4_conversation::converse(&server, Default::default(), 100, FOREVER, send, hear);
-            drop(guest);
+            let budget = Default::default();
+            if let Ok(member) = hub.admit(server.clone(), user.into(), last_id) {
+                let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
+                let on_message = |_| member.0.check_open();
+                let terms = Terms { bytes_max: 100, budget: &budget, period: FOREVER };
+                let _ = converse(&server, Default::default(), terms, send, on_message);
+            }
             server.shutdown(net::Shutdown::Write).unwrap();
         });
         let (buf, assembler) = (Default::default(), Assembler::new(Side::Server, 1_000));
@@ -237,7 +292,7 @@ impl Client {
     }
 
     /// The next message or control frame; `None` is the end.
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<Received> {
         let mut buf = mem::take(&mut self.buf);
         let event = loop {
             match self.assembler.take(&mut buf).unwrap() {
@@ -257,13 +312,13 @@ impl Client {
             if let Some(id) = said(&event) {
                 break id;
             }
-            assert!(matches!(event, Event::Text(_)), "{event:?}, expected a message");
+            assert!(matches!(event, Received::Text(_)), "{event:?}, expected a message");
         }
     }
 
     fn greeted(mut self) -> Client {
         for kind in ["welcome", "user_list"] {
-            let Some(Event::Text(text)) = self.next() else { panic!("expected {kind}") };
+            let Some(Received::Text(text)) = self.next() else { panic!("expected {kind}") };
             assert!(text.contains(kind), "{text}");
         }
         self
@@ -274,8 +329,8 @@ impl Client {
         self.send(Opcode::Close, &close_payload(1000, ""));
         loop {
             match self.next().expect("a close frame") {
-                Event::Close(1000, _) => break,
-                event => assert!(matches!(event, Event::Text(_)) && said(&event).is_none()),
+                Received::Close(1000, _) => break,
+                event => assert!(matches!(event, Received::Text(_)) && said(&event).is_none()),
             }
         }
         assert_eq!(self.next(), None, "nothing follows a close frame");
@@ -291,7 +346,7 @@ impl Client {
     /// Out of the room; soon nobody holds its socket any more.
     fn gone(self) {
         self.connection.join().unwrap();
-        // An earlier catch-up may still be about to end.
+        // The broadcaster may still be about to pass it over.
         while Arc::strong_count(&self.socket) > 1 {
             thread::yield_now();
         }
@@ -313,7 +368,7 @@ fn a_reader_that_takes_nothing_disturbs_nobody_and_gets_everything_later() {
         (4..=6).for_each(|id| assert_eq!(slow.message(), id));
         bob.leave();
         slow.leave();
-        assert_eq!(hub.chat.room.stats().connections, 0);
+        assert_eq!(hub.chat.timeline.presence().connections, 0);
     });
 }
 
@@ -325,7 +380,7 @@ fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed(
         let speaker = speak(&hub, 3);
         let mut back = Client::join(&hub, "Back", Some(0));
         let mut new = Client::join(&hub, "New", None);
-        let Some(Event::Text(welcome)) = new.next() else { panic!("expected welcome") };
+        let Some(Received::Text(welcome)) = new.next() else { panic!("expected welcome") };
         (number(&welcome, "lastId") + 1..=4).for_each(|id| assert_eq!(new.message(), id));
         (1..=4).for_each(|id| assert_eq!(back.message(), id));
         speaker.join().unwrap();
@@ -345,7 +400,7 @@ fn a_pong_is_neither_lost_nor_doubled_whoever_has_the_socket() {
         while ids.len() < 2 || pongs < 3 {
             let event = slow.next().expect("a message or a pong");
             ids.extend(said(&event));
-            pongs += u64::from(event == Event::Pong);
+            pongs += u64::from(event == Received::Pong);
         }
         assert_eq!((ids, pongs), (vec![1, 2], 3));
         speaker.join().unwrap();
@@ -362,14 +417,14 @@ fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
         slow.send(Opcode::Ping, b"?");
         slow.send(Opcode::Close, &close_payload(1000, ""));
         let mut before = 0;
-        while !matches!(slow.next().expect("a close frame"), Event::Close(1000, _)) {
+        while !matches!(slow.next().expect("a close frame"), Received::Close(1000, _)) {
             before += 1;
         }
         assert!(before <= 4);
         assert_eq!(slow.next(), None);
         speaker.join().unwrap();
         slow.gone();
-        assert_eq!(hub.chat.room.stats().connections, 0);
+        assert_eq!(hub.chat.timeline.presence().connections, 0);
     });
 }
 
@@ -388,7 +443,7 @@ fn who_vanishes_leaves_nothing_behind() {
     });
 }
 
-/// A client may go while its catch-up is about to make it live again.
+/// A client may go while the broadcaster is about to write to it.
 #[test]
 fn who_has_left_is_told_nothing_that_is_said_later() {
     explore(|| {
@@ -396,13 +451,13 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         let mut slow = Client::join(&hub, "Slow", None).greeted();
         // With the answer it is certain that its reader reads, and sees the end.
         slow.send(Opcode::Ping, b"");
-        while slow.next() != Some(Event::Pong) {}
+        while slow.next() != Some(Received::Pong) {}
         say(&hub, 2);
         (1..=2).for_each(|id| assert_eq!(slow.message(), id));
         let speaker = speak(&hub, 3);
         slow.socket.shutdown(net::Shutdown::Read).unwrap();
         speaker.join().unwrap();
-        while hub.chat.room.stats().connections > 0 {
+        while hub.chat.timeline.presence().connections > 0 {
             thread::yield_now();
         }
         say(&hub, 3);
@@ -412,5 +467,25 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         }
         assert!(last <= 5, "left before 6, and was told {last}");
         slow.gone();
+    });
+}
+
+/// The others get everything, once; and nobody meets the same panic again.
+#[test]
+fn a_panic_in_a_round_ends_the_connection_it_came_from_and_no_other() {
+    explore(|| {
+        let hub = open();
+        let mut bob = Client::join(&hub, "Bob", None).greeted();
+        let broken = Client::join(&hub, "Broken", None).greeted();
+        let mut carol = Client::join(&hub, "Carol", None).greeted();
+        broken.socket.break_down();
+        let speaker = speak(&hub, 3);
+        (1..=3).for_each(|id| assert_eq!(bob.message(), id));
+        (1..=3).for_each(|id| assert_eq!(carol.message(), id));
+        speaker.join().unwrap();
+        broken.gone();
+        bob.leave();
+        carol.leave();
+        assert_eq!(hub.chat.timeline.presence().connections, 0);
     });
 }

@@ -28,7 +28,9 @@ fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     bytes[0] = first;
     let start = bytes.len();
     bytes.extend_from_slice(payload);
-    frame::mask(&mut bytes[start..], key, 0);
+    if let Some(key) = key {
+        frame::mask(&mut bytes[start..], key, 0);
+    }
     bytes
 }
 
@@ -361,7 +363,9 @@ fn check_frames(bytes: &[u8], from: Side) -> usize {
         let end = (at + used).saturating_add(header.length as usize);
         let Some(payload) = bytes.get(at + used..end) else { return count };
         let mut plain = payload.to_vec();
-        frame::mask(&mut plain, header.key, 0);
+        if let Some(key) = header.key {
+            frame::mask(&mut plain, key, 0);
+        }
         let within = |f: &&Field| f.bits.start >= 8 * (at + used) && f.bits.end <= 8 * end;
         let leaves =
             fields.iter().enumerate().filter(|(index, f)| is_leaf(&fields, *index) && within(f));
@@ -631,10 +635,10 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::LogEpoch, "\"Log-Epoch\""),
     (Kind::WsAccept, "\"Sec-WebSocket-Accept\""),
     (Kind::RsvCompressed, "RESERVED"),
-    (Kind::MaskingKey, "key.rotate_left"),
-    (Kind::BinaryPayload, "Event::Binary"),
-    (Kind::PingPayload, "Event::Ping"),
-    (Kind::PongPayload, "Event::Pong"),
+    (Kind::MaskingKey, "key[(offset + i) % 4]"),
+    (Kind::BinaryPayload, "Received::Binary"),
+    (Kind::PingPayload, "Received::Ping"),
+    (Kind::PongPayload, "Received::Pong"),
     (Kind::Unfinished, "Ok(None)"),
 ];
 

@@ -134,7 +134,9 @@ fn frames(bytes: &[u8]) -> Vec<(bool, Opcode, Vec<u8>, [u8; 4])> {
     while let Some((header, used)) = frame::decode(rest, Side::Client, 1 << 20).unwrap() {
         let end = used + header.length as usize;
         let mut payload = rest[used..end].to_vec();
-        frame::mask(&mut payload, header.key, 0);
+        if let Some(key) = header.key {
+            frame::mask(&mut payload, key, 0);
+        }
         frames.push((header.fin, header.opcode, payload, header.key.unwrap()));
         rest = &rest[end..];
     }

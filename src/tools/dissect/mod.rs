@@ -40,8 +40,8 @@ impl Field {
     /// Its bytes as they were meant: without the mask.
     pub fn plain<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let mut plain = Cow::from(&bytes[self.bytes()]);
-        if self.key.is_some() {
-            crate::wire::frame::mask(plain.to_mut(), self.key, 0);
+        if let Some(key) = self.key {
+            crate::wire::frame::mask(plain.to_mut(), key, 0);
         }
         plain
     }

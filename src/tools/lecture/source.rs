@@ -41,9 +41,10 @@ pub static FILES: &[File] = files! {
        "src/wire/html.rs" "src/wire/date.rs" "src/wire/visible.rs" "public/1.html";
     2: "src/techniques/t2_short_polling.rs" "public/2.html" "public/chat.js";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
-    4: "src/wire/handshake.rs" "src/wire/frame.rs" "src/wire/message.rs"
-       "src/techniques/t4_conversation.rs" "src/techniques/t4_broadcast.rs"
-       "src/techniques/t4_websocket.rs" "public/4.html" "public/4.js";
+    4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
+       "src/wire/message.rs" "src/techniques/t4_conversation.rs" "src/techniques/t4_budget.rs"
+       "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "public/4.html"
+       "public/4.js";
     5: "src/main.rs" "src/log.rs" "public/draw.js";
     6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
