@@ -83,6 +83,20 @@ struct Experiment<'a> {
     body: &'a str,
 }
 
+impl Experiment<'_> {
+    /// What stands behind `#### With nothing but rawchat` is another way to do it, to be opened.
+    fn rendered(&self, links: &Links) -> String {
+        let (first, other) = self.body.split_once("\n#### ").unwrap_or((self.body, ""));
+        let Some((title, other)) = other.split_once('\n') else { return render(first, links) };
+        let (title, other) = (inline(&escape(title), links), render(other, links));
+        render(first, links) + &details(&title, &other)
+    }
+}
+
+fn details(summary: &str, content: &str) -> String {
+    format!("<details><summary>{summary}</summary>\n{content}</details>\n")
+}
+
 /// `## 3 Long polling` and what follows it, up to the next: the heading, and the experiments.
 fn experiments_of(part: &str) -> (&str, Vec<Experiment<'_>>) {
     let mut pieces = part.split("\n### ");
@@ -107,12 +121,12 @@ fn experiments(request: &Request) -> Response {
         let (part, name) = heading.split_once(' ').unwrap_or((heading, ""));
         contents.part(part, &format!("{part} · {}", escape(name)));
         content += &begin_part(part, &format!("{part} · {}", escape(name)));
-        for Experiment { number, title, body } in experiments {
-            let title = inline(&escape(title), &links);
+        for experiment in experiments {
+            let (number, title) = (experiment.number, inline(&escape(experiment.title), &links));
             contents.entry(number, &format!("<b>{number}</b> {title}"));
             content += &format!("<section class=\"experiment\" id=\"{number}\">\n");
             content += &format!("<h3><a href=\"#{number}\">{number}</a> {title}</h3>\n");
-            content += &render(body, &links);
+            content += &experiment.rendered(&links);
             content += "</section>\n";
         }
         content += "</section>\n";
@@ -164,11 +178,9 @@ fn lecture(request: &Request) -> Response {
     for piece in pieces {
         let (embedded, after) = piece.split_once('\n').unwrap_or((piece, ""));
         let number = digits(embedded);
-        for Experiment { title, body, .. } in experiments.iter().filter(|e| e.number == number) {
-            let title = inline(&escape(title), &links);
-            content += &format!("<details><summary><b>{number}</b> {title}</summary>\n");
-            content += &render(body, &links);
-            content += "</details>\n";
+        for experiment in experiments.iter().filter(|e| e.number == number) {
+            let title = inline(&escape(experiment.title), &links);
+            content += &details(&format!("<b>{number}</b> {title}"), &experiment.rendered(&links));
         }
         content += &render(after, &links);
     }
