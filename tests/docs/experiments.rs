@@ -22,7 +22,7 @@ use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, api, t1_refresh, t4_websocket};
+use rawchat::techniques::{Timing, api, t1_refresh, t4_budget, t4_timeline, t4_websocket};
 use rawchat::wire::{http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
@@ -596,6 +596,9 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
         ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
+        ("UNFINISHED_BYTES_MAX", mib(t4_budget::UNFINISHED_BYTES_MAX)),
+        ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
+        ("BEHIND_EVENTS_MAX", t4_timeline::BEHIND_EVENTS_MAX.to_string()),
         ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),
         ("head", seconds(limits.head)),
         ("body", seconds(limits.body)),
