@@ -559,6 +559,17 @@ fn out_of_threads_newcomers_are_answered_503_and_the_log_has_one_line_when_it_be
 
 #[test]
 #[cfg(target_os = "linux")]
+fn without_a_thread_for_its_broadcaster_part_4_says_so_in_one_sentence() {
+    let Some((mut none, binary)) = with_threads(1, &["4", "--port=0", "--quiet"]) else { return };
+    let output = none.output().unwrap();
+    std::fs::remove_file(binary).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("part 4 cannot start a thread"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn out_of_descriptors_the_log_has_one_line_and_not_one_for_each_newcomer() {
     let mut few = std::process::Command::new("sh");
     let binary = env!("CARGO_BIN_EXE_rawchat");

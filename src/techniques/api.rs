@@ -52,8 +52,14 @@ fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// `[…]`, each message as the room keeps it. Whoever did not get all of them is told where the next
 /// ones are (RFC 8288 §3), and asks again at once.
 pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
-    let messages: Vec<&str> = excerpt.messages.iter().map(|message| &*message.json).collect();
-    let response = of_this_log(chat, Response::json(200, format!("[{}]", messages.join(","))));
+    let bytes: usize = excerpt.messages.iter().map(|message| message.json.len() + 1).sum();
+    let mut body = String::with_capacity(bytes + 1);
+    for message in &excerpt.messages {
+        body.push(if body.is_empty() { '[' } else { ',' });
+        body.push_str(&message.json);
+    }
+    body.push_str(if body.is_empty() { "[]" } else { "]" });
+    let response = of_this_log(chat, Response::json(200, body));
     match excerpt.messages.last() {
         Some(last) if excerpt.more => {
             let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
