@@ -554,7 +554,10 @@ fn out_of_threads_newcomers_are_answered_503_and_the_log_has_one_line_when_it_be
         end
     });
     assert!(end.contains("there are threads again"), "one line when it begins, but {end}");
-    assert!(end.contains(&format!("after {refused} failures")), "{end}");
+    // Some may have been refused while it was not over yet.
+    let (_, failures) = end.split_once("after ").unwrap();
+    let failures: usize = failures.split(' ').next().unwrap().parse().unwrap();
+    assert!(failures >= refused, "{refused} were refused: {end}");
 }
 
 #[test]
