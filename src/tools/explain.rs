@@ -208,7 +208,7 @@ fn explain(bytes: &[u8], form: Form, from: Option<Side>, style: &Style) -> Strin
     for first in (0..fields.len()).filter(|&index| fields[index].parent.is_none()) {
         let own = &bytes[fields[first].bytes()];
         let kind = fields[first].kind;
-        let _ = writeln!(out, "\n{}", block::summary(&fields, first, bytes, style));
+        let _ = writeln!(out, "\n{}", block::headline(&fields, first, bytes, style));
         out += &block(&fields, first, bytes, style);
         if kind != Kind::EarlyLine {
             wrap(&mut out, &judge.judge(own, kind == Kind::Frame).sentence(style.language), 0);

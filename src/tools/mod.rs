@@ -7,6 +7,7 @@ pub mod explain;
 pub mod invitation;
 pub mod lecture;
 pub mod raw;
+pub mod tap;
 
 /// A command beside the four parts.
 pub struct Tool {
@@ -28,7 +29,7 @@ pub enum Problem {
 }
 
 /// Every tool.
-pub static TOOLS: [Tool; 2] = [
+pub static TOOLS: [Tool; 3] = [
     Tool {
         name: "explain",
         arguments: "BYTES",
@@ -40,5 +41,11 @@ pub static TOOLS: [Tool; 2] = [
         arguments: "HOST:PORT",
         purpose: "telnet for this lecture; --ws URL for frames",
         run: raw::run,
+    },
+    Tool {
+        name: "tap",
+        arguments: "--to HOST:PORT",
+        purpose: "every byte that passes, explained",
+        run: tap::run,
     },
 ];

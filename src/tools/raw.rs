@@ -6,7 +6,7 @@
 
 use super::Problem;
 use super::arguments::Arguments;
-use super::dissect::block::{Style, block, clipped, content, exchange, payload, say, summary};
+use super::dissect::block::{Style, block, clipped, content, exchange, headline, payload, say};
 use super::dissect::kinds::{printable, value};
 use super::dissect::stream::Stream;
 use super::dissect::{Context, Field, Kind, Side, is_leaf};
@@ -360,7 +360,7 @@ impl Session {
     fn show_frame(&mut self, arrow: &str, fields: &[Field], first: usize, bytes: &[u8]) {
         self.end_line();
         let content = clipped(&content(fields, first, bytes), PAYLOAD_CHARS_SHOWN);
-        let line = format!("{arrow}{}   {content}", summary(fields, first, bytes, &self.style));
+        let line = format!("{arrow}{}   {content}", headline(fields, first, bytes, &self.style));
         self.show_text("", &format!("{}\n", line.trim_end()));
         if self.style.everything {
             self.show_text("", &block(fields, first, bytes, &self.style));

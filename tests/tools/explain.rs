@@ -2,7 +2,7 @@
 
 use super::common::rawchat;
 use proptest::prelude::*;
-use rawchat::tools::dissect::block::{Style, block, summary};
+use rawchat::tools::dissect::block::{Style, block, headline};
 use rawchat::tools::dissect::{Context, Language, Side, dissect};
 use std::io::Write;
 use std::process::Stdio;
@@ -248,7 +248,7 @@ proptest! {
             let style = Style { language, coloured: false, everything };
             let (fields, _) = dissect(&bytes[..bytes.len().min(2000)], &mut Context::guess(from));
             for first in (0..fields.len()).filter(|index| fields[*index].parent.is_none()) {
-                let text = summary(&fields, first, &bytes, &style) + "\n";
+                let text = headline(&fields, first, &bytes, &style) + "\n";
                 let text = text + &block(&fields, first, &bytes, &style);
                 for line in text.lines() {
                     let columns = line.chars().count();

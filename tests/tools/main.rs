@@ -9,3 +9,4 @@ mod terminal;
 mod dissect;
 mod explain;
 mod raw;
+mod tap;

@@ -5,7 +5,7 @@ use super::{Field, is_leaf};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
-const COLUMNS: usize = 80;
+pub const COLUMNS: usize = 80;
 /// Offset, bytes, and then size, section and mark at the right.
 const OFFSET_COLUMNS: usize = 6;
 const RIGHT_COLUMNS: usize = 29;
@@ -43,7 +43,7 @@ impl Style {
         }
     }
 
-    fn paint(&self, code: &str, text: &str) -> String {
+    pub fn paint(&self, code: &str, text: &str) -> String {
         match self.coloured {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
             false => text.into(),
@@ -53,7 +53,7 @@ impl Style {
 
 const FAULT: &str = "31";
 const BYTES: &str = "36";
-const DIM: &str = "2";
+pub const DIM: &str = "2";
 
 /// Prints a line. That nobody reads it (`| head -1`) is no error.
 pub fn say(text: &str) {
@@ -83,6 +83,18 @@ pub fn block(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> Str
 pub fn exchange(fields: &[Field], first: usize) -> std::ops::Range<usize> {
     let others = fields[first + 1..].iter().take_while(|field| field.parent.is_some());
     first..first + 1 + others.count()
+}
+
+/// An exchange by itself: its fields, counted from its own first byte.
+pub fn alone(fields: &[Field], first: usize) -> Vec<Field> {
+    let own = fields[exchange(fields, first)].to_vec();
+    let start = own[0].bits.start;
+    let moved = |mut field: Field| {
+        field.bits = field.bits.start - start..field.bits.end - start;
+        field.parent = field.parent.map(|parent| parent - first);
+        field
+    };
+    own.into_iter().map(moved).collect()
 }
 
 /// What only separates, and what is said once for the line as a whole.
@@ -202,13 +214,18 @@ pub fn payload(out: &mut String, field: &Field, bytes: &[u8], style: &Style) {
         let hexed = style.paint(BYTES, &hex(row));
         let padding = " ".repeat(3 * (BYTES_A_ROW - row.len()) + 2);
         match field.key {
-            None => drop(writeln!(out, "{offset:04x}  {hexed}{padding}{words}")),
+            None => drop(writeln!(
+                out,
+                "{}",
+                format!("{offset:04x}  {hexed}{padding}{words}").trim_end()
+            )),
             Some(key) => {
                 // A row is a multiple of four, so each begins with the key's first byte.
                 let keys: Vec<u8> = key.into_iter().cycle().take(row.len()).collect();
                 let _ = writeln!(out, "{offset:04x}  {hexed}");
                 let _ = writeln!(out, "   ^  {}", style.paint(DIM, &hex(&keys)));
-                let _ = writeln!(out, "   =  {}{padding}{words}", hex(&plain[start..end]));
+                let line = format!("   =  {}{padding}{words}", hex(&plain[start..end]));
+                let _ = writeln!(out, "{}", line.trim_end());
             }
         }
     }
@@ -272,7 +289,13 @@ pub fn content(fields: &[Field], first: usize, bytes: &[u8]) -> String {
 }
 
 /// The first line of a block: what it is, and its bytes.
-pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> String {
+pub fn headline(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> String {
+    let (what, sizes) = summary(fields, first, bytes, style);
+    format!("{}   {sizes}", clipped(&what, COLUMNS / 2))
+}
+
+/// What an exchange is, and how many bytes its parts have.
+pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> (String, String) {
     let range = exchange(fields, first);
     let parts = &fields[range.clone()];
     let of = |kind: Kind| parts.iter().find(|field| field.kind == kind);
@@ -286,7 +309,7 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> S
         inner || matches!(field.kind, Kind::CloseCode | Kind::CloseReason | Kind::HalfCloseCode)
     });
     let content: usize = content.map(|(_, field)| field.bytes().len()).sum();
-    let (what, sizes) = match fields[first].kind {
+    match fields[first].kind {
         Kind::Request | Kind::Response => {
             use Kind::*;
             let target = [Authority, Path, LastId, User, Lang, Parameter];
@@ -329,6 +352,5 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> S
         }
         Kind::Unknown => (style.say("незрозуміле", "not understood").into(), format!("{total} B")),
         _ => (style.say("тіло", "body").into(), format!("{total} B")),
-    };
-    format!("{}   {sizes}", clipped(&what, COLUMNS / 2))
+    }
 }

@@ -129,6 +129,17 @@ impl Context {
         self.next == Next::Frame || self.in_payload()
     }
 
+    /// Whether a message has begun, and has an end that is still to come.
+    pub fn in_message(&self) -> bool {
+        self.streams() || self.in_payload() || matches!(self.next, Next::Body(_))
+    }
+
+    /// Whether a message has begun, and nobody knows how long it will be.
+    pub fn streams(&self) -> bool {
+        use Next::*;
+        matches!(self.next, ChunkSize | ChunkData(_) | ChunkEnd | Trailers)
+    }
+
     /// Whether a frame has begun, and more of its payload is to come.
     pub fn in_payload(&self) -> bool {
         matches!(self.next, Next::Payload(..))

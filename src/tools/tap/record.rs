@@ -1,0 +1,60 @@
+//! A recording: the chunks as they came, a line of JSON each, and nothing that was made of them.
+//! So a recording of today is explained with the words of tomorrow.
+
+use super::Chunk;
+use super::watch::Watcher;
+use crate::tools::dissect::Side;
+use crate::wire::form;
+use crate::wire::json::{self, Value};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::time::Duration;
+
+/// Appends a chunk.
+pub fn write(file: &mut File, chunk: &Chunk) -> io::Result<()> {
+    let from = if chunk.from == Side::Client { "client" } else { "server" };
+    let hex: String = chunk.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let line = format!(
+        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",\"hex\":\"{hex}\"}}\n",
+        chunk.connection,
+        chunk.time.as_nanos(),
+        chunk.unseen,
+    );
+    file.write_all(line.as_bytes())
+}
+
+/// Shows a recording to `watcher`, and prints what it says.
+pub fn show(file: File, watcher: &mut Watcher) -> Result<(), String> {
+    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+        let line = line.map_err(|error| format!("line {number}: {error}"))?;
+        let chunk = read(&line).ok_or_else(|| format!("line {number} is no chunk"))?;
+        let rows = watcher.chunk(&chunk);
+        // A reader that goes away (`| head -1`) is no error, and there is nothing more to do.
+        if io::stdout().lock().write_all(rows.as_bytes()).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn read(line: &str) -> Option<Chunk> {
+    let members = json::members(line, ["connection", "from", "ns", "unseen", "hex"]).ok()?;
+    let [connection, from, ns, unseen, hex] = members.map(|value| match value {
+        Value::String(text) => text,
+        _ => String::new(),
+    });
+    let from = match &*from {
+        "client" => Side::Client,
+        "server" => Side::Server,
+        _ => return None,
+    };
+    let digits: Option<Vec<u8>> = hex.bytes().map(form::hex).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(Chunk {
+        time: Duration::from_nanos(ns.parse().ok()?),
+        connection: connection.parse().ok()?,
+        from,
+        bytes: digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect(),
+        unseen: unseen.parse().ok()?,
+    })
+}
