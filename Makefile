@@ -4,7 +4,7 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test models peers crowd experiments exercises browser tidy bench autobahn fuzz notes-accept ci
+.PHONY: help run test models peers crowd experiments exercises browser outage tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
 	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,11 @@ browser: # the pages in Chromium and in Firefox, without a window; needs node 20
 		|| { echo "make browser: there is no firefox; install it, or say FIREFOX=/path/to/it"; exit 1; }
 	cargo build
 	cd tests/browser && { test -d node_modules || npm ci --silent; } && npm test && ENGINE=firefox npm test
+
+outage: # the pages after a minute without a server, in both browsers, and 30 s of a flood
+	cargo build
+	cd tests/browser && OUTAGE_S=60 FLOOD=1 node --test --test-concurrency=1 outage.test.js flood.test.js
+	cd tests/browser && OUTAGE_S=60 ENGINE=firefox node --test --test-concurrency=1 outage.test.js
 
 tidy: # rustfmt and clippy have nothing to say
 	cargo fmt --all --check

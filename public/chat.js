@@ -269,17 +269,25 @@ export async function catchUp() {
 
 // ---- Waiting ------------------------------------------------------------------------------------
 
-const pauses = new EventTarget();
+const pauses = new Set();
 
 /** Ends early when the network or the reader comes back, or by `hurry`. */
 export function pause(ms) {
   return new Promise((done) => {
-    setTimeout(done, ms);
-    pauses.addEventListener("hurry", done, { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      pauses.delete(end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    pauses.add(end);
   });
 }
 
-export const hurry = () => pauses.dispatchEvent(new Event("hurry"));
+export function hurry() {
+  for (const end of pauses) end();
+}
+
 addEventListener("online", hurry);
 document.addEventListener("visibilitychange", () => document.hidden || hurry());
 

@@ -80,7 +80,7 @@ for (const part of PARTS) {
   test(`§${part} asks for a name first`, async () => {
     const server = await serve(part);
     await fetch(`${server.url}/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"text":"from nobody"}' });
-    const page = await person(null, null, { locale: "en-GB", javaScriptEnabled: part !== 1 });
+    const page = await person(null, null, { locale: "en-GB", ...(part === 1 && withoutScripts) });
     await page.goto(server.url);
     assert.equal(await page.locator("#text, #people").count(), 0, "nobody is in the chat yet");
     await page.keyboard.type("Оля & Co");
