@@ -110,6 +110,17 @@ export async function another(context, server, name) {
   return page;
 }
 
+/** Like `person`, but no pause of a second or more ever ends by itself: what the page does, something else has caused. */
+export async function personWithoutPauses(server, name) {
+  const page = await person();
+  await page.addInitScript(() => {
+    const real = window.setTimeout;
+    window.setTimeout = (call, ms, ...rest) => (ms < 1_000 ? real(call, ms, ...rest) : 0);
+  });
+  if (server) await page.goto(`${server.url}/?user=${name}`);
+  return page;
+}
+
 export async function say(page, text) {
   await page.locator("#text").fill(text);
   await page.locator("#text").press("Enter");

