@@ -18,7 +18,7 @@ pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// A socket that was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(10);
 /// Who has taken nothing for so long is not waited for by those who speak.
-const TAKING: Duration = Duration::from_secs(1);
+const TAKING: Duration = Duration::from_secs(5);
 /// After a panic, so that one that repeats does not keep a processor busy.
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";

@@ -63,6 +63,10 @@ impl Assembler {
         let left = header.length as usize - came; // both fit, `decode` has judged the length
         let count = left.min(buf.data().len());
         let start = self.payload.len();
+        if self.payload.capacity() - start < count {
+            // Twice as much, as a Vec does by itself, but no more than this frame needs.
+            self.payload.reserve_exact(left.min(start.max(count)));
+        }
         self.payload.extend_from_slice(&buf.data()[..count]);
         if let Some(key) = header.key {
             frame::mask_fast(&mut self.payload[start..], key, came);
