@@ -10,6 +10,7 @@ use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patien
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use rawchat::room::{Excerpt, Message};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing, api};
+use rawchat::tools::dissect::{Context, dissect};
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Request};
@@ -68,6 +69,7 @@ fn main() {
     unmask(&mut criterion);
     frames(&mut criterion);
     requests(&mut criterion);
+    dissecting(&mut criterion);
     chat(&mut criterion);
     broadcast(&mut criterion);
     long_poll(&mut criterion);
@@ -184,6 +186,18 @@ fn requests(criterion: &mut Criterion) {
 }
 
 /// As a connection reads it.
+/// What the tap does with a mebibyte of frames.
+fn dissecting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("dissect");
+    for size in SIZES {
+        let bytes = masked(Opcode::Text, "a".repeat(size)).repeat(MIB / size);
+        group.throughput(Throughput::Bytes(bytes.len() as u64));
+        group.bench_function(BenchmarkId::new("frames", size), |b| {
+            b.iter(|| dissect(black_box(&bytes), &mut Context::guess(Side::Client)))
+        });
+    }
+}
+
 fn next_request(buf: &mut Buffer, mut bytes: &[u8]) -> Request {
     buf.fill(&mut bytes).unwrap();
     let (mut request, used) = http::decode_head(buf.data()).unwrap().unwrap();

@@ -154,6 +154,19 @@ fn a_proxy_that_knows_no_upgrade_can_be_played() {
     let mut client = Client::over(tap.connect());
     client.send(handshake("/echo"));
     assert_eq!(client.response_head().status, 426);
+    let (listener, to) = listener();
+    let tap = Tap::start(to, &["--strip-upgrade"]);
+    let mut client = tap.connect();
+    // The head in two pieces, and what follows it.
+    client.write_all(b"GET / HTTP/1.1\r\nupgrade: websocket\r\nHost: a\r\nCon").unwrap();
+    let server = accept(&listener);
+    client.write_all(b"nection: Upgrade\r\n\r\nUpgrade: kept\r\n").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(to_the_end(&server), b"GET / HTTP/1.1\r\nHost: a\r\n\r\nUpgrade: kept\r\n");
+    let mut client = tap.connect();
+    client.write_all(b"GET / HT").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(to_the_end(&accept(&listener)), b"GET / HT");
 }
 
 #[test]
@@ -258,6 +271,36 @@ fn what_was_saved_is_told_as_it_was_told_live() {
     let told = open(&file, &["--lang=en"]);
     assert_eq!(told.lines().collect::<Vec<_>>(), live);
     assert!(told.contains("->  no HTTP") && told.contains("<-  400 Bad Request"), "{told}");
+}
+
+/// However TCP has cut them; and what is longer than 64 KiB is told when so much of it is there.
+#[test]
+fn exchanges_are_told_the_same_however_they_are_cut() {
+    let frame = |size: usize| masked(Opcode::Text, "x".repeat(size));
+    let upgrade = handshake("/echo").into_bytes();
+    let frames = [frame(5), frame(70_000), frame(30_000), frame(300)].concat();
+    let bytes = [upgrade, frames, b"\x89".to_vec()].concat();
+    let told = |size: usize| {
+        let (folder, mut lines) =
+            (Path::new(env!("CARGO_TARGET_TMPDIR")).join("tap"), String::new());
+        std::fs::create_dir_all(&folder).unwrap();
+        for piece in bytes.chunks(size).chain([&b""[..]]) {
+            let hex: String = piece.iter().map(|byte| format!("{byte:02x}")).collect();
+            lines += &format!(
+                "{{\"connection\":\"1\",\"from\":\"client\",\"ns\":\"5\",\"unseen\":\"0\",\"hex\":\"{hex}\"}}\n"
+            );
+        }
+        let file = folder.join(format!("cut-{size}.jsonl"));
+        std::fs::write(&file, lines).unwrap();
+        let told = open(&file, &["--lang=en"]);
+        let what = told.lines().map(|line| line[16..].split("  ").nth(1).unwrap().to_string());
+        what.collect::<Vec<_>>()
+    };
+    let expected =
+        ["GET /echo", "text frame", "text frame", "text frame", "text frame", "ping frame"];
+    for size in [1000, 4096, 16_384, 40_000, 200_000] {
+        assert_eq!(told(size), expected, "in pieces of {size}");
+    }
 }
 
 #[test]

@@ -45,8 +45,8 @@ Trouble, from the first connection on:
 
 /// What waits to be looked at. More than this passes unseen.
 const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What is read at a time.
-const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// What is read at a time; each connection keeps twice as much for as long as it lasts.
+const CHUNK_BYTES_MAX: usize = 16 * 1024;
 /// Of a request, before it is decided that it has no Upgrade.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -306,11 +306,9 @@ impl Way {
                 None => buf[..count].to_vec(),
                 Some(begun) => {
                     begun.extend_from_slice(&buf[..count]);
-                    let whole = begun.windows(4).any(|end| end == b"\r\n\r\n");
-                    if !whole && begun.len() < HEAD_BYTES_MAX {
-                        continue;
-                    }
-                    without_upgrade(&head.take().unwrap_or_default())
+                    let Some(whole) = without_upgrade(begun) else { continue };
+                    head = None;
+                    whole
                 }
             };
             let passed = match &mut line {
@@ -327,6 +325,9 @@ impl Way {
             // Held open, and never read.
             thread::sleep(Duration::MAX);
         }
+        if let Some(begun) = head {
+            let _ = self.output.write_all(&begun); // a head that has ended in the middle
+        }
         drop(line); // what is under way arrives before the end does
         let _ = self.output.shutdown(Shutdown::Write);
         queue.offer(self.number, self.from, &[], &mut unseen);
@@ -339,13 +340,19 @@ impl Way {
     }
 }
 
-/// A request's head without the fields that are for the next hop only. RFC 9110 §7.6.1
-fn without_upgrade(head: &[u8]) -> Vec<u8> {
+/// What has come of a request, without the fields of its head that are for the next hop only.
+/// `None`: the head has not ended. RFC 9110 §7.6.1
+fn without_upgrade(begun: &[u8]) -> Option<Vec<u8>> {
+    let end = begun.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
+    if end.is_none() && begun.len() < HEAD_BYTES_MAX {
+        return None;
+    }
+    let (head, rest) = begun.split_at(end.unwrap_or(0));
     let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
         !name.eq_ignore_ascii_case(b"Upgrade") && !name.eq_ignore_ascii_case(b"Connection")
     });
-    lines.collect::<Vec<_>>().concat()
+    Some([&lines.collect::<Vec<_>>().concat(), rest].concat())
 }
 
 /// A slow line: bytes come out of it later than they went in, and not faster than it can carry.

@@ -141,11 +141,13 @@ impl Way {
         {
             settled = last.bytes().start;
         }
-        if self.ended {
-            settled = self.held.len();
-        } else if full && settled == 0 {
-            settled = self.held.len();
-            self.context.give_up();
+        let hopeless = full && settled == 0;
+        if hopeless {
+            context.give_up();
+        }
+        if settled == self.held.len() || hopeless || self.ended {
+            self.context = context;
+            return (fields, std::mem::take(&mut self.held));
         }
         let bytes: Vec<u8> = self.held.drain(..settled).collect();
         let (fields, _) = dissect(&bytes, &mut self.context);
@@ -165,7 +167,8 @@ impl Way {
         if !is_exchange(kind) {
             return;
         }
-        let verdict = self.judge.judge(bytes, kind == Kind::Frame);
+        // Each is judged, shown or not: what is said of a frame depends on those before it.
+        let verdict = view.blocks.then(|| self.judge.judge(bytes, kind == Kind::Frame));
         let said = content(fields, 0, bytes);
         if !view.filter.lets(chunk, fields, bytes, &said) {
             return;
@@ -173,7 +176,7 @@ impl Way {
         let (what, _) = summary(fields, 0, bytes, &view.style);
         let row = row(self.began, chunk, (&what, bytes.len(), &said), &view.style);
         let _ = writeln!(out, "{row}");
-        if view.blocks {
+        if let Some(verdict) = verdict {
             let _ = writeln!(out, "{}", block::headline(fields, 0, bytes, &view.style));
             *out += &block(fields, 0, bytes, &view.style);
             if verdict != Verdict::NotRead {
