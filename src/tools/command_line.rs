@@ -119,10 +119,10 @@ fn menu(parts: &[Part]) -> String {
     menu + "
   --port 3000       or -p, or PORT; 0 takes a free one
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
-  --allow-host NAME answer those, too, who call this server NAME
+  --allow-host NAME answer requests with the Host NAME, too
   --quiet           no line per event on stderr
   --help, --version
 
-Ctrl+C ends it. In a container it needs docker run --init (or the like): as process 1 it would
-not be told of Ctrl+C, nor of SIGTERM, which Rust's std alone cannot catch."
+Ctrl+C ends it. In a container, start it with docker run --init: as process 1 it would ignore
+Ctrl+C and SIGTERM, which Rust's std alone cannot catch."
 }
