@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Older messages are forgotten.
 pub const MESSAGES_MAX: usize = 5_000;
-/// The messages that are kept are no more than this, as JSON.
+/// And those that are kept are no more than this, as JSON.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What is given out at once, as a JSON array: a slow reader keeps no forgotten log alive.
 pub const EXCERPT_BYTES_MAX: usize = 128 * 1024;
@@ -43,8 +43,7 @@ pub struct Room {
     render: fn(&Message) -> String,
 }
 
-/// Ids are 1, 2, 3, … without gaps, so "everything after 7" is a slice, not a search.
-/// `messages` holds the ids up to `newest`.
+/// Ids are 1, 2, 3, … up to `newest`, without gaps: "everything after 7" is a slice, not a search.
 #[derive(Default)]
 struct State {
     messages: VecDeque<Arc<Message>>,
@@ -53,7 +52,7 @@ struct State {
 }
 
 impl Room {
-    /// An empty room. `render` gives a message the form in which it travels.
+    /// `render` gives a message the form in which it travels.
     pub fn new(render: fn(&Message) -> String) -> Room {
         Room { epoch: now_ms(), state: Mutex::default(), arrived: Condvar::new(), render }
     }
@@ -83,22 +82,15 @@ impl Room {
         self.lock().since(id)
     }
 
-    /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something,
-    /// or nothing when `patience` has run out.
+    /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
+    /// nothing when `patience` has run out.
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
-        let seen = id.unwrap_or(0);
-        self.wait(patience, |newest| newest == known(seen, newest)).since(id)
+        self.wait(patience, |newest| newest == known(id.unwrap_or(0), newest)).since(id)
     }
 
-    /// The same wait for the broadcaster of part 4, which has more to wait for than messages.
-    pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) {
-        drop(self.wait(patience, nothing_yet));
-    }
-
-    /// §3.4 Sleeps while there is `nothing_yet`, which is told the newest id. The check and the
-    /// falling asleep are one step: the lock is ours from the check on, and the Condvar gives it
-    /// back only when this thread is in its queue. Without the lock a message could come between
-    /// the two and ring for nobody.
+    /// §3.4 Sleeps while there is `nothing_yet`; it is told the newest id. Checking and falling
+    /// asleep are one step: the lock is ours from the check on, and the Condvar gives it back only
+    /// when this thread is in its queue. Else a message could come between and ring for nobody.
     fn wait(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) -> MutexGuard<'_, State> {
         let deadline = Instant::now() + patience;
         let mut state = self.lock();
@@ -114,25 +106,24 @@ impl Room {
         state
     }
 
-    /// Wakes all who wait, so that they check again. The lock is taken first: whoever has checked
-    /// already is asleep by then, and hears it.
+    /// The same wait for the broadcaster of part 4, which has more to wait for than messages.
+    pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) {
+        drop(self.wait(patience, nothing_yet));
+    }
+
+    /// Wakes all who wait. With the lock: whoever has checked already is asleep, and hears it.
     pub fn ring(&self) {
         drop(self.lock());
         self.arrived.notify_all();
     }
 
-    /// The id of the newest message, 0 before the first.
-    pub fn newest(&self) -> u64 {
-        self.lock().newest
+    /// The id of the newest message, 0 before the first, and how many are kept.
+    pub fn counts(&self) -> (u64, usize) {
+        let state = self.lock();
+        (state.newest, state.messages.len())
     }
 
-    /// How many messages are kept.
-    pub fn kept(&self) -> usize {
-        self.lock().messages.len()
-    }
-
-    /// A thread that panicked with the lock held does not end the chat: no step above leaves the
-    /// state half changed.
+    /// A thread that panicked with the lock held does not end the chat: no step leaves it half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,8 +154,7 @@ fn known(id: u64, newest: u64) -> u64 {
 fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
     let (mut count, mut bytes) = (0, "[".len());
     for message in messages {
-        // Behind each stands a comma or the bracket.
-        bytes += message.json.len() + 1;
+        bytes += message.json.len() + ",".len(); // or the bracket
         if count > 0 && bytes > EXCERPT_BYTES_MAX {
             break;
         }
@@ -175,6 +165,5 @@ fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since_1970.map_or(0, |duration| duration.as_millis() as u64)
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since_1970| since_1970.as_millis() as u64)
 }

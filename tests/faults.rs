@@ -151,7 +151,7 @@ fn a_reader_that_wakes_too_late_is_told_why_it_is_closed() {
     // Who was told so speaks no more, and is here no more.
     beyond.send(said("from beyond"));
     assert_eq!(string(&bob.hear_of("user_left"), "username"), "Slow");
-    assert_eq!(server.chat.room.newest(), 16_000);
+    assert_eq!(server.chat.room.counts().0, 16_000);
     assert!(code == 1008 && reason.contains("slow") && reason.contains("lastId"), "{reason}");
 }
 
@@ -675,13 +675,13 @@ fn long_polls_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
             asked += 1;
             // Cut before the answer, or in the middle of it, which is as if none had come.
             if end.is_none() && (asked > 2 || dice.below(3) == 0) {
-                if dice.below(2) == 0 && seen < server.chat.room.newest() {
+                if dice.below(2) == 0 && seen < server.chat.room.counts().0 {
                     client.read_exactly(dice.below(200) + 1); // the shortest answer has more
                 }
                 break;
             }
             // Not for longer than there is something to wait for.
-            if end.is_none() && seen == server.chat.room.newest() {
+            if end.is_none() && seen == server.chat.room.counts().0 {
                 break;
             }
             for id in client.response().ids() {
@@ -698,7 +698,7 @@ fn long_polls_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
 fn websockets_that_are_cut_a_thousand_times_see_each_message_once_and_in_order() {
     let server = Server::start(4);
     cut_a_thousand_times(&server, |mut seen, end, dice| {
-        let newest = server.chat.room.newest();
+        let newest = server.chat.room.counts().0;
         let mut client = server.client();
         client.send(handshake(&format!("/?user=C{}&lastId={seen}", dice.below(5))));
         // Some are cut before they have read a byte, others in the middle of a frame.

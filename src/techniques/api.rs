@@ -188,6 +188,7 @@ fn file(chat: &Chat, request: &Request, path: &str) -> Result<Response, Response
 
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
+    let (newest, kept) = chat.room.counts();
     let (waiting, oldest_wait) = chat.waiting.count();
     let presence = chat.timeline.presence();
     let clients = presence.here.iter().map(|(user, count)| {
@@ -197,8 +198,8 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
         "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
          \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"epoch\":{},\
          \"serverUptime\":{}}}",
-        chat.room.newest(),
-        chat.room.kept(),
+        newest,
+        kept,
         Arc::strong_count(&chat.places) - 1,
         waiting,
         oldest_wait.as_millis(),

@@ -216,7 +216,7 @@ impl State {
     /// How far the broadcaster is behind; what it has not taken over from the room counts, too.
     fn undelivered(&self, room: &Room) -> u64 {
         match self.delivered {
-            Some(delivered) => self.next() - delivered + room.newest() - self.last_id,
+            Some(delivered) => self.next() - delivered + room.counts().0 - self.last_id,
             None => 0,
         }
     }

@@ -305,7 +305,7 @@ fn long_poll(criterion: &mut Criterion) {
 
 fn long_poll_round(crowd: &Crowd) -> Duration {
     let room = &crowd.server.chat.room;
-    let question = get(&format!("/subscribe?lastId={}", room.newest()));
+    let question = get(&format!("/subscribe?lastId={}", room.counts().0));
     for mut socket in &crowd.sockets {
         socket.write_all(question.as_bytes()).unwrap();
     }
