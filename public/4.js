@@ -1,6 +1,7 @@
-// What only the page of part 4 needs: who is here, and frames in the journal.
+// What only the page of part 4 needs: who is here, and the frames.
 
-import { bytes, collator, count, element, journal, me, note, number, person, show, soon, t } from "/draw.js";
+import { requestBytes } from "/chat.js";
+import { collator, count, element, journal, me, note, number, person, show, soon, t } from "/draw.js";
 
 const NAMES_MAX = 100; // shown as "who is here"
 const names = new Set();
@@ -37,10 +38,74 @@ function drawNames() {
   show("people", names.size === 0 ? "?" : names.size);
 }
 
-/** A frame in the journal: 2 bytes of header, 2 or 8 more for a longer payload, and 4 of mask from a browser. */
+/** The request that opens the socket, with the least that RFC 6455 §4.1 asks of it. */
+export function handshake(path) {
+  const headers = { Connection: "Upgrade", Upgrade: "websocket", Origin: location.origin, "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": "x".repeat(24) };
+  count("requests");
+  count("bytesOut", requestBytes(path, { headers }));
+}
+
+// ---- Frames, as far as a page can know them -----------------------------------------------------
+
+const FIN_AND_TEXT = 0b1000_0001;
+const MASK = 0b1000_0000;
+const KEY = "•• •• •• ••";
+const SHOWN_MAX = 64; // bytes of a payload
+
+/** A frame in the journal; its row opens and shows the bytes. */
 export function frame(arrow, text, ms) {
-  const body = bytes(text);
-  const head = 2 + (body > 65_535 ? 8 : body > 125 ? 2 : 0) + (arrow === "↑" ? 4 : 0);
-  journal({ what: `${arrow} ${text.length > 90 ? `${text.slice(0, 89)}…` : text}`, head, body, ms });
-  count(arrow === "↑" ? "framesOut" : "framesIn");
+  const isOurs = arrow === "↑";
+  const payload = new TextEncoder().encode(text);
+  const header = headerOf(payload.length, isOurs);
+  const head = header.length + (isOurs ? 4 : 0);
+  const what = `${arrow} ${text.length > 90 ? `${text.slice(0, 89)}…` : text}`;
+  journal({ what, head, body: payload.length, ms, inside: () => fields(header, payload, isOurs) });
+  count(isOurs ? "framesOut" : "framesIn");
+  count(isOurs ? "bytesOut" : "bytesIn", head + payload.length);
+}
+
+// Always the shortest length that fits. RFC 6455 §5.2
+function headerOf(length, isMasked) {
+  const mask = isMasked ? MASK : 0;
+  if (length < 126) return [FIN_AND_TEXT, mask | length];
+  if (length < 65_536) return [FIN_AND_TEXT, mask | 126, length >> 8, length & 255];
+  return [FIN_AND_TEXT, mask | 127, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255];
+}
+
+function fields([first, second, ...long], payload, isOurs) {
+  const mask = isOurs ? t("MASK 1: браузер мусить маскувати.", "MASK 1: a browser must mask.") : t("MASK 0: сервер не маскує.", "MASK 0: a server does not mask.");
+  const length = `${t("Довжина вмісту:", "Length of the payload:")} ${number(payload.length)}`;
+  const follows = t("126 чи 127: довжина — у наступних байтах", "126 or 127: the length is in the bytes that follow");
+  const rows = [
+    [hex([first]), bits(first, 1, 3, 4), t("FIN 1: на цьому повідомлення закінчується. RSV 000: без розширень. opcode 0001: текст", "FIN 1: the message ends here. RSV 000: no extensions. opcode 0001: text")],
+    [hex([second]), bits(second, 1, 7), `${mask} ${long.length === 0 ? length : follows}`],
+  ];
+  if (long.length > 0) rows.push([hex(long), "", length]);
+  if (isOurs) rows.push([KEY, "", t("ключ: для кожного кадру браузер вигадує новий і сторінці не показує", "the key: the browser makes a new one for each frame, and hides it from the page")]);
+  const start = hex(payload.slice(0, SHOWN_MAX)) + (payload.length > SHOWN_MAX ? " …" : "");
+  rows.push([start, "", isOurs ? t("вміст; у мережі кожен байт — XOR із байтом ключа", "the payload; on the wire each byte is XORed with a byte of the key") : t("вміст", "the payload")]);
+  return layout(rows);
+}
+
+function layout(rows) {
+  const list = element("dl", "", "bytes");
+  for (const [hex, bits, what] of rows) {
+    const [row, meaning] = [element("div"), element("dd", what)];
+    if (bits) meaning.prepend(element("code", bits), " ");
+    row.append(element("dt", hex), meaning);
+    list.append(row);
+  }
+  const hidden = t("Обчислила сторінка: браузер дає їй самий лише вміст. Він не каже, чи прийшло повідомлення одним кадром, і не показує кадрів Ping, Pong і Close. Щоб побачити їх, треба дивитися на саму мережу, наприклад у Wireshark.", "The page worked this out: all that a browser hands it is the payload. It does not tell whether a message came in one frame, and it shows no Ping, Pong or Close. To see them, look at the wire itself, with Wireshark for example.");
+  const all = element("div");
+  all.append(list, element("p", hidden));
+  return all;
+}
+
+const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+
+/** `bits(0x81, 1, 3, 4)` is "1 000 0001". */
+function bits(byte, ...groups) {
+  const all = byte.toString(2).padStart(8, "0");
+  let from = 0;
+  return groups.map((length) => all.slice(from, (from += length))).join(" ");
 }

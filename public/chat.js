@@ -27,7 +27,7 @@ export const log = {
       if (gone === 1) note(t("Одного повідомлення тут уже немає", "1 message is no longer kept here"));
       if (gone > 1) note(t("Повідомлень, яких тут уже немає: #", "# messages are no longer kept here").replace("#", number(gone)));
       append(...news);
-      count("received", news.length);
+      count("messages", news.length);
       log.lastId = news.at(-1).id;
     }
     for (const message of news) outbox.confirm(message);
@@ -219,6 +219,8 @@ export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}
   const what = `${options.method ?? "GET"} ${path}`;
   const began = performance.now();
   const ms = () => performance.now() - began;
+  count("requests");
+  count("bytesOut", requestBytes(path, options));
   let response, text;
   try {
     response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(patience_ms), ...options });
@@ -228,12 +230,20 @@ export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}
     throw error;
   }
   const [head, body] = [headBytes(response), bytes(text)];
+  count("bytesIn", head + body);
   journal({ what: `${what} → ${response.status}`, head, body, ms: ms(), bad: !response.ok });
   if (response.status >= 500) throw new Error(text);
   if (!response.ok) throw new Refusal(reason(response.status, text));
   const epoch = Number(response.headers.get("Log-Epoch"));
   const more = /rel="next"/.test(response.headers.get("Link"));
-  return { body: text === "" ? [] : JSON.parse(text), bytes: head + body, epoch, more, began };
+  return { body: text === "" ? [] : JSON.parse(text), epoch, more, began };
+}
+
+/** The least it can be: a browser adds fields that it shows to no script. */
+export function requestBytes(path, { method = "GET", headers = {}, body = "" } = {}) {
+  const fields = { Host: location.host, "User-Agent": navigator.userAgent, ...headers };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return bytes(`${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
 }
 
 // A proxy may refuse in words of its own.

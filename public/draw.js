@@ -18,6 +18,8 @@ export const t = (uk, en) => (lang === "uk" ? uk : en);
 export const collator = new Intl.Collator(lang);
 export const number = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 }).format;
 export const seconds = (ms) => `${number(Math.floor(ms / 100) / 10)} ${t("с", "s")}`;
+/** In whichever unit it reads best. */
+export const duration = (ms) => (ms < 1_000 ? milliseconds(ms) : seconds(ms));
 export const milliseconds = (ms) => `${number(ms < 10 ? ms : Math.round(ms))} ${t("мс", "ms")}`;
 const two = "2-digit";
 const clock = new Intl.DateTimeFormat(lang, { hour: two, minute: two, second: two, hourCycle: "h23" }).format;
@@ -83,6 +85,11 @@ export function append(...items) {
 /** A line that nobody wrote: joined, left. Its parts are texts, and names as `person` makes them. */
 export const note = (...parts) => append({ note: parts });
 
+let shown = () => {};
+
+/** `how` is called with the messages that have just been drawn. */
+export const onShown = (how) => (shown = how);
+
 function drawMessages() {
   const items = fresh.splice(0, DRAWN_MAX);
   if (fresh.length > 0) soon(drawMessages);
@@ -91,8 +98,10 @@ function drawMessages() {
   list.append(...items.map((item) => (item.note ? noteItem(item) : messageItem(item))));
   // Old ones go; later, while somebody reads them.
   for (rows += items.length; rows > (atEnd ? 1 : 2) * MESSAGES_MAX; rows--) list.firstElementChild.remove();
+  const messages = items.filter((item) => !item.note);
   if (atEnd) toEnd();
-  else missed(unseen + items.filter((item) => !item.note).length);
+  else missed(unseen + messages.length);
+  shown(messages);
 }
 
 function noteItem({ note }) {
@@ -190,7 +199,7 @@ function drawCounters() {
 const network = $("network");
 let lines = []; // not drawn yet
 
-/** `head` is what the protocol adds, `body` is what was said; both in bytes. */
+/** `head` is what the protocol adds, `body` is what was said; both in bytes. `inside` makes what a row shows when it is opened. */
 export function journal(line) {
   lines.push({ ...line, at: Date.now() });
   if (lines.length > ROWS_MAX) lines.shift();
@@ -203,12 +212,20 @@ function drawJournal() {
   while (network.rows.length > ROWS_MAX) network.lastElementChild.remove();
 }
 
-function row({ at, what, head, body, ms, bad = false }) {
+function row({ at, what, head, body, ms, bad = false, inside }) {
   const tr = element("tr", "", bad ? "bad" : "");
   const size = body === undefined ? "" : head === undefined ? number(body) : `${number(head)} + ${number(body)}`;
   const took = ms === undefined ? "" : milliseconds(ms);
   tr.append(...[clock(at), what, size, took].map((text) => element("td", text)));
+  if (inside) tr.cells[1].replaceChildren(opening(what, inside));
   return tr;
+}
+
+function opening(what, inside) {
+  const details = element("details");
+  details.append(element("summary", what));
+  details.addEventListener("toggle", () => details.append(inside()), { once: true });
+  return details;
 }
 
 const encoder = new TextEncoder();

@@ -4,7 +4,8 @@ use super::Chat;
 use crate::event;
 use crate::handler::only;
 use crate::log;
-use crate::room::{Excerpt, Message};
+use crate::room::{Excerpt, Message, now_ms};
+use crate::wire::date;
 use crate::wire::form;
 use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
 use crate::wire::json::{self, Value};
@@ -18,11 +19,12 @@ pub const NOBODY: &str = "Анонім";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the pages load: path, kind, text.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("/chat.css", "text/css; charset=utf-8", include_str!("../../public/chat.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
     ("/chat.js", SCRIPT, include_str!("../../public/chat.js")),
     ("/draw.js", SCRIPT, include_str!("../../public/draw.js")),
+    ("/late.js", SCRIPT, include_str!("../../public/late.js")),
     ("/3.js", SCRIPT, include_str!("../../public/3.js")),
     ("/4.js", SCRIPT, include_str!("../../public/4.js")),
 ];
@@ -197,7 +199,7 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     let body = format!(
         "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
          \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"epoch\":{},\
-         \"serverUptime\":{}}}",
+         \"serverUptime\":{},\"now\":\"{}\"}}",
         newest,
         kept,
         Arc::strong_count(&chat.places) - 1,
@@ -207,6 +209,7 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
         clients.collect::<Vec<_>>().join(","),
         chat.room.epoch,
         chat.started.elapsed().as_secs(),
+        date::iso8601(now_ms()),
     );
     Ok(of_this_log(chat, Response::json(200, body)))
 }

@@ -18,7 +18,7 @@ test("§3 Alice and Bob hear each other at once", async () => {
   }
   for (const page of [alice, bob]) assert.deepEqual(await texts(page), ["чуєш?", "чую!"]);
   await isNow(alice, "waiting");
-  assert.equal(await alice.locator('[data-count="received"]').textContent(), "2");
+  assert.equal(await alice.locator('[data-count="messages"]').textContent(), "2");
   await leave(alice, bob);
   await server.stop();
 });

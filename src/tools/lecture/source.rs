@@ -39,7 +39,7 @@ pub static FILES: &[File] = files! {
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs"
        "src/server/door.rs" "src/wire/http/target.rs" "src/wire/json.rs" "src/wire/form.rs"
        "src/wire/html.rs" "src/wire/date.rs" "src/wire/visible.rs" "public/1.html";
-    2: "src/techniques/t2_short_polling.rs" "public/2.html" "public/chat.js";
+    2: "src/techniques/t2_short_polling.rs" "public/2.html" "public/chat.js" "public/late.js";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
        "src/wire/message.rs" "src/techniques/t4_conversation.rs" "src/techniques/t4_budget.rs"

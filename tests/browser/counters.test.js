@@ -1,0 +1,210 @@
+// Parts 2, 3 and 4 count the same, so that a class can compare them; and what they count is what was on the wire.
+
+import assert from "node:assert/strict";
+import net from "node:net";
+import { after, test } from "node:test";
+import { eventually, isNow, leave, person, say, sees, serve } from "./rawchat.js";
+
+const MEASURED = ["late", "lateMean", "messages", "requests", "bytesIn", "bytesOut"];
+const shown = (page, name) => page.locator(`[data-count="${name}"]`).textContent();
+const number = async (page, name) => Number((await shown(page, name)).replace(/\s/g, ""));
+const isReady = (page) => page.locator('#status:is([data-state="connected"], [data-state="waiting"])').waitFor();
+
+/** "1,5 с" and "12 мс" in ms. */
+const duration = async (page, name) => {
+  const [, value, unit] = /^([\d\s,]+) (мс|с)$/.exec(await shown(page, name));
+  return Number(value.replace(/\s/g, "").replace(",", ".")) * (unit === "с" ? 1_000 : 1);
+};
+
+/** A way to the server that keeps what passes: `out` from the browser, `in` to it. */
+async function wire(server) {
+  const passed = { in: [], out: [] };
+  const proxy = net.createServer((browser) => {
+    const there = net.connect(server.port, "127.0.0.1");
+    const keep = (from, to, way) => from.on("data", (data) => passed[way].push(data) && to.write(data)).on("error", () => to.destroy()).on("close", () => to.destroy());
+    keep(browser, there, "out");
+    keep(there, browser, "in");
+  });
+  await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
+  after(() => proxy.close());
+  const bytes = (way) => Buffer.concat(passed[way]);
+  return { url: `http://127.0.0.1:${proxy.address().port}`, bytes };
+}
+
+for (const part of [2, 3, 4]) {
+  test(`§${part} shows the counters that all three show`, async () => {
+    const server = await serve(part);
+    const page = await person();
+    let requests = 0;
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (["/messages", "/subscribe"].includes(pathname)) requests++;
+    });
+    await page.goto(`${server.url}/?user=Alice`);
+    await isReady(page);
+    assert.deepEqual(await page.locator(".counters").first().locator("dd").evaluateAll((all) => all.map((dd) => dd.dataset.count)), MEASURED);
+    await say(page, "mine");
+    await server.say("Bob", "another’s");
+    await sees(page, "another’s");
+    await eventually(async () => assert.equal(await shown(page, "messages"), "2"));
+    await eventually(async () => assert.equal(await number(page, "requests"), requests + (part === 4 ? 1 : 0)), "part 4 has its handshake");
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} counts the bytes that were on the wire`, async () => {
+    const server = await serve(part);
+    const way = await wire(server);
+    const page = await person(way, "Alice");
+    await isReady(page);
+    await eventually(async () => assert.notEqual(await shown(page, "clock"), "—"));
+    // All that comes from here on is data. What stood before is the page itself.
+    const begun = async () => ({ in: way.bytes("in").length - (await number(page, "bytesIn")), out: way.bytes("out").length - (await number(page, "bytesOut")) });
+    let before;
+    await eventually(async () => {
+      before = await begun();
+      await page.waitForTimeout(100);
+      assert.deepEqual(await begun(), before);
+    });
+    for (const text of ["short", "long ".repeat(60)]) {
+      await say(page, text);
+      await sees(page, text.trim());
+    }
+    if (part === 4) await eventually(async () => assert.deepEqual(await begun(), before));
+    else await eventually(async () => {
+      const { in: received, out } = await begun();
+      assert.equal(received, before.in);
+      assert.ok(out >= before.out, "the browser adds fields of its own");
+    });
+    await leave(page);
+    await server.stop();
+  });
+
+  for (const hours of [-1, 1])
+    test(`§${part} a server whose clock is ${hours} hour off makes no message later or earlier`, async () => {
+      const off = hours * 3_600_000;
+      const server = await serve(part);
+      const page = await person();
+      await page.route("**/stats", async (route) => route.fulfill({ json: { now: new Date(Date.now() + off).toISOString() } }));
+      const LATE_MS = 500;
+      const later = () => new Promise((done) => setTimeout(done, LATE_MS));
+      const shift = (message) => ({ ...message, timestamp: new Date(Date.parse(message.timestamp) + off).toISOString() });
+      const news = async (route) => {
+        const response = await route.fetch();
+        const body = await response.text();
+        await later();
+        await route.fulfill({ response, body: body && JSON.stringify(JSON.parse(body).map(shift)) });
+      };
+      await page.route((url) => url.searchParams.has("lastId") && url.pathname !== "/", news);
+      await page.routeWebSocket(/./, (socket) => {
+        socket.connectToServer().onMessage(async (data) => {
+          const said = JSON.parse(data);
+          await later();
+          socket.send(JSON.stringify(said.type === "message" ? { ...said, message: shift(said.message) } : said));
+        });
+      });
+      await page.goto(`${server.url}/?user=Alice`);
+      await isReady(page);
+      await eventually(async () => assert.notEqual(await shown(page, "clock"), "—"));
+      await server.say("Bob", "when?");
+      await sees(page, "when?");
+      await eventually(async () => assert.notEqual(await shown(page, "late"), "—"));
+      const late = await duration(page, "late");
+      assert.ok(late >= LATE_MS && late < 10_000, `${late} ms`);
+      assert.equal(await shown(page, "lateMean"), await shown(page, "late"));
+      await page.unrouteAll({ behavior: "ignoreErrors" });
+      await leave(page);
+      await server.stop();
+    });
+}
+
+test("§2 is late by up to the pause, §3 and §4 are not, and what was said before is not late at all", async () => {
+  for (const part of [2, 3, 4]) {
+    const server = await serve(part);
+    await server.say("Bob", "long ago");
+    const page = await person(server, "Alice");
+    await sees(page, "long ago");
+    await isReady(page);
+    await eventually(async () => assert.notEqual(await shown(page, "clock"), "—"));
+    assert.equal(await shown(page, "late"), "—");
+    if (part === 2) await page.waitForResponse((response) => response.url().includes("lastId"));
+    await server.say("Bob", "now");
+    await sees(page, "now");
+    await eventually(async () => assert.notEqual(await shown(page, "late"), "—"));
+    const late = await duration(page, "late");
+    if (part === 2) assert.ok(late > 1_000 && late < 5_000, `${late} ms`);
+    else assert.ok(late < 1_000, `${late} ms`);
+    await leave(page);
+    await server.stop();
+  }
+});
+
+test("§4 a row of the journal opens and shows the frame as it was on the wire", async () => {
+  const server = await serve(4);
+  const way = await wire(server);
+  const page = await person(way, "Alice");
+  await isNow(page, "connected");
+  const long = "довге слово ".repeat(20).trim();
+  for (const text of ["hi", long]) {
+    await say(page, text);
+    await sees(page, text);
+  }
+  const hex = (ofWay) => way.bytes(ofWay).toString("hex").replace(/..(?=.)/g, "$& ");
+  const open = async (text) => {
+    const row = page.locator("#network tr").filter({ hasText: text }).first();
+    await row.locator("summary").click();
+    await row.locator(".bytes div").first().waitFor();
+    return row.locator(".bytes div").evaluateAll((rows) => rows.map((row) => [row.querySelector("dt").textContent, row.querySelector("code")?.textContent]));
+  };
+  const heard = await open('↓ {"type":"pong"}');
+  assert.deepEqual(heard.slice(0, 2), [["81", "1 000 0001"], ["0f", "0 0001111"]]);
+  assert.ok(hex("in").includes(heard.map(([bytes]) => bytes).join(" ")), "a frame of the server stood on the wire like this");
+
+  const said = await open('↑ {"type":"message","text":"hi"}');
+  assert.deepEqual(said.slice(0, 3), [["81", "1 000 0001"], ["9e", "1 0011110"], ["•• •• •• ••", undefined]]);
+  assert.equal(said[3][0], Buffer.from('{"type":"message","text":"hi"}').toString("hex").replace(/..(?=.)/g, "$& "));
+  assert.ok(hex("out").includes("81 9e "));
+
+  const longer = await open('↑ {"type":"message","text":"довге');
+  assert.deepEqual(longer.map(([bytes]) => bytes).slice(0, 2), ["81", "fe"]);
+  assert.equal(Number.parseInt(longer[2][0].replace(" ", ""), 16), Buffer.byteLength(`{"type":"message","text":"${long}"}`));
+  assert.ok(hex("out").includes(`81 fe ${longer[2][0]}`));
+  assert.match(longer.at(-1)[0], /…$/);
+  assert.match(await page.locator("#network details[open]").first().textContent(), /браузер/, "and says what a browser hides");
+  await leave(page);
+  await server.stop();
+});
+
+for (const part of [1, 2, 3, 4])
+  test(`§${part} in half a projector and in a whole one: chat, input and counters without scrolling, the journal before the explanation`, async () => {
+    const server = await serve(part);
+    for (const locale of ["uk-UA", "en-GB"])
+      for (const viewport of [{ width: 640, height: 600 }, { width: 683, height: 650 }, { width: 1280, height: 640 }]) {
+        const page = await person(server, "Alice", { locale, viewport });
+        await say(page, "a message");
+        await sees(page, "a message");
+        const where = await page.evaluate(() => ({
+          scrolled: scrollY,
+          out: [...document.querySelectorAll("#log, #text, #say button, .counters dt, .counters dd")].filter((one) => one.checkVisibility())
+            .filter((one) => { const { top, bottom } = one.getBoundingClientRect(); return top < 0 || bottom > innerHeight; })
+            .map((one) => one.dataset.count ?? (one.id || one.textContent)),
+          log: document.querySelector("#log").clientHeight,
+          order: [...document.querySelectorAll(".network, .diagram")].map((one) => one.classList[0]),
+        }));
+        assert.deepEqual([where.scrolled, where.out], [0, []], `${locale}, ${viewport.width} px`);
+        assert.ok(where.log >= 100, `${where.log} px for the messages, ${locale}, ${viewport.width} px`);
+        assert.deepEqual(where.order, ["network", "diagram"]);
+        await leave(page);
+      }
+    await server.stop();
+  });
+
+test("a phone shows the names of the four parts and what the counters count", async () => {
+  const server = await serve(2);
+  const page = await person(server, "Alice", { viewport: { width: 360, height: 740 } });
+  assert.deepEqual((await page.locator(".parts li").allInnerTexts()).map((text) => text.replace(/\s+/g, " ").trim()),
+    ["1 Оновлення", "2 Коротке опитування", "3 Довге опитування", "4 WebSocket"]);
+  for (const name of await page.locator(".counters dt").all()) if ((await name.textContent()) !== "") assert.ok(await name.isVisible());
+  await leave(page);
+  await server.stop();
+});
