@@ -26,7 +26,7 @@ use rawchat::techniques::{Timing, api, t1_refresh, t4_budget, t4_timeline, t4_we
 use rawchat::wire::{http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -45,6 +45,8 @@ const LECTURES: [&str; 2] = ["public/notes/lecture.en.md", "public/notes/lecture
 /// A command may start so many long polls.
 const WAITING_MAX: usize = 100;
 const PORT: &str = "3000";
+/// Of what stands in front of the server.
+const TAP_PORT: &str = "3001";
 const TOOLS: [&str; 6] = ["bash", "curl", "telnet", "nc", "openssl", "xxd"];
 
 #[test]
@@ -142,7 +144,8 @@ fn a_readme_is_short_and_counts_what_there_is() {
             "has {experiments} experiments with their answers, and [tests/exercises](tests/exercises/README.md) has {exercises} small"
         ),
         format!(
-            "{experiments} дослідів із відповідями, а в [tests/exercises](tests/exercises/README.uk.md) — {exercises} дрібна"
+            "{experiments} {} із відповідями, а в [tests/exercises](tests/exercises/README.uk.md) — {exercises} дрібна",
+            if matches!(experiments % 10, 2..=4) { "досліди" } else { "дослідів" }
         ),
     ];
     for (readme, counts) in READMES.into_iter().zip(counts) {
@@ -212,6 +215,8 @@ fn carry_out(text: &str, place: &str) -> Result<(), String> {
     let server = rawchat(&[part, "--port=0"]);
     let mut desk = Desk::with(server, folder).map_err(at)?;
     let text = replace_word(text, PORT, &desk.server.port().to_string());
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let text = replace_word(&text, TAP_PORT, &free.port().to_string());
     desk.follow(&text).map_err(at)
 }
 
