@@ -7,7 +7,7 @@
 mod door;
 
 use crate::event;
-use crate::handler::{Handler, Reply};
+use crate::handler::{Handler, Places, Reply};
 use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
@@ -54,22 +54,19 @@ impl Default for Limits {
     }
 }
 
-/// Serves, and never returns. Each connection holds a clone of `places` while it
-/// lasts, however it ends, a panic too: the count of clones is the count of connections.
-pub fn serve(listener: TcpListener, limits: Limits, places: &Arc<()>, handler: Arc<Handler>) {
-    let held_before = Arc::strong_count(places);
+/// Serves, and never returns.
+pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
     let mut door = Door::new(listener);
     let mut threads = Trouble::default();
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
     for number in 1.. {
         let Some(socket) = door.accept() else { continue };
-        let (place, handler) = (places.clone(), handler.clone());
-        let taken = Arc::strong_count(places) - held_before;
-        if taken > limits.connections_max + TURNED_AWAY_MAX {
+        let (place, handler) = (places.take(), handler.clone());
+        if places.taken() > limits.connections_max + TURNED_AWAY_MAX {
             turn_away(&socket);
             continue;
         }
-        let full = taken > limits.connections_max;
+        let full = places.taken() > limits.connections_max;
         let socket = Arc::new(socket);
         let newcomer = socket.clone();
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {

@@ -190,7 +190,7 @@ fn a_reader_that_never_wakes_is_cut_off() {
     say_megabytes(&server, 8);
     (1..=4_000).for_each(|id| assert_eq!(bob.message().0, id));
     eventually("it has left", || server.chat.timeline.presence().connections == 1);
-    eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
+    eventually("its thread has gone", || server.chat.places.taken() == 1);
     assert!(drain(slow).0 < 4_000);
 }
 
@@ -210,7 +210,7 @@ fn who_asks_and_asks_and_never_listens_is_cut_off() {
         while client.socket.write_all(&asked).is_ok() {
             assert!(began.elapsed() < DEADLINE, "{target:?}");
         }
-        eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
+        eventually("its place is free", || server.chat.places.taken() == 0);
     }
 }
 
@@ -259,7 +259,7 @@ fn four_hundred_that_drip_do_not_disturb_one_that_does_not() {
             _ => assert_eq!(client.response().status, 408),
         }
     }
-    eventually("one is left", || Arc::strong_count(&server.chat.places) == 2);
+    eventually("one is left", || server.chat.places.taken() == 1);
 }
 
 // Peers that vanish
@@ -276,7 +276,7 @@ fn a_peer_that_vanishes_in_the_middle_of_a_frame_has_left() {
         assert_eq!(string(&alice.hear_of("user_left"), "username"), "Bob");
     }
     assert_eq!(server.chat.timeline.presence().connections, 1);
-    eventually("its thread has gone", || Arc::strong_count(&server.chat.places) == 2);
+    eventually("its thread has gone", || server.chat.places.taken() == 1);
 }
 
 /// A cable that can be cut: no FIN, no RST, nothing.
@@ -330,7 +330,7 @@ fn a_long_poll_whose_cable_is_cut_is_given_up_after_the_hold() {
     eventually("it waits", || server.chat.waiting.count().0 == 1);
     cut.store(true, Ordering::Relaxed);
     eventually("nobody waits", || server.chat.waiting.count().0 == 0);
-    eventually("its place is free", || Arc::strong_count(&server.chat.places) == 1);
+    eventually("its place is free", || server.chat.places.taken() == 0);
 }
 
 // Crowds

@@ -202,7 +202,7 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
          \"serverUptime\":{},\"now\":\"{}\"}}",
         newest,
         kept,
-        Arc::strong_count(&chat.places) - 1,
+        chat.places.taken(),
         waiting,
         oldest_wait.as_millis(),
         presence.connections,

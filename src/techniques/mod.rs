@@ -11,7 +11,7 @@ pub mod t4_conversation;
 pub mod t4_timeline;
 pub mod t4_websocket;
 
-use crate::handler::Handler;
+use crate::handler::{Handler, Places};
 use crate::room::{self, Message, Room};
 use crate::wire::{date, json};
 use std::io;
@@ -114,7 +114,7 @@ pub struct Chat {
     pub technique: &'static Technique,
     pub timing: Timing,
     /// Each open connection holds a clone.
-    pub places: Arc<()>,
+    pub places: Places,
     started: Instant,
 }
 
@@ -125,7 +125,7 @@ impl Chat {
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         });
-        let (places, started) = (Arc::new(()), Instant::now());
+        let (places, started) = (Places::default(), Instant::now());
         let (waiting, timeline) = (Waiting::default(), Timeline::default());
         let unfinished = Budget::default();
         Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })

@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // each test file uses its own part of it
 
-use rawchat::handler::Handler;
+use rawchat::handler::{Handler, Places};
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::wire::frame::{self, Opcode, Side};
@@ -96,7 +96,7 @@ fn listen() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves with a handler of the test's own.
-pub fn serve(limits: Limits, places: Arc<()>, handler: Arc<Handler>) -> SocketAddr {
+pub fn serve(limits: Limits, places: Places, handler: Arc<Handler>) -> SocketAddr {
     let (listener, address) = listen();
     thread::spawn(move || server::serve(listener, limits, &places, handler));
     address

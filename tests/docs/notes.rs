@@ -5,7 +5,7 @@
 
 use super::common::{self, Process, get, serve};
 use super::{cyrillic, path, read};
-use rawchat::handler::Reply;
+use rawchat::handler::{Places, Reply};
 use rawchat::tools::lecture::markdown::{Links, render};
 use rawchat::tools::lecture::source::{Book, FILES, Mark, Note, marks};
 use rawchat::tools::lecture::{self, glossary};
@@ -182,7 +182,7 @@ fn no_file_of_the_source_is_forgotten() {
 /// One server for all tests: `/source` and `/lecture` beside a handler that answers 418.
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
     let handler = lecture::beside(Arc::new(|_, _| Ok(Reply::Http(Response::new(418)))));
-    serve(common::patient(), Arc::new(()), handler)
+    serve(common::patient(), Places::default(), handler)
 });
 
 const PATHS: [&str; 5] = ["/source", "/lecture", "/experiments", "/api", "/source.css"];
