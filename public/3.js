@@ -28,7 +28,7 @@ function tell(tabs) {
   const text =
     tabs < CONNECTIONS - 1
       ? ""
-      : `${t("Відкрито вкладок:", "Open tabs:")} ${number(tabs)}. ${t("Кожна тримає одне з’єднання, а браузер відкриває щонайбільше шість на один сервер. Шоста вкладка забере останнє — і надіслати повідомлення не буде чим. Закрийте зайві.", "Each holds one connection, and a browser opens at most six to one server. The sixth tab takes the last one, and nothing is left to send a message with. Close some.")}`;
+      : `${t("Відкрито вкладок:", "Open tabs:")} ${number(tabs)}. ${t("Кожна тримає одне з’єднання, а браузер відкриває щонайбільше шість на один хост. Шоста вкладка забере останнє — і надіслати повідомлення не буде чим. Закрийте зайві.", "Each holds one connection, and a browser opens at most six to one host. The sixth tab takes the last one, and nothing is left to send a message with. Close some.")}`;
   warning.hidden = text === "";
   if (warning.textContent !== text) warning.textContent = text;
 }

@@ -95,7 +95,7 @@ function layout(rows) {
     row.append(element("dt", hex), meaning);
     list.append(row);
   }
-  const hidden = t("Обчислила сторінка: браузер дає їй самий лише вміст. Він не каже, чи прийшло повідомлення одним кадром, і не показує кадрів Ping, Pong і Close. Щоб побачити їх, треба дивитися на саму мережу, наприклад у Wireshark.", "The page worked this out: all that a browser hands it is the payload. It does not tell whether a message came in one frame, and it shows no Ping, Pong or Close. To see them, look at the wire itself, with Wireshark for example.");
+  const hidden = t("Обчислила сторінка: браузер дає їй самий лише вміст. Він не каже, чи прийшло повідомлення одним кадром, і не показує кадрів Ping, Pong і Close. Їх покаже rawchat tap.", "The page worked this out: all that a browser hands it is the payload. It does not tell whether a message came in one frame, and it shows no Ping, Pong or Close. rawchat tap shows them.");
   const all = element("div");
   all.append(list, element("p", hidden));
   return all;
