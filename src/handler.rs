@@ -30,7 +30,8 @@ impl Drop for Place {
     }
 }
 
-/// Answers one request; the socket is there to be watched. `Err` is an answer too: `?` gave it.
+/// Answers one request; the socket is there to be watched. `Err` is an answer, too: with it `?`
+/// ends a handler early.
 pub type Handler = dyn Fn(&Request, &Arc<TcpStream>) -> Result<Reply, Response> + Send + Sync;
 
 /// What a handler answers. The server writes it.
@@ -43,7 +44,7 @@ pub enum Reply {
     Gone,
 }
 
-/// `handler` for those who call this server by one of its names: see [`Request::check_rebinding`].
+/// Looks at the field Host before it asks `handler`: see [`Request::check_rebinding`].
 pub fn called_by_name(handler: Arc<Handler>, allowed: Vec<String>) -> Arc<Handler> {
     Arc::new(move |request, socket| {
         request.check_rebinding(&allowed)?;

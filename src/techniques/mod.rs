@@ -1,5 +1,5 @@
-//! The four techniques, each in a file of its own. They share the room; they differ in who brings
-//! the news.
+//! The four techniques: a file each, and five for part 4. They share the room; they differ in who
+//! brings the news.
 
 pub mod api;
 pub mod t1_refresh;
@@ -12,7 +12,7 @@ pub mod t4_timeline;
 pub mod t4_websocket;
 
 use crate::handler::{Handler, Places};
-use crate::room::{self, Message, Room};
+use crate::room::{Message, Room};
 use crate::wire::{date, json};
 use std::io;
 use std::sync::Arc;
@@ -84,17 +84,6 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 const _: () = assert!(HOLD.as_secs() < PROXY_IDLE.as_secs(), "the server must give up first");
 const _: () = assert!(HEARTBEAT.as_secs() < PROXY_IDLE.as_secs(), "the server must speak first");
 
-/// The longest message, each of its characters written as `\u0000`.
-const JSON_BYTES_MAX: usize = 6 * (api::USER_CHARS_MAX + api::TEXT_CHARS_MAX + 20);
-const BEHIND_BYTES_MAX: usize = t4_timeline::BEHIND_EVENTS_MAX as usize * (JSON_BYTES_MAX + 100);
-/// Who goes does not wait; there cannot be so many connections.
-const GOINGS_BYTES_MAX: usize = 16_384 * (6 * api::USER_CHARS_MAX + 130);
-const _: () = assert!(BEHIND_BYTES_MAX < room::LOG_BYTES_MAX, "nothing is forgotten untaken");
-const _: () = assert!(
-    BEHIND_BYTES_MAX + GOINGS_BYTES_MAX < t4_timeline::TIMELINE_BYTES_MAX,
-    "nothing is forgotten undelivered"
-);
-
 impl Default for Timing {
     fn default() -> Timing {
         let (glance, stall) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -131,7 +120,7 @@ impl Chat {
         Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })
     }
 
-    /// Says something in the room; in part 4 when the others can follow (§4.11).
+    /// Says something in the room. Part 4 waits first, if its readers are far behind (§4.11).
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
         self.timeline.say(&self.room, user, text)
     }

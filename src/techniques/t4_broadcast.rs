@@ -39,8 +39,8 @@ pub struct Member {
     outbox: Mutex<Outbox>,
 }
 
-/// What is still to be written to a member: `pending`, then the events from `next` on. Whoever
-/// holds its lock may write.
+/// What is still to be written to a member: `pending`, then the events from `next` on. Once the
+/// member is in the hub's list, whoever holds this lock may write to its socket.
 #[derive(Default)]
 struct Outbox {
     /// The rest of a frame, and what its reader has answered. Not empty: the socket was full.
@@ -53,7 +53,7 @@ struct Outbox {
     full_since: Option<Instant>,
 }
 
-/// How far a member came in a round; a number is its place.
+/// How far a member came in a round. A number is the event that it needs next.
 enum Pace {
     /// It has everything, or needs nothing more.
     Done,
@@ -77,15 +77,16 @@ impl Hub {
         Ok(hub)
     }
 
-    /// Wakes the broadcaster for something that is no message: see [`Hub::stirred`].
+    /// Wakes the broadcaster for something that is no message: first the flag, then the bell, so
+    /// that whoever wakes finds the flag set.
     fn stir(&self) {
         self.stirred.store(true, Ordering::SeqCst);
         self.chat.room.ring();
     }
 
-    /// Takes a newcomer in. Its own thread greets it and gives it the messages it has missed since
-    /// `last_id`, as part 2 would; for what has happened since it joined it is a member like any
-    /// other. `Err`: it took nothing for too long, or has gone.
+    /// Takes a newcomer in. Its own thread greets it and gives it what it has missed since
+    /// `last_id`, as far as that is kept (without a `last_id` nothing). What happens after it has
+    /// joined it gets as every member does. `Err`: it took nothing for too long, or has gone.
     pub fn admit(
         self: &Arc<Self>,
         socket: Arc<TcpStream>,
@@ -97,10 +98,12 @@ impl Hub {
         let joined = self.chat.timeline.join(&self.chat.room, &user);
         let outbox = Mutex::new(Outbox { next: joined.next, ..Outbox::default() });
         let member = Membership(Arc::new(Member { hub: self.clone(), socket, user, outbox }));
+        // The others are told that it has joined.
         self.stir();
         let connections = joined.presence.connections;
         event!("§4.10", &member.0.user, "joins, connections: {connections}");
-        member.0.catch_up(&joined, last_id.unwrap_or(joined.last_id))?;
+        member.0.catch_up(&joined, last_id)?;
+        // From here on the broadcaster writes to it, too.
         lock(&self.members).push(member.0.clone());
         self.stir();
         Ok(member)
@@ -126,14 +129,15 @@ impl Broadcaster {
 
     fn run(mut self) {
         loop {
-            // A panic is printed. Whoever was being served when it came is cut off, and the others
-            // get what they have not had in the next round.
+            // A panic is printed. Whoever was being served when it came is cut off. The others lose
+            // nothing: each outbox knows its own next event, and the next round waits for no news.
             let round = catch_unwind(AssertUnwindSafe(|| self.round()));
             if round.is_err() {
                 if let Some(member) = self.serving.take() {
                     member.cut_off("something went wrong here");
                 }
                 thread::sleep(PANIC_PAUSE);
+                self.patience = Duration::ZERO;
             }
         }
     }
@@ -147,6 +151,8 @@ impl Broadcaster {
         room.wait_while(self.patience, |newest| {
             newest == last_id && !stirred.load(Ordering::SeqCst)
         });
+        // Whoever stirs just before this line is not missed: what it stirs for was done before, and
+        // this round looks at all of it.
         stirred.store(false, Ordering::SeqCst);
         let now = Instant::now();
         if now >= self.heartbeat {
@@ -187,9 +193,13 @@ impl Broadcaster {
 impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
-    fn catch_up(&self, joined: &Joined, mut last_id: u64) -> io::Result<()> {
+    fn catch_up(&self, joined: &Joined, last_id: Option<u64>) -> io::Result<()> {
         let mut socket = &*self.socket;
         socket.write_all(&greeting(joined, self.hub.chat.room.epoch))?;
+        let mut last_id = last_id.unwrap_or(joined.last_id);
+        if last_id > joined.last_id {
+            last_id = 0; // of a log before this one
+        }
         loop {
             let missed = self.hub.chat.room.since(Some(last_id)).messages;
             let missed = missed.iter().take_while(|message| message.id <= joined.last_id);
@@ -205,7 +215,9 @@ impl Member {
         }
     }
 
-    /// Gives a member what it has not had: `news` if it keeps up, or else a piece of its own.
+    /// Gives a member what it has not had. One that keeps up needs what is in `news`. A slow one
+    /// needs events before them, and one that joined after `news` was cut needs those behind them:
+    /// these two get a piece of their own.
     fn deliver(&self, news: &Piece) -> io::Result<Pace> {
         let mut outbox = lock(&self.outbox);
         if !outbox.pending.is_empty() {
@@ -315,7 +327,9 @@ impl Member {
 impl Outbox {
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::encode(&mut self.pending, opcode, payload, None);
-        self.closed = opcode == Opcode::Close;
+        if opcode == Opcode::Close {
+            self.closed = true;
+        }
     }
 }
 

@@ -82,8 +82,8 @@ pub fn converse(
 fn read_until(mut socket: &TcpStream, buf: &mut Buffer, deadline: Instant) -> io::Result<bool> {
     match buf.fill(&mut socket) {
         Ok(count) => Ok(count > 0),
-        // Or it was too early: while somebody writes to this socket without waiting, a read that
-        // begins does not wait either. So the clock says how long the next one may take.
+        // Time has run out, or the read began while the broadcaster was writing: then no call on
+        // this socket waits. So the clock says how long the next read may take.
         Err(error) if timed_out(&error) => {
             let left = deadline.saturating_duration_since(Instant::now());
             socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;

@@ -4,7 +4,8 @@
 //! for everybody. Events are numbered 0, 1, 2, …, and the place of a member is the number of its
 //! next one. Messages are taken over from the room; comings and goings are added here.
 
-use crate::room::{Message, Room, now_ms};
+use super::api::{TEXT_CHARS_MAX, USER_CHARS_MAX};
+use crate::room::{LOG_BYTES_MAX, Message, Room, now_ms};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{date, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -15,22 +16,35 @@ use std::time::Duration;
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a member is given at once: less than a socket's buffer holds.
 pub const PIECE_BYTES_MAX: usize = 128 * 1024;
-/// Who speaks or comes waits while the broadcaster is so many events behind: so nothing is
-/// forgotten that it has not delivered yet.
+/// Who speaks or comes waits while the broadcaster is so many events behind.
 pub const BEHIND_EVENTS_MAX: u64 = 500;
 /// Who speaks waits so long at the most for a reader who takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
+
+// So nothing is forgotten, here or in the room, that the broadcaster has not written yet:
+/// The longest message, each of its characters written as `\u0000`.
+const JSON_BYTES_MAX: usize = 6 * (USER_CHARS_MAX + TEXT_CHARS_MAX + 20);
+const BEHIND_BYTES_MAX: usize = BEHIND_EVENTS_MAX as usize * (JSON_BYTES_MAX + 100);
+/// Who leaves does not wait: one `user_left` for each connection that there can be.
+const LEAVING_BYTES_MAX: usize = 16_384 * (6 * USER_CHARS_MAX + 130);
+const _: () = assert!(BEHIND_BYTES_MAX < LOG_BYTES_MAX);
+const _: () = assert!(BEHIND_BYTES_MAX + LEAVING_BYTES_MAX < TIMELINE_BYTES_MAX);
 
 /// Its lock is taken before the room's, never the other way.
 #[derive(Default)]
 pub struct Timeline {
     state: Mutex<State>,
     /// Rung when the broadcaster has done a round.
-    delivered: Condvar,
+    round_done: Condvar,
 }
 
-/// `events` are those with the numbers from `first` to `next() - 1`.
+/// `events` are those with the numbers from `first` to `next() - 1`:
+///
+/// ```text
+/// forgotten | first …… slowest …………… delivered …… next()
+///             oldest    a slow member   who keeps up   has not happened yet
+/// ```
 #[derive(Default)]
 struct State {
     events: VecDeque<Event>,
@@ -42,9 +56,10 @@ struct State {
     /// The names, and how many connections each has.
     here: BTreeMap<Arc<str>, usize>,
     connections: usize,
-    /// Where the broadcaster is, if there is one: all who keep up have had what comes before.
+    /// What the broadcaster writes next, if there is one: all who keep up have had the events
+    /// before this one.
     delivered: Option<u64>,
-    /// Where the slowest member is that still takes what it is given.
+    /// What the slowest member needs next, of those that still take what they are given.
     slowest: u64,
 }
 
@@ -62,8 +77,8 @@ pub struct Presence {
     pub here: Vec<(Arc<str>, usize)>,
 }
 
-/// What a newcomer finds: all messages up to `last_id` are in the room for it to read, and all that
-/// happens later is in the timeline from `next` on.
+/// What a newcomer finds: the messages up to `last_id` are in the room for it to read, as far as
+/// they are kept, and all that happens later is in the timeline from `next` on.
 pub struct Joined {
     pub presence: Presence,
     pub last_id: u64,
@@ -74,7 +89,7 @@ impl Timeline {
     /// A connection comes in; its name joins with the first. One lock for all of it, so nothing
     /// falls between the list of names, the messages in the room and the events to come.
     pub fn join(&self, room: &Room, user: &str) -> Joined {
-        let mut state = self.when_followed(self.lock(), room);
+        let mut state = self.when_delivered(self.lock(), room);
         state.follow(room);
         *state.here.entry(user.into()).or_default() += 1;
         state.connections += 1;
@@ -105,24 +120,24 @@ impl Timeline {
     /// §4.11 Says something in the room, when the members can follow. This is flow control: the
     /// thread of who speaks too fast waits, its socket fills, and TCP slows the other side down.
     pub fn say(&self, room: &Room, user: String, text: String) -> Arc<Message> {
-        // The slowest reader can make everybody wait a little for each message, but not for ever.
+        // 1. For a slow reader it waits a little, and not for ever.
         let far_behind = |state: &mut State| state.bytes_after(state.slowest) > FAR_BEHIND_BYTES;
-        let waited = self.delivered.wait_timeout_while(self.lock(), PAUSE, far_behind);
+        let waited = self.round_done.wait_timeout_while(self.lock(), PAUSE, far_behind);
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        // The broadcaster waits for nobody, so this ends. The lock is kept until it is said:
-        // thousands of speakers may wake here at once.
-        let _state = self.when_followed(state, room);
+        // 2. For the broadcaster it waits as long as it must. This ends: that one waits for nobody.
+        // The lock is kept until it is said, because thousands of speakers may wake here at once.
+        let _locked = self.when_delivered(state, room);
         room.say(user, text)
     }
 
     /// The lock, when the broadcaster is less than [`BEHIND_EVENTS_MAX`] behind.
-    fn when_followed<'a>(
+    fn when_delivered<'a>(
         &'a self,
         state: MutexGuard<'a, State>,
         room: &Room,
     ) -> MutexGuard<'a, State> {
         let too_far = |state: &mut State| state.undelivered(room) >= BEHIND_EVENTS_MAX;
-        self.delivered.wait_while(state, too_far).unwrap_or_else(PoisonError::into_inner)
+        self.round_done.wait_while(state, too_far).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest message that was taken over from the room.
@@ -164,7 +179,7 @@ impl Timeline {
         let mut state = self.lock();
         (state.delivered, state.slowest) = (Some(delivered), slowest);
         drop(state);
-        self.delivered.notify_all();
+        self.round_done.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,8 +266,9 @@ impl Piece {
         }
     }
 
-    /// Where a member is that has taken `bytes` up to `taken`: the number of its next event, and
-    /// what is left of the frame in which it stopped, which must come before that.
+    /// For a member that has taken `bytes` up to `taken`: the number of its next event, and the
+    /// rest of the frame before it, of which it has had a part or nothing. With frames that end at
+    /// 10 and 20, 13 bytes taken: the rest is `bytes[13..20]`, the next event is `from + 2`.
     pub fn place(&self, taken: usize) -> (u64, &[u8]) {
         let whole = self.ends.partition_point(|end| *end <= taken);
         match self.ends.get(whole) {

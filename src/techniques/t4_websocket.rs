@@ -1,13 +1,17 @@
 //! §4 WebSocket: the connection stays open, both ways, and the server brings the news.
 //!
-//! The long poll has moved inside. Who reads: each connection has a thread, and it alone reads
-//! ([`t4_conversation`](super::t4_conversation)). Who writes: one more thread for all, the
-//! broadcaster, waits on the room's Condvar as part 3 did, and writes what is new to everybody
-//! without waiting for anybody ([`t4_broadcast`](super::t4_broadcast)). Who ends whom: whoever
-//! cannot write shuts the socket down, the reader finds the end of the stream there, and takes its
-//! connection out of the chat. Locks: a member's outbox, then the timeline's
-//! ([`t4_timeline`](super::t4_timeline)), then the room's; never the other way. A newcomer is a
-//! member that is behind: its own thread gives it what it has missed, before it begins to read.
+//! The long poll has moved inside:
+//! - Who reads: each connection has a thread, and it alone reads
+//!   ([`t4_conversation`](super::t4_conversation)).
+//! - Who writes: one more thread for all, the broadcaster, waits on the room's Condvar as part 3
+//!   did, and writes what is new to everybody without waiting for anybody
+//!   ([`t4_broadcast`](super::t4_broadcast)).
+//! - Who ends whom: whoever cannot write shuts the socket down; the reader finds the end of the
+//!   stream there, and takes its connection out of the chat.
+//! - Which lock first: a member's outbox, then the timeline's ([`t4_timeline`](super::t4_timeline)),
+//!   then the room's, never the other way. The list of members is locked alone.
+//! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
+//!   does its thread begin to read.
 //!
 //! Leaves out: subprotocols, extensions (so no compression).
 

@@ -30,15 +30,15 @@ impl Buffer {
         self.start += count;
     }
 
-    /// Reads once; `Ok(0)` is the end of the stream. (A parser consumes or refuses before
-    /// BUFFER_BYTES_MAX are full.) A reader that fills all the space it is
-    /// given is given twice as much next time.
+    /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is given
+    /// is given twice as much next time. (There is always space: a parser takes away or refuses
+    /// what has come before [`BUFFER_BYTES_MAX`] are full.)
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
         if self.end == self.bytes.len() {
             let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
             self.bytes.resize(size, 0);
         }
-        // Not for each byte of a head that drips.
+        // What is left moves to the front. While a head drips in nothing is consumed, nor moved.
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;

@@ -37,7 +37,8 @@ impl Lines {
     /// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
     /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
     ///
-    /// The limit is for this line and the `before` bytes that share it.
+    /// `before` is how many bytes of earlier lines count towards the limit of this one: all lines of
+    /// a head share one.
     pub(super) fn next<'a>(
         &mut self,
         bytes: &'a [u8],
