@@ -10,7 +10,7 @@ use crate::event;
 use crate::handler::{Handler, Places, Reply};
 use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
+use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
 use door::{Door, Trouble, no_place, turn_away};
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -35,8 +35,8 @@ pub struct Limits {
 
 /// Every connection has a thread, and Linux gives a process some 16,000 of them.
 pub const CONNECTIONS_MAX: usize = 12_000;
-/// Beyond the limit so many at a time are listened to until they have read why there is no place
-/// for them; the others are told, and closed.
+/// Beyond the limit so many more have a thread each, to read in peace why there is no place for
+/// them; all others are told, and closed at once.
 pub const TURNED_AWAY_MAX: usize = 256;
 /// Room for deep calls. A page that is never touched is never paid for, and one that was touched
 /// once is paid for as long as the connection lasts: so no large arrays here.
@@ -102,6 +102,12 @@ enum Stop {
     Gone,
 }
 
+/// When the clock of a read starts. Before the first byte a connection may be idle.
+enum Starts {
+    Now,
+    WithTheFirstByte,
+}
+
 /// For `?`.
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Stop {
@@ -117,12 +123,12 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            return self.refuse(no_place());
+            return self.answer_refusal(no_place());
         }
         loop {
             let request = match self.read_request() {
                 Ok(request) => request,
-                Err(Stop::Refused(refusal)) => return self.refuse(refusal.text()),
+                Err(Stop::Refused(refusal)) => return self.answer_refusal(refusal.text()),
                 Err(Stop::Gone) => return Ok(()),
             };
             // Whoever says its name in the address is called by it in the log.
@@ -150,7 +156,7 @@ impl Connection {
     fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
         let mut head = Head::default();
-        let mut request = self.read_until(self.limits.head, false, |buf| {
+        let mut request = self.read_until(self.limits.head, Starts::WithTheFirstByte, |buf| {
             // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
             while buf.data().starts_with(b"\r\n") {
                 buf.consume(2);
@@ -170,18 +176,20 @@ impl Connection {
         if request.expects_continue() && self.buf.data().is_empty() {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Stop::Gone)?;
         }
-        self.read_until(self.limits.body, true, |buf| body.take(buf))
+        self.read_until(self.limits.body, Starts::Now, |buf| body.take(buf))
     }
 
-    /// Reads until `parse` has what it wants, which must come whole `patience` after it has
-    /// `begun`, or after its first byte, however it drips.
+    /// Reads until `parse` has what it wants, and gives it `patience`, however it drips.
     fn read_until<T>(
         &mut self,
         patience: Duration,
-        begun: bool,
+        starts: Starts,
         mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
     ) -> Result<T, Stop> {
-        let mut deadline = begun.then(|| Instant::now() + patience);
+        let mut deadline = match starts {
+            Starts::Now => Some(Instant::now() + patience),
+            Starts::WithTheFirstByte => None,
+        };
         loop {
             if let Some(found) = parse(&mut self.buf)? {
                 return Ok(found);
@@ -193,13 +201,14 @@ impl Connection {
             let left = left.unwrap_or(self.limits.idle);
             if left.is_zero() {
                 let problem = format!("the request did not come whole within {patience:?}");
-                return Ok(refuse(408, problem, "the same without the pause")?);
+                return Err(Refusal::new(408, problem, "the same without the pause").into());
             }
             self.socket.set_read_timeout(Some(left)).map_err(|_| Stop::Gone)?;
             match self.buf.fill(&mut &*self.socket) {
                 Ok(0) if deadline.is_some() => {
                     let advice = "all of it: to the empty line, or to the end of Content-Length";
-                    return Ok(refuse(400, "the request ended in the middle", advice)?);
+                    let problem = "the request ended in the middle";
+                    return Err(Refusal::new(400, problem, advice).into());
                 }
                 Ok(0) => return Err(Stop::Gone),
                 Ok(_) => {}
@@ -210,7 +219,7 @@ impl Connection {
     }
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.
-    fn refuse(&mut self, response: Response) -> io::Result<()> {
+    fn answer_refusal(&mut self, response: Response) -> io::Result<()> {
         let came = String::from_utf8_lossy(self.buf.data());
         let line = if self.line.is_empty() { came.lines().next() } else { Some(&*self.line) };
         let line = line.unwrap_or("(nothing)");
@@ -257,7 +266,7 @@ impl Connection {
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         // However it ends, it is over.
-        let _ = self.read_until::<()>(self.limits.linger, true, |buf| {
+        let _ = self.read_until::<()>(self.limits.linger, Starts::Now, |buf| {
             buf.consume(buf.data().len());
             Ok(None)
         });
