@@ -96,8 +96,10 @@ function drawMessages() {
   // A long history would be read aloud from its first word.
   scroller.setAttribute("aria-live", items.length > 20 ? "off" : "polite");
   list.append(...items.map((item) => (item.note ? noteItem(item) : messageItem(item))));
-  // Old ones go; later, while somebody reads them.
-  for (rows += items.length; rows > (atEnd ? 1 : 2) * MESSAGES_MAX; rows--) list.firstElementChild.remove();
+  rows += items.length;
+  // Old ones go, many at a time, because all that stands below them has to move; later, while somebody reads them.
+  const max = (atEnd ? 1 : 2) * MESSAGES_MAX;
+  if (rows > max + DRAWN_MAX) for (; rows > max; rows--) list.firstElementChild.remove();
   const messages = items.filter((item) => !item.note);
   if (atEnd) toEnd();
   else missed(unseen + messages.length);
