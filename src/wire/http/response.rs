@@ -3,9 +3,6 @@
 use super::Asked;
 use crate::wire::date;
 
-/// The head of most responses is no longer, so its memory is asked for once.
-const HEAD_BYTES_USUAL: usize = 256;
-
 /// A response, before it is bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
@@ -49,7 +46,7 @@ impl Response {
 
     fn head(&self, asked: Asked, now_s: u64) -> String {
         let status = self.status;
-        let mut head = String::with_capacity(HEAD_BYTES_USUAL + self.body.len());
+        let mut head = String::new();
         head.extend(["HTTP/1.1 ", &status.to_string(), " ", reason(status), "\r\n"]);
         let mut field = |name: &str, value: &str| head.extend([name, ": ", value, "\r\n"]);
         // RFC 9110 §6.6.1
