@@ -395,7 +395,9 @@ fn twelve_thousand_hear_one_message_and_leave_nothing_behind() {
     let files: usize = files.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
     let clients = 12_000.min(files.saturating_sub(3_000));
     if clients < 12_000 {
-        println!("{clients} clients instead of 12,000: only {files} files may be open here");
+        let few =
+            format!("{clients} clients instead of 12,000: only {files} files may be open here");
+        let _ = writeln!(std::io::stderr(), "{few}");
     }
     let rest = at_rest(&server, 2);
     let mut crowd: Vec<Client> = Vec::with_capacity(clients);
@@ -498,7 +500,7 @@ fn with_threads(
 ) -> Option<(std::process::Command, std::path::PathBuf)> {
     use std::os::unix::fs::MetadataExt;
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-        println!("skipped: only root can be somebody else");
+        let _ = writeln!(std::io::stderr(), "skipped: only root can be somebody else");
         return None;
     }
     // Where everybody can reach it.

@@ -138,6 +138,11 @@ pub fn said(text: &str) -> Vec<u8> {
     masked(Opcode::Text, format!(r#"{{"type":"message","text":{}}}"#, quoted(text)))
 }
 
+/// Whether a letter of `text` is Cyrillic.
+pub fn cyrillic(text: &str) -> bool {
+    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
+}
+
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,

@@ -9,6 +9,7 @@ mod experiments;
 mod languages;
 mod notes;
 
+use common::cyrillic;
 use std::path::{Path, PathBuf};
 
 /// A path of the project.
@@ -19,9 +20,4 @@ fn path(file: impl AsRef<Path>) -> PathBuf {
 fn read(file: impl AsRef<Path>) -> String {
     let path = path(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Whether a letter of `text` is Cyrillic.
-fn cyrillic(text: &str) -> bool {
-    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
 }

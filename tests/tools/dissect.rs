@@ -1,6 +1,7 @@
 //! What explains bytes, held against what obeys them: the tools read everything, the core reads
 //! what it accepts, and where both read, they must read the same.
 
+use super::common::cyrillic;
 use proptest::prelude::*;
 use rawchat::techniques::api;
 use rawchat::tools::dissect::block::exchange;
@@ -662,10 +663,6 @@ fn the_core_does_not_know_a_field_that_it_is_said_not_to_read() {
 }
 
 // ---- The words
-
-fn cyrillic(text: &str) -> bool {
-    text.chars().any(|c| ('\u{400}'..='\u{52f}').contains(&c))
-}
 
 #[test]
 fn every_kind_occurs_and_has_a_sentence_in_both_languages_a_section_and_a_mark() {
