@@ -22,7 +22,7 @@ mod t4_timeline;
 
 use model::{FOREVER, collections, explore, sync, time};
 use net::TcpStream;
-use rawchat::techniques::Timing;
+use rawchat::techniques::{Timing, api};
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::message::{Assembler, Received, close_payload};
 use rawchat::{event, log, wire};
