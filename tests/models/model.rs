@@ -6,7 +6,7 @@
 #![allow(dead_code)] // each model uses its own part of it
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, Runner};
+use shuttle::{Config, MaxSteps, Runner};
 
 /// Who is woken by nothing but this much time is woken by nothing.
 pub const FOREVER: time::Duration = time::Duration::from_secs(24 * 60 * 60);
@@ -20,6 +20,8 @@ pub fn explore(model: impl Fn() + Clone + Send + Sync + 'static) {
 pub fn run(scheduler: impl Scheduler + 'static, model: impl Fn() + Send + Sync + 'static) {
     let mut config = Config::new();
     config.stack_size = 256 * 1024;
+    // Who waits for what never comes, while others go round, is found by this.
+    config.max_steps = MaxSteps::FailAfter(50_000);
     Runner::new(scheduler, config).run(model);
 }
 
