@@ -17,7 +17,8 @@
 //! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
 //! 4. [`techniques::t4_websocket`] tells who does what; [`wire::handshake`], [`wire::frame`],
 //!    [`wire::message`] know the bytes; [`techniques::t4_conversation`] reads,
-//!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it.
+//!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it
+//!    to each [`techniques::t4_member`].
 //!
 //! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`], the server's
 //! `door`, part 4's `t4_budget`, and [`log`]; `main` is last. The § numbers follow the subjects of

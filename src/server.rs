@@ -131,7 +131,7 @@ impl Connection {
                 Err(Stop::Refused(refusal)) => return self.answer_refusal(refusal.text()),
                 Err(Stop::Gone) => return Ok(()),
             };
-            // Whoever says its name in the address is called by it in the log.
+            // A client that says its name in the address is called by it in the log.
             log::user(request.query("user").unwrap_or_default().trim());
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),

@@ -50,7 +50,7 @@ fn a_slow_reader_that_pings_finds_every_frame_whole() {
     const PINGS: usize = 4_000;
     let server = Server::start(4);
     let mut slow = server.join("Slow").greeted();
-    socket2::SockRef::from(&slow.socket).set_recv_buffer_size(16 * 1024).unwrap();
+    socket2::SockRef::from(&slow.socket).set_recv_buffer_size(128 * 1024).unwrap();
     let chat = server.chat.clone();
     thread::spawn(move || {
         (0..MESSAGES).for_each(|_| drop(chat.say("Alice".into(), "x".repeat(2_000))));

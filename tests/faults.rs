@@ -33,7 +33,7 @@ fn announce(opcode: Opcode) -> Vec<u8> {
 /// A member of the chat that takes nothing, from behind a small window.
 fn stalled(mut client: Client) -> Client {
     client = client.greeted();
-    socket2::SockRef::from(&client.socket).set_recv_buffer_size(16 * 1024).unwrap();
+    socket2::SockRef::from(&client.socket).set_recv_buffer_size(128 * 1024).unwrap();
     client
 }
 

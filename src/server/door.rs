@@ -1,4 +1,4 @@
-//! §1.16 Who comes when there is no place: no thread, no descriptor, or the limit is reached.
+//! §1.16 Newcomers for whom there is no place: no thread, no descriptor, or the limit is reached.
 //!
 //! On a first reading believe that [`Door::accept`] gives one newcomer after another.
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub const USER_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 2_000;
-/// Who says no name.
+/// Somebody who says no name.
 pub const NOBODY: &str = "Анонім";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -51,7 +51,7 @@ fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
     Ok(excerpt(chat, request, &chat.room.since(last_id)))
 }
 
-/// `[…]`, each message as the room keeps it. Whoever did not get all of them is told where the next
+/// `[…]`, each message as the room keeps it. A client that did not get all of them is told where the next
 /// ones are (RFC 8288 §3), and asks again at once.
 pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
     let bytes: usize = excerpt.messages.iter().map(|message| message.json.len() + 1).sum();

@@ -1,4 +1,4 @@
-//! The four techniques: a file each, and five for part 4. They share the room; they differ in who
+//! The four techniques: a file each, and six for part 4. They share the room; they differ in who
 //! brings the news.
 
 pub mod api;
@@ -8,6 +8,7 @@ pub mod t3_long_polling;
 pub mod t4_broadcast;
 pub mod t4_budget;
 pub mod t4_conversation;
+pub mod t4_member;
 pub mod t4_timeline;
 pub mod t4_websocket;
 

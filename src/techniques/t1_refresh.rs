@@ -47,7 +47,7 @@ fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     }
 }
 
-/// The technique's page, with the name of who asks for it. The messages are written into it where
+/// The technique's page, with the name of the person who asks for it. The messages are written into it where
 /// it has a place for them: that is part 1.
 fn chat_page(chat: &Chat, request: &Request, user: &str) -> Response {
     let nobody = if html::speaks_ukrainian(request) { api::NOBODY } else { "Anonymous" };
@@ -59,7 +59,7 @@ fn chat_page(chat: &Chat, request: &Request, user: &str) -> Response {
     html::page(&of_this_part(chat, PAGE_HTML), request, &values)
 }
 
-/// Asks for a name who has not said one, or one that is too long: then the warning is not hidden.
+/// Asks for a name a person who has said none, or one that is too long: then the warning shows.
 fn name_page(chat: &Chat, request: &Request, hidden: &str, chars: usize) -> Response {
     let (count, max) = (chars.to_string(), api::USER_CHARS_MAX.to_string());
     let values = [("hidden", hidden), ("count", &*count), ("max", &max)];

@@ -16,9 +16,9 @@ use std::time::Duration;
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a member is given at once: less than a socket's buffer holds.
 pub const PIECE_BYTES_MAX: usize = 128 * 1024;
-/// Who speaks or comes waits while the broadcaster is so many events behind.
+/// Anyone who speaks or joins waits while the broadcaster is so many events behind.
 pub const BEHIND_EVENTS_MAX: u64 = 500;
-/// Who speaks waits so long at the most for a reader who takes what comes, but slowly.
+/// Anyone who speaks waits so long at the most for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 
@@ -26,7 +26,7 @@ const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 /// The longest message, each of its characters written as `\u0000`.
 const JSON_BYTES_MAX: usize = 6 * (USER_CHARS_MAX + TEXT_CHARS_MAX + 20);
 const BEHIND_BYTES_MAX: usize = BEHIND_EVENTS_MAX as usize * (JSON_BYTES_MAX + 100);
-/// Who leaves does not wait: one `user_left` for each connection that there can be.
+/// Anyone who leaves does not wait: one `user_left` for each connection that there can be.
 const LEAVING_BYTES_MAX: usize = 16_384 * (6 * USER_CHARS_MAX + 130);
 const _: () = assert!(BEHIND_BYTES_MAX < LOG_BYTES_MAX);
 const _: () = assert!(BEHIND_BYTES_MAX + LEAVING_BYTES_MAX < TIMELINE_BYTES_MAX);
@@ -118,7 +118,7 @@ impl Timeline {
     }
 
     /// §4.11 Says something in the room, when the members can follow. This is flow control: the
-    /// thread of who speaks too fast waits, its socket fills, and TCP slows the other side down.
+    /// thread of a speaker that is too fast waits, its socket fills, and TCP slows the other side down.
     pub fn say(&self, room: &Room, user: String, text: String) -> Arc<Message> {
         // 1. For a slow reader it waits a little, and not for ever.
         let far_behind = |state: &mut State| state.bytes_after(state.slowest) > FAR_BEHIND_BYTES;
@@ -173,8 +173,8 @@ impl Timeline {
         Some(piece)
     }
 
-    /// The broadcaster tells where it is, and where the slowest reader is, and whoever waits for
-    /// them checks again.
+    /// The broadcaster tells where it is, and where the slowest reader is, and those that wait for
+    /// them check again.
     pub fn set_delivered(&self, delivered: u64, slowest: u64) {
         let mut state = self.lock();
         (state.delivered, state.slowest) = (Some(delivered), slowest);

@@ -5,7 +5,7 @@
 //!   ([`t4_conversation`](super::t4_conversation)).
 //! - Who writes: one more thread for all, the broadcaster, waits on the room's Condvar as part 3
 //!   did, and writes what is new to everybody without waiting for anybody
-//!   ([`t4_broadcast`](super::t4_broadcast)).
+//!   ([`t4_broadcast`](super::t4_broadcast), [`t4_member`](super::t4_member)).
 //! - Who ends whom: whoever cannot write shuts the socket down; the reader finds the end of the
 //!   stream there, and takes its connection out of the chat.
 //! - Which lock first: a member's outbox, then the timeline's ([`t4_timeline`](super::t4_timeline)),

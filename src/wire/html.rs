@@ -7,7 +7,7 @@ const YEAR_S: u32 = 365 * 24 * 60 * 60;
 /// Other programs on this host keep cookies, too.
 const COOKIE: &str = "rawchat-lang";
 
-/// A page from its template, in the language of who asks: see [`fill`].
+/// A page from its template, in the language of the person who asks: see [`fill`].
 pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Response {
     let ukrainian = speaks_ukrainian(request);
     let nonce = nonce();
@@ -28,8 +28,8 @@ pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Respo
     response
 }
 
-/// `?lang=`, then the choice of last time, then what the browser wants most (RFC 9110 §12.5.4). Who
-/// wants neither gets English, and who wants nothing gets Ukrainian.
+/// `?lang=`, then the choice of last time, then what the browser wants most (RFC 9110 §12.5.4). One
+/// that wants neither gets English, and one that says nothing gets Ukrainian.
 pub fn speaks_ukrainian(request: &Request) -> bool {
     let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
     let saved = cookies.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));

@@ -17,6 +17,8 @@ mod t4_broadcast;
 mod t4_budget;
 #[path = "../../src/techniques/t4_conversation.rs"]
 mod t4_conversation;
+#[path = "../../src/techniques/t4_member.rs"]
+mod t4_member;
 #[path = "../../src/techniques/t4_timeline.rs"]
 mod t4_timeline;
 

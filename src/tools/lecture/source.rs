@@ -43,7 +43,7 @@ pub static FILES: &[File] = files! {
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
        "src/wire/message.rs" "src/techniques/t4_conversation.rs" "src/techniques/t4_budget.rs"
-       "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "public/4.html"
+       "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html"
        "public/4.js";
     5: "src/main.rs" "src/log.rs" "public/draw.js";
     6: "src/tools/mod.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
