@@ -268,6 +268,8 @@ impl Connection {
         // However it ends, it is over.
         let _ = self.read_until::<()>(self.limits.linger, Starts::Now, |buf| {
             buf.consume(buf.data().len());
+            // Nobody reads it: a thousand that are turned away at once take little memory.
+            buf.shrink();
             Ok(None)
         });
         // Gone already, most likely.

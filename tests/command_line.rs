@@ -221,6 +221,10 @@ fn wrong_usage_is_exit_2_and_says_what_is_right() {
         (&["1", "--port", "-1"], "\"-1\""),
         (&["1", "--port="], "\"\""),
         (&["1", "--quiet=yes"], "quiet"),
+        (&["1", "--allow-host", ""], "--allow-host chat.example"),
+        (&["1", "--allow-host", "http://chat.example"], "--allow-host chat.example"),
+        (&["1", "--allow-host", "chat.example:3000"], "--allow-host chat.example"),
+        (&["1", "--allow-host=*.example"], "--allow-host chat.example"),
     ] {
         let (code, stdout, stderr) = run(arguments);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Client, KEY, Server, eventually};
-use rawchat::techniques::t4_budget::{Budget, UNFINISHED_BYTES_MAX};
+use rawchat::techniques::t4_budget::{Budget, FREE_BYTES, UNFINISHED_BYTES_MAX};
 use rawchat::techniques::t4_websocket::ECHO_BYTES_MAX;
 use rawchat::wire::frame::{self, Header, Opcode};
 
@@ -11,13 +11,14 @@ use rawchat::wire::frame::{self, Header, Opcode};
 fn what_one_takes_another_cannot_have_until_it_is_given_back() {
     let budget = Budget::default();
     let (mut first, mut second) = (budget.share(), budget.share());
-    assert!(first.resize(UNFINISHED_BYTES_MAX - 10));
-    assert!(second.resize(10) && !second.resize(11));
-    assert!(first.resize(5), "less is never refused");
-    assert!(second.resize(11));
+    assert!(first.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - 10));
+    assert!(second.resize(FREE_BYTES + 10) && !second.resize(FREE_BYTES + 11));
+    assert!(first.resize(FREE_BYTES + 5), "less is never refused");
+    assert!(second.resize(FREE_BYTES + 11));
     assert_eq!(budget.taken(), 16, "what was refused is not taken");
     drop(first);
-    assert!(second.resize(UNFINISHED_BYTES_MAX));
+    assert!(second.resize(FREE_BYTES + UNFINISHED_BYTES_MAX));
+    assert!(budget.share().resize(FREE_BYTES), "a short message fits in a budget that is used up");
     drop(second);
     assert_eq!(budget.taken(), 0);
 }
@@ -44,7 +45,8 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
         server.chat.unfinished.taken() >= 12 * (ECHO_BYTES_MAX - 1)
     });
     let mut rest = server.chat.unfinished.share();
-    assert!(rest.resize(UNFINISHED_BYTES_MAX - server.chat.unfinished.taken() - 100_000));
+    // All that is left is taken: so a short message has to fit into what is free.
+    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - server.chat.unfinished.taken()));
     for target in ["/echo", "/?user=Eve"] {
         let mut one_more = nearly(target, &server, 1024 * 1024);
         let (code, reason) = one_more.closed();
@@ -52,8 +54,9 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     }
     // A short message finds room, whoever says it, and a long one does when it comes to its end.
     let mut alice = server.join("Alice").greeted();
-    alice.send(common::said("hi"));
-    assert_eq!(alice.message(), (1, "hi".into()));
+    let text = "я".repeat(2_000);
+    alice.send(common::said(&text));
+    assert_eq!(alice.message(), (1, text));
     under_way[0].send([KEY[(ECHO_BYTES_MAX - 1) % 4]]);
     let (opcode, payload) = under_way[0].frame();
     assert_eq!((opcode, payload.len()), (Opcode::Binary, ECHO_BYTES_MAX));

@@ -555,6 +555,8 @@ fn an_origin_has_the_host_and_port_of_host() {
         ("a", &["http://b"], false),
         ("a", &["http://"], false),
         ("a", &["https://a:"], true),
+        ("CHAT.example.", &["https://chat.example"], true),
+        ("a", &["http://a."], true),
         ("a", &["http://u@a"], false),
         ("a", &["http://a?"], false),
         ("a:3000", &["null"], false),
@@ -628,6 +630,8 @@ fn a_name_that_another_site_may_have_given_us_is_misdirected() {
         "1.2.3.4a",
         "notlocalhost.com",
         "evil.localhost2",
+        "evil%2eexample",
+        "evil%2Eexample:3000",
     ] {
         assert_eq!(status(host), 421, "{host}");
     }

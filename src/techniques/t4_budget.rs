@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Messages that are not whole yet, of all connections together; beyond it one is closed with 1013.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What each connection may have beside that, so that a few long messages do not silence those who
+/// only chat: the longest text fits in it, however it is written.
+pub const FREE_BYTES: usize = 16 * 1024;
 
 /// How much of [`UNFINISHED_BYTES_MAX`] is taken.
 #[derive(Default)]
@@ -29,9 +32,11 @@ impl Budget {
 }
 
 impl Share<'_> {
-    /// Takes more, or gives back; `false` if there is not so much.
+    /// Takes more, or gives back, for a message of which `held` bytes are here; `false` if there is
+    /// not so much.
     #[must_use]
-    pub fn resize(&mut self, bytes: usize) -> bool {
+    pub fn resize(&mut self, held: usize) -> bool {
+        let bytes = held.saturating_sub(FREE_BYTES);
         let taken = &self.budget.taken;
         if bytes <= self.bytes {
             taken.fetch_sub(self.bytes - bytes, Ordering::Relaxed);

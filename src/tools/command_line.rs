@@ -92,7 +92,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
             "--quiet" | "-q" if given.is_none() => quiet = true,
             "--port" | "-p" => port = Setting { value: value()?.into(), from: "--port" },
             "--host" => host = Setting { value: value()?.into(), from: "--host" },
-            "--allow-host" => allowed_hosts.push(value()?.into()),
+            "--allow-host" => allowed_hosts.push(host_name(value()?)?),
             name if part.is_none() && !name.starts_with('-') => {
                 let named = |part: &&Part| part.number.to_string() == name || part.name == name;
                 let unknown = || format!("there is no part {name:?}\n\n{}", menu(parts));
@@ -105,6 +105,19 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
     let wrong = |_| format!("{port}: expected a number from 0 to 65535; try --port 3000");
     let port = Setting { value: port.value.parse().map_err(wrong)?, from: port.from };
     Ok(Command::Serve(Options { part, host, port, quiet, allowed_hosts }))
+}
+
+/// A name as the field Host has it, without what else stands in an address.
+fn host_name(value: &str) -> Result<String, String> {
+    let name = value.trim_end_matches('.');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(format!(
+            "--allow-host {value:?}: expected a name without http:// and without a port; \
+             try --allow-host chat.example"
+        ));
+    }
+    Ok(name.to_string())
 }
 
 fn menu(parts: &[Part]) -> String {

@@ -71,9 +71,18 @@ test("a note stands beside its code in a wide window and stays while the code go
   const wide = await open(server, "/source#3.4", { viewport: WIDE });
   const [note, code] = await boxes(wide);
   assert.ok(note.right <= code.left && Math.abs(note.top - code.top) < 2);
-  const long = await open(server, "/source#4.8", { viewport: WIDE });
-  const top = () => long.locator('[id="4.8"] .note').evaluate((note) => note.getBoundingClientRect().top);
-  await long.evaluate(() => scrollBy(0, 900));
+  // The longest code of the page goes by, and its note has room to stay until the middle.
+  const long = await open(server, "/source", { viewport: WIDE });
+  const row = await long.evaluateHandle(() => {
+    const height = (row, name) => row.querySelector(name).getBoundingClientRect().height;
+    const rows = [...document.querySelectorAll("[id]:has(> .note):has(> .code)")];
+    const room = (row) => height(row, ".code") - height(row, ".note");
+    const longest = rows.reduce((longest, row) => (room(row) > room(longest) ? row : longest));
+    scrollTo(0, scrollY + longest.getBoundingClientRect().top + room(longest) / 2);
+    return longest;
+  });
+  const top = () => row.evaluate((row) => row.querySelector(".note").getBoundingClientRect().top);
+  assert.ok((await row.evaluate((row) => row.getBoundingClientRect().top)) < -100, "this test scrolls by nothing");
   await eventually(async () => assert.ok((await top()) >= 0 && (await top()) < 120, `${await top()}`));
 
   const phone = await open(server, "/source#3.4", { viewport: PHONE });

@@ -602,6 +602,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
         ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
         ("UNFINISHED_BYTES_MAX", mib(t4_budget::UNFINISHED_BYTES_MAX)),
+        ("FREE_BYTES", kib(t4_budget::FREE_BYTES)),
         ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
         ("BEHIND_EVENTS_MAX", t4_timeline::BEHIND_EVENTS_MAX.to_string()),
         ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),

@@ -142,7 +142,9 @@ impl Request {
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         let last = name.rsplit('.').next().unwrap_or_default();
         // No name ends in a number, an address does. URL Standard §3.5
-        let safe = last == name || last == "localhost" || last.bytes().all(|b| b.is_ascii_digit());
+        // A browser decodes %2e before it asks.
+        let dotless = last == name && !name.contains('%');
+        let safe = dotless || last == "localhost" || last.bytes().all(|b| b.is_ascii_digit());
         if safe || host.starts_with('[') || allowed.iter().any(|a| a.eq_ignore_ascii_case(&name)) {
             return Ok(());
         }
@@ -161,7 +163,9 @@ fn same_origin(origin: &str, host: &str) -> bool {
     };
     let parts = |text| {
         let (name, port) = authority(text)?;
-        Some((name.to_ascii_lowercase(), port.unwrap_or(default_port)))
+        // RFC 3986 §3.2.2: a dot may end a name.
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        Some((name, port.unwrap_or(default_port)))
     };
     parts(site).is_some() && parts(site) == parts(host)
 }
