@@ -124,7 +124,12 @@ impl Broadcaster {
             self.heartbeat = now + timing.heartbeat;
         }
         timeline.follow(room);
-        let news = timeline.piece(self.place).expect("see BEHIND_EVENTS_MAX");
+        let Some(news) = timeline.piece(self.place) else {
+            // BEHIND_EVENTS_MAX keeps this from happening. If it did, those who keep up would be
+            // told in the next round that they have missed something.
+            (self.place, self.patience) = (timeline.next(), Duration::ZERO);
+            return;
+        };
         self.place = news.to();
         self.patience = match news.more {
             true => Duration::ZERO,

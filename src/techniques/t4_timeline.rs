@@ -145,6 +145,11 @@ impl Timeline {
         self.lock().last_id
     }
 
+    /// The number of the next event to happen.
+    pub fn next(&self) -> u64 {
+        self.lock().next()
+    }
+
     /// Takes over what was said in the room.
     pub fn follow(&self, room: &Room) {
         self.lock().follow(room);
