@@ -186,8 +186,9 @@ impl Member {
     /// Ends a connection that cannot be written to: its reader finds the end of the stream.
     pub fn cut_off(&self, why: &str) {
         lock(&self.outbox).closed = true;
-        let _ = self.socket.shutdown(Shutdown::Both);
+        // First: once the socket is shut down, its reader says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {why}");
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
