@@ -13,13 +13,21 @@ use std::time::{Duration, UNIX_EPOCH};
 // ---- JSON: RFC 8259
 
 /// What is made of `text` as the value of a member.
-fn member(text: &str) -> Result<Value, String> {
+fn member(text: &str) -> Result<Value<'_>, String> {
     let object = format!(r#"{{"a":{text}}}"#);
     checks::json(object.as_bytes());
-    json::members(&object, ["a"]).map(|[value]| value)
+    let [value] = json::members(&object, ["a"])?;
+    Ok(match value {
+        Value::Absent => Value::Absent,
+        Value::String(string) => Value::String(string),
+        Value::Other(written) => {
+            assert_eq!(written, text.trim());
+            Value::Other(text.trim())
+        }
+    })
 }
 
-fn string(text: &str) -> Value {
+fn string(text: &str) -> Value<'static> {
     Value::String(text.into())
 }
 
@@ -30,8 +38,11 @@ fn json_in_is_an_object_of_which_strings_are_kept() {
         ("{}", [Value::Absent, Value::Absent]),
         (" { \"user\" : \"\" } ", [string(""), Value::Absent]),
         (r#"{"text":"hi","a":"b","user":"Оля"}"#, [string("Оля"), string("hi")]),
-        (r#"{"user":null,"text":7}"#, [Value::Absent, Value::Other]),
-        (r#"{"a":{"user":"A"},"b":["text"],"text":{"text":"B"}}"#, [Value::Absent, Value::Other]),
+        (r#"{"user":null,"text":7}"#, [Value::Absent, Value::Other("7")]),
+        (
+            r#"{"a":{"user":"A"},"b":["text"],"text":{"text":"B"}}"#,
+            [Value::Absent, Value::Other(r#"{"text":"B"}"#)],
+        ),
         (r#"{"u\u0073er":"A"}"#, [string("A"), Value::Absent]),
     ] {
         assert_eq!(both(text), Ok(expected), "{text}");
@@ -59,16 +70,28 @@ fn json_in_is_an_object_of_which_strings_are_kept() {
 fn a_member_is_a_string_or_nothing_or_something_else() {
     for (text, expected) in [
         ("null", Value::Absent),
-        (" \t\r\n true ", Value::Other),
-        ("false", Value::Other),
-        ("-0.5e+1", Value::Other),
-        ("0", Value::Other),
+        (" \t\r\n true ", Value::Other("true")),
+        ("false", Value::Other("false")),
+        ("-0.5e+1", Value::Other("-0.5e+1")),
+        ("0", Value::Other("0")),
         ("\"\"", string("")),
-        ("[]", Value::Other),
-        ("[ 1 , [ ] ]", Value::Other),
-        ("{\"a\" : null}", Value::Other),
+        ("[]", Value::Other("[]")),
+        ("[ 1 , [ ] ]", Value::Other("[ 1 , [ ] ]")),
+        ("{\"a\" : null}", Value::Other("{\"a\" : null}")),
     ] {
         assert_eq!(member(text), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn the_elements_of_an_array_are_read_as_members_are() {
+    let elements =
+        vec![Value::Other("{\"id\": 7}"), string("б"), Value::Absent, Value::Other("[]")];
+    assert_eq!(json::elements(" [ {\"id\": 7} ,\"б\",null,[] ] "), Ok(elements));
+    assert_eq!(json::elements("[]"), Ok(vec![]));
+    for (text, at) in [("", 0), ("{}", 0), ("[1", 2), ("[1,]", 3), ("[] 1", 3), ("[1}", 2)] {
+        let problem = json::elements(text).expect_err(text);
+        assert_eq!(checks::error_at(&problem), at, "{text}: {problem}");
     }
 }
 
@@ -168,7 +191,7 @@ fn arrays_and_objects_go_so_deep_and_no_deeper() {
     for (open, inside, close) in [("[", "", "]"), ("[", "1", "]"), ("{\"a\":", "[]", "}")] {
         let brackets = DEPTH_MAX - 1 - inside.matches('[').count(); // `member` adds one
         let nested = |depth| [open.repeat(depth), inside.into(), close.repeat(depth)].concat();
-        assert_eq!(member(&nested(brackets)), Ok(Value::Other), "{brackets} of {open}{inside}");
+        assert!(member(&nested(brackets)).is_ok(), "{brackets} of {open}{inside}");
         assert!(member(&nested(brackets + 1)).is_err(), "{open}{inside}");
         assert!(member(&nested(100_000)).is_err(), "without a stack overflow");
     }
@@ -178,7 +201,7 @@ fn arrays_and_objects_go_so_deep_and_no_deeper() {
 fn of_members_with_one_name_the_last_one_counts() {
     for (text, expected) in [
         (r#"{"a":1,"b":"2","\u0061":"3"}"#, [string("3"), string("2")]),
-        (r#"{"a":"1","b":"2","a":3,"b":null}"#, [Value::Other, Value::Absent]),
+        (r#"{"a":"1","b":"2","a":3,"b":null}"#, [Value::Other("3"), Value::Absent]),
     ] {
         assert_eq!(json::members(text, ["a", "b"]), Ok(expected));
         checks::json(text.as_bytes());

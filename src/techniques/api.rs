@@ -138,7 +138,7 @@ fn of_json(body: &str) -> Result<[Option<String>; 2], Refusal> {
     let string = |name, value| match value {
         Value::Absent => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        Value::Other => refuse(400, format!("{name:?} is not a string"), TRY_JSON),
+        Value::Other(_) => refuse(400, format!("{name:?} is not a string"), TRY_JSON),
     };
     Ok([string("user", user)?, string("text", text)?])
 }

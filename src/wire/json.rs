@@ -9,17 +9,20 @@ pub const DEPTH_MAX: usize = 32;
 
 /// What an object has under a name.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// Nothing, or `null`.
     Absent,
     String(String),
-    /// A number, `true`, `false`, an array, an object.
-    Other,
+    /// A number, `true`, `false`, an array, an object: as it is written.
+    Other(&'a str),
 }
 
 /// What the object that is `text` has under each of `names`; of equal names in it the last one
 /// counts, as in JavaScript. An error says what was expected, and at which byte.
-pub fn members<const N: usize>(text: &str, names: [&str; N]) -> Result<[Value; N], String> {
+pub fn members<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+) -> Result<[Value<'a>; N], String> {
     let mut values = [const { Value::Absent }; N];
     let mut parser = Parser { text, rest: text };
     parser.need("{", "an object")?;
@@ -30,8 +33,19 @@ pub fn members<const N: usize>(text: &str, names: [&str; N]) -> Result<[Value; N
         }
         Ok(())
     })?;
-    parser.space();
-    if parser.rest.is_empty() { Ok(values) } else { parser.fail("the end") }
+    parser.end(values)
+}
+
+/// The elements of the array that is `text`.
+pub fn elements(text: &str) -> Result<Vec<Value<'_>>, String> {
+    let mut values = Vec::new();
+    let mut parser = Parser { text, rest: text };
+    parser.need("[", "an array")?;
+    parser.items("]", |parser| {
+        values.push(parser.value(1)?);
+        Ok(())
+    })?;
+    parser.end(values)
 }
 
 /// `text` as a JSON string, quotes included.
@@ -55,11 +69,17 @@ struct Parser<'a> {
     rest: &'a str,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn fail<T>(&self, expected: &str) -> Result<T, String> {
         let at = self.text.len() - self.rest.len();
         let came = self.rest.chars().next().map_or("its end".into(), |came| format!("{came:?}"));
         Err(format!("at byte {at} of the JSON came {came}, expected {expected}"))
+    }
+
+    /// `found`, if nothing follows.
+    fn end<T>(&mut self, found: T) -> Result<T, String> {
+        self.space();
+        if self.rest.is_empty() { Ok(found) } else { self.fail("the end") }
     }
 
     fn space(&mut self) {
@@ -79,8 +99,9 @@ impl Parser<'_> {
     }
 
     /// `depth` brackets stand open before it.
-    fn value(&mut self, depth: usize) -> Result<Value, String> {
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, String> {
         self.space();
+        let start = self.rest;
         match self.rest.bytes().next() {
             Some(b'{' | b'[') if depth == DEPTH_MAX => {
                 return self.fail("fewer brackets inside one another");
@@ -93,10 +114,10 @@ impl Parser<'_> {
             _ if self.skip("true") || self.skip("false") => {}
             _ => return self.fail("a value"),
         }
-        Ok(Value::Other)
+        Ok(Value::Other(&start[..start.len() - self.rest.len()]))
     }
 
-    fn member(&mut self, depth: usize) -> Result<(String, Value), String> {
+    fn member(&mut self, depth: usize) -> Result<(String, Value<'a>), String> {
         let name = self.string()?;
         self.need(":", "':'")?;
         Ok((name, self.value(depth)?))
