@@ -4,9 +4,11 @@ mod arguments;
 pub mod command_line;
 pub mod dissect;
 pub mod explain;
+pub mod feed;
 pub mod invitation;
 pub mod lecture;
 pub mod raw;
+pub mod site;
 pub mod tap;
 
 /// A command beside the four parts.

@@ -8,5 +8,6 @@ mod terminal;
 
 mod dissect;
 mod explain;
+mod feed;
 mod raw;
 mod tap;

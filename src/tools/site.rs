@@ -1,0 +1,66 @@
+//! A page of a tool, on a port of its own, with the pages to be read beside it (`/source` and the
+//! others).
+
+use super::{Problem, lecture};
+use crate::handler::{Handler, Places, Reply, called_by_name, only};
+use crate::server::{self, Limits};
+use crate::wire::http::{READ, Refusal, Request, Response};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+/// What a page loads: path, kind, text.
+pub type File = (&'static str, &'static str, &'static str);
+
+pub const CSS: &str = "text/css; charset=utf-8";
+pub const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What every page loads.
+const FILES: [File; 2] = [
+    ("/chat.css", CSS, include_str!("../../public/chat.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
+];
+
+/// Listens there. `flag` would say another port.
+pub fn listen(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr), Problem> {
+    let failed = |error| {
+        let way_out = format!("{flag} 0 takes a free port");
+        Problem::Failed(format!("cannot listen on {address}: {error}; {way_out}"))
+    };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Serves `files`, what every page needs, and what `own` answers, on a thread of its own. Whoever
+/// posts must be a page of this server, or no page at all.
+pub fn serve(
+    listener: TcpListener,
+    files: &'static [File],
+    own: Arc<Handler>,
+) -> Result<(), Problem> {
+    let failed = |error: io::Error| Problem::Failed(format!("the page cannot start: {error}"));
+    let loopback = listener.local_addr().map_err(failed)?.ip().is_loopback();
+    let mut handler = lecture::beside(Arc::new(move |request: &Request, socket| {
+        let same_path = |file: &&File| file.0 == request.path;
+        if let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) {
+            only(READ, request)?;
+            return Ok(Reply::Http(Response::new(200).body(kind, *text)));
+        }
+        if request.method == "POST" {
+            request.check_origin()?;
+        }
+        own(request, socket)
+    }));
+    if loopback {
+        handler = called_by_name(handler, Vec::new());
+    }
+    let serve = move || server::serve(listener, Limits::default(), &Places::default(), handler);
+    thread::Builder::new().name("page".into()).spawn(serve).map(drop).map_err(failed)
+}
+
+/// For a path that is not there.
+#[track_caller]
+pub fn nothing_here(request: &Request) -> Result<Reply, Response> {
+    Err(Refusal::new(404, format!("there is no {}", request.path), "/").into())
+}
