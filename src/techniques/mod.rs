@@ -94,7 +94,7 @@ impl Default for Timing {
 
 pub struct Chat {
     /// The messages.
-    pub room: Room,
+    pub room: Arc<Room>,
     /// Who waits in part 3.
     pub waiting: Waiting,
     /// What the members of part 4 are told, and who they are.
@@ -115,6 +115,11 @@ impl Chat {
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         });
+        Chat::over(Arc::new(room), technique, timing)
+    }
+
+    /// Another technique over the same room.
+    pub fn over(room: Arc<Room>, technique: &'static Technique, timing: Timing) -> Arc<Chat> {
         let (places, started) = (Places::default(), Instant::now());
         let (waiting, timeline) = (Waiting::default(), Timeline::default());
         let unfinished = Budget::default();

@@ -57,9 +57,17 @@ impl Server {
     }
 
     pub fn with(part: usize, limits: Limits, timing: Timing) -> Server {
-        let technique = &TECHNIQUES[part - 1];
-        let chat = Chat::new(technique, timing);
-        let handler = (technique.handler)(chat.clone()).unwrap();
+        Server::of(Chat::new(&TECHNIQUES[part - 1], timing), limits)
+    }
+
+    /// Another part over the room of this one.
+    pub fn beside(&self, part: usize) -> Server {
+        let (room, technique) = (self.chat.room.clone(), &TECHNIQUES[part - 1]);
+        Server::of(Chat::over(room, technique, self.chat.timing), patient())
+    }
+
+    fn of(chat: Arc<Chat>, limits: Limits) -> Server {
+        let handler = (chat.technique.handler)(chat.clone()).unwrap();
         let (listener, address) = listen();
         let served = chat.clone();
         thread::spawn(move || server::serve(listener, limits, &served.places, handler));

@@ -9,5 +9,6 @@ mod terminal;
 mod dissect;
 mod explain;
 mod feed;
+mod race;
 mod raw;
 mod tap;
