@@ -44,14 +44,6 @@ pub enum Reply {
     Gone,
 }
 
-/// Looks at the field Host before it asks `handler`: see [`Request::check_rebinding`].
-pub fn called_by_name(handler: Arc<Handler>, allowed: Vec<String>) -> Arc<Handler> {
-    Arc::new(move |request, socket| {
-        request.check_rebinding(&allowed)?;
-        handler(request, socket)
-    })
-}
-
 /// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
 /// what is allowed. RFC 9110 §9.3.7, §15.5.6
 pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {

@@ -1,11 +1,9 @@
 //! `rawchat 3 --port 3000`: arguments to a technique that is served.
 
-use rawchat::handler::called_by_name;
-use rawchat::log;
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::{Problem, invitation, lecture};
+use rawchat::tools::{Problem, invitation, journal, lecture, site};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -15,25 +13,26 @@ const WRONG_USAGE: u8 = 2;
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let arguments: Vec<String> = arguments.map(|a| a.to_string_lossy().into_owned()).collect();
+    let (code, problem) = match run(&arguments) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Problem::Usage(problem)) => (WRONG_USAGE, problem),
+        Err(Problem::Failed(problem)) => (FAILED, problem),
+    };
+    let _ = writeln!(std::io::stderr(), "{problem}");
+    ExitCode::from(code)
+}
+
+fn run(arguments: &[String]) -> Result<(), Problem> {
     let parts =
         TECHNIQUES.each_ref().map(|t| Part { number: t.number, name: t.name, watch: t.watch });
-    let done = match command_line::parse(&arguments, &parts) {
-        Ok(Command::Run(tool, arguments)) => {
-            (tool.run)(&arguments).map_err(|problem| match problem {
-                Problem::Usage(text) => (WRONG_USAGE, text),
-                Problem::Failed(text) => (FAILED, text),
-            })
-        }
-        Ok(Command::Serve(options)) => serve(options).map_err(|problem| (FAILED, problem)),
-        Ok(Command::Say(text)) => {
+    match command_line::parse(arguments, &parts)? {
+        Command::Run(tool, arguments) => (tool.run)(&arguments),
+        Command::Serve(options) => serve(options).map_err(Problem::Failed),
+        Command::Say(text) => {
             say(&text);
             Ok(())
         }
-        Err(problem) => Err((WRONG_USAGE, problem)),
-    };
-    let Err((code, problem)) = done else { return ExitCode::SUCCESS };
-    let _ = writeln!(std::io::stderr(), "{problem}");
-    ExitCode::from(code)
+    }
 }
 
 /// A closed stdout (`rawchat 4 | head -1`) is no reason to stop serving.
@@ -48,11 +47,11 @@ fn serve(options: Options) -> Result<(), String> {
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
     let mut handler = lecture::beside((technique.handler)(chat.clone()).map_err(no_thread)?);
     if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
-        handler = called_by_name(handler, options.allowed_hosts);
+        handler = site::called_by_name(handler, options.allowed_hosts);
     }
     say(&invitation);
     if !options.quiet {
-        log::enable().map_err(|error| format!("no thread for the log: {error}"))?;
+        journal::begin().map_err(|error| format!("no thread for the log: {error}"))?;
     }
     server::serve(listener, Limits::default(), &chat.places, handler);
     Ok(())

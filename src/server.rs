@@ -132,7 +132,7 @@ impl Connection {
                 Err(Stop::Gone) => return Ok(()),
             };
             // A client that says its name in the address is called by it in the log.
-            log::user(request.query("user").unwrap_or_default().trim());
+            log::user(|| request.query("user").unwrap_or_default().trim().to_string());
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {

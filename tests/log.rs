@@ -6,7 +6,7 @@ mod common;
 mod terminal;
 
 use common::{Client, Process, get, lines, masked, post, rawchat, said};
-use rawchat::log::QUEUE_BYTES_MAX;
+use rawchat::tools::journal::QUEUE_BYTES_MAX;
 use rawchat::wire::frame::Opcode;
 use std::io::Write;
 use std::thread;

@@ -93,7 +93,7 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
         return Err(Refusal::new(400, "there is no \"text\" in the body", TRY_FORM).into());
     };
     let message = chat.say(name(user)?, text_of(&text)?);
-    log::user(&message.user);
+    log::user(|| message.user.clone());
     event!("§1.12", "-", "says message {}, {} B", message.id, message.text.len());
     Ok(message)
 }

@@ -8,12 +8,12 @@ pub struct Arguments<'a> {
     rest: std::slice::Iter<'a, String>,
     flag: &'a str,
     given: Option<&'a str>,
-    usage: &'static str,
+    usage: &'a str,
 }
 
 impl<'a> Arguments<'a> {
     /// `usage` is what is printed with a complaint.
-    pub fn new(arguments: &'a [String], usage: &'static str) -> Arguments<'a> {
+    pub fn new(arguments: &'a [String], usage: &'a str) -> Arguments<'a> {
         Arguments { rest: arguments.iter(), flag: "", given: None, usage }
     }
 
@@ -21,6 +21,11 @@ impl<'a> Arguments<'a> {
     pub fn value(&mut self) -> Result<&'a str, Problem> {
         let next = self.given.take().or_else(|| self.rest.next().map(String::as_str));
         next.ok_or_else(|| self.problem(format!("{} needs a value", self.flag)))
+    }
+
+    /// Whether the flag that was given last has a value of its own: `--quiet=no`.
+    pub fn has_value(&self) -> bool {
+        self.given.is_some()
     }
 
     /// The value of `--lang`.

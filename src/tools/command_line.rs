@@ -1,6 +1,7 @@
 //! The command line: arguments and environment to options.
 
-use super::{TOOLS, Tool};
+use super::arguments::Arguments;
+use super::{Problem, TOOLS, Tool};
 use std::fmt::{self, Write};
 
 /// A part as the menu shows it.
@@ -67,55 +68,51 @@ pub struct Options {
 }
 
 /// Understands the arguments, and `HOST` and `PORT`. `Err` says what is wrong with them.
-pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, String> {
+pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     if let [name, arguments @ ..] = arguments
         && let Some(tool) = TOOLS.iter().find(|tool| tool.name == name)
     {
         return Ok(Command::Run(tool, arguments.to_vec()));
     }
+    let menu = menu(parts);
     let mut host = Setting::of("HOST", "127.0.0.1");
     let mut port = Setting::of("PORT", "3000");
     let (mut part, mut quiet, mut allowed_hosts) = (None, false, Vec::new());
-    let mut rest = arguments.iter().map(String::as_str);
-    while let Some(argument) = rest.next() {
-        // --port=3000 is --port 3000.
-        let (flag, given) = match argument.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (argument, None),
-        };
-        let mut value = || given.or_else(|| rest.next()).ok_or(format!("{flag} needs a value"));
+    let mut arguments = Arguments::new(arguments, &menu);
+    while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => return Ok(Command::Say(menu(parts))),
+            "--help" | "-h" => return Ok(Command::Say(menu)),
             "--version" | "-V" => {
                 return Ok(Command::Say(concat!("rawchat ", env!("CARGO_PKG_VERSION")).into()));
             }
-            "--quiet" | "-q" if given.is_none() => quiet = true,
-            "--port" | "-p" => port = Setting { value: value()?.into(), from: "--port" },
-            "--host" => host = Setting { value: value()?.into(), from: "--host" },
-            "--allow-host" => allowed_hosts.push(host_name(value()?)?),
+            "--quiet" | "-q" if !arguments.has_value() => quiet = true,
+            "--port" | "-p" => port = Setting { value: arguments.value()?.into(), from: "--port" },
+            "--host" => host = Setting { value: arguments.value()?.into(), from: "--host" },
+            "--allow-host" => allowed_hosts.push(host_name(arguments.value()?)?),
             name if part.is_none() && !name.starts_with('-') => {
                 let named = |part: &&Part| part.number.to_string() == name || part.name == name;
-                let unknown = || format!("there is no part {name:?}\n\n{}", menu(parts));
+                let unknown = || arguments.problem(format!("there is no part {name:?}"));
                 part = Some(*parts.iter().find(named).ok_or_else(unknown)?);
             }
-            other => return Err(format!("{other:?} is not understood\n\n{}", menu(parts))),
+            _ => return Err(arguments.unknown()),
         }
     }
-    let part = part.ok_or_else(|| menu(parts))?;
-    let wrong = |_| format!("{port}: expected a number from 0 to 65535; try --port 3000");
+    let Some(part) = part else { return Err(Problem::Usage(menu)) };
+    let wrong =
+        |_| Problem::Usage(format!("{port}: expected a number from 0 to 65535; try --port 3000"));
     let port = Setting { value: port.value.parse().map_err(wrong)?, from: port.from };
     Ok(Command::Serve(Options { part, host, port, quiet, allowed_hosts }))
 }
 
 /// A name as the field Host has it, without what else stands in an address.
-fn host_name(value: &str) -> Result<String, String> {
+fn host_name(value: &str) -> Result<String, Problem> {
     let name = value.trim_end_matches('.');
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     if name.is_empty() || !name.bytes().all(plain) {
-        return Err(format!(
+        return Err(Problem::Usage(format!(
             "--allow-host {value:?}: expected a name without http:// and without a port; \
              try --allow-host chat.example"
-        ));
+        )));
     }
     Ok(name.to_string())
 }

@@ -6,6 +6,7 @@ pub mod dissect;
 pub mod explain;
 pub mod feed;
 pub mod invitation;
+pub mod journal;
 pub mod lecture;
 pub mod raw;
 pub mod site;

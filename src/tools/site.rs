@@ -2,7 +2,7 @@
 //! others).
 
 use super::{Problem, lecture};
-use crate::handler::{Handler, Places, Reply, called_by_name, only};
+use crate::handler::{Handler, Places, Reply, only};
 use crate::server::{self, Limits};
 use crate::wire::http::{READ, Refusal, Request, Response};
 use std::io;
@@ -57,6 +57,14 @@ pub fn serve(
     }
     let serve = move || server::serve(listener, Limits::default(), &Places::default(), handler);
     thread::Builder::new().name("page".into()).spawn(serve).map(drop).map_err(failed)
+}
+
+/// Looks at the field Host before it asks `handler`: see [`Request::check_rebinding`].
+pub fn called_by_name(handler: Arc<Handler>, allowed: Vec<String>) -> Arc<Handler> {
+    Arc::new(move |request, socket| {
+        request.check_rebinding(&allowed)?;
+        handler(request, socket)
+    })
 }
 
 /// For a path that is not there.

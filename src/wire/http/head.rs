@@ -1,7 +1,8 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
+use super::host::authority;
 use super::line::{CR_LF, Line, Lines};
-use super::target::{Target, authority, target_of};
+use super::target::{Target, target_of};
 use super::{Refusal, Request, refuse};
 use crate::wire::form;
 

@@ -4,6 +4,7 @@
 
 mod body;
 mod head;
+mod host;
 mod line;
 mod refusal;
 mod request;

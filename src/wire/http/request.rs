@@ -1,7 +1,5 @@
 //! A request, and what can be asked about it.
 
-use super::target::authority;
-use super::{Refusal, refuse};
 use crate::wire::form;
 use std::fmt;
 
@@ -115,59 +113,6 @@ impl Request {
     pub fn expects_continue(&self) -> bool {
         self.minor > 0 && self.lists("Expect", "100-continue")
     }
-
-    /// §1.11 A browser tells on whose behalf it asks (RFC 6454 §7). A page of another site may
-    /// make it open our WebSocket or post our form, and no same-origin policy forbids that: the
-    /// server has to look.
-    pub fn check_origin(&self) -> Result<(), Refusal> {
-        let host = self.host().unwrap_or_default();
-        for origin in self.values("Origin") {
-            if !same_origin(origin, host) {
-                return refuse(
-                    403,
-                    format!("the page asking is of {origin:?}, this server is {host:?}"),
-                    "this server's own page, or curl without Origin; behind nginx, \
-                     proxy_set_header Host $http_host",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// §1.15 Refuses a host that may be another site's name for this machine (DNS rebinding). An
-    /// address is nobody's to give, and a name without a dot, or under localhost, leads nowhere
-    /// else. RFC 9110 §15.5.20
-    pub fn check_rebinding(&self, allowed: &[String]) -> Result<(), Refusal> {
-        let Some((host, _)) = self.host().and_then(authority) else { return Ok(()) };
-        let name = host.trim_end_matches('.').to_ascii_lowercase();
-        let last = name.rsplit('.').next().unwrap_or_default();
-        // No name ends in a number, an address does. URL Standard §3.5
-        // A browser decodes %2e before it asks.
-        let dotless = last == name && !name.contains('%');
-        let safe = dotless || last == "localhost" || last.bytes().all(|b| b.is_ascii_digit());
-        if safe || host.starts_with('[') || allowed.iter().any(|a| a.eq_ignore_ascii_case(&name)) {
-            return Ok(());
-        }
-        let problem = format!("{name} is not known here: this server listens for its own machine");
-        refuse(421, problem, format!("http://127.0.0.1, or start rawchat with --allow-host {name}"))
-    }
-}
-
-/// Whether a page of `origin` is a page of `host`. The scheme may differ, because TLS may end at a
-/// proxy; a port that is not written is that of the page's scheme.
-fn same_origin(origin: &str, host: &str) -> bool {
-    let (default_port, site) = match origin.split_once("://") {
-        Some(("http", site)) => (80, site),
-        Some(("https", site)) => (443, site),
-        _ => return false,
-    };
-    let parts = |text| {
-        let (name, port) = authority(text)?;
-        // RFC 3986 §3.2.2: a dot may end a name.
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        Some((name, port.unwrap_or(default_port)))
-    };
-    parts(site).is_some() && parts(site) == parts(host)
 }
 
 /// Digits, and nothing but digits.
