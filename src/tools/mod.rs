@@ -1,6 +1,7 @@
 //! Off the reading path: what is needed around the chat, and is not about it.
 
 mod arguments;
+pub mod client;
 pub mod command_line;
 pub mod dissect;
 pub mod explain;

@@ -6,15 +6,15 @@
 
 use super::Problem;
 use super::arguments::Arguments;
+use super::client::{Place, handshake, masked, random_key};
 use super::dissect::block::{Style, block, clipped, content, exchange, headline, payload, say};
 use super::dissect::kinds::{printable, value};
 use super::dissect::stream::Stream;
 use super::dissect::{Context, Field, Kind, Side, is_leaf};
 use super::explain::unescape;
-use crate::wire::frame::{self, Header, Opcode};
+use crate::wire::frame::Opcode;
 use crate::wire::handshake::accept_key;
 use crate::wire::message::close_payload;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Sender, channel};
@@ -58,26 +58,12 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             place => places.push(place),
         }
     }
-    let (host, target) = place(&places, web_socket).map_err(|what| arguments.problem(what))?;
+    let example = if web_socket { "ws://127.0.0.1:3000/echo" } else { "127.0.0.1:3000" };
+    let place = Place::of(&places, example).map_err(|what| arguments.problem(what))?;
+    let Place { host, target } = place;
     let failed = |error| Problem::Failed(format!("{host}: {error}"));
     let socket = TcpStream::connect(&host).map_err(failed)?;
     talk(socket, &host, web_socket.then_some(&*target), style).map_err(failed)?
-}
-
-/// `host:port` and `/target` of what was given: `HOST:PORT`, `HOST PORT` as telnet has it, or a URL.
-fn place(words: &[&str], web_socket: bool) -> Result<(String, String), String> {
-    let place = words.join(":");
-    let scheme = ["ws://", "http://"].into_iter().find_map(|scheme| place.strip_prefix(scheme));
-    let rest = scheme.unwrap_or(&place);
-    let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let port = if has_port { "" } else { ":80" };
-    if host.is_empty() || rest.contains("://") || (scheme.is_none() && !has_port) {
-        let example = if web_socket { "ws://127.0.0.1:3000/echo" } else { "127.0.0.1:3000" };
-        return Err(format!("{place:?} is no place like {example}"));
-    }
-    let slash = if target.starts_with('/') { "" } else { "/" };
-    Ok((format!("{host}{port}"), format!("{slash}{target}")))
 }
 
 /// What happens on either side.
@@ -114,9 +100,7 @@ fn talk(
     };
     session.notice(&format!("{} {host}", style.say("З’єднано:", "Connected:")));
     if let (Some(target), Some(key)) = (target, session.key.clone()) {
-        let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13";
-        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{upgrade}\r\n");
-        session.send(format!("{head}Sec-WebSocket-Key: {key}\r\n\r\n").as_bytes());
+        session.send(handshake(host, target, "", &key).as_bytes());
     }
     // RFC 6455 §4.1: a client sends no frame before the server's answer.
     let mut keyboard = Some(events);
@@ -250,16 +234,8 @@ impl Session {
         }
     }
 
-    /// RFC 6455 §5.3: a fresh key for each frame.
     fn send_frame(&mut self, fin: bool, opcode: Opcode, payload: &[u8]) {
-        let key = (random() as u32).to_be_bytes();
-        let mut bytes = Vec::new();
-        let length = payload.len() as u64;
-        frame::encode_header(&mut bytes, Header { fin, opcode, key: Some(key), length });
-        let start = bytes.len();
-        bytes.extend_from_slice(payload);
-        frame::mask(&mut bytes[start..], key, 0);
-        self.send(&bytes);
+        self.send(&masked(fin, opcode, payload));
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -407,17 +383,4 @@ impl Session {
 
 fn opcode_of(field: &Field, bytes: &[u8]) -> Option<u64> {
     (field.kind == Kind::Opcode).then(|| field.number(bytes))
-}
-
-/// Not for secrets: the keys of a hash table are random, and so is what they hash.
-fn random() -> u64 {
-    RandomState::new().hash_one(0)
-}
-
-/// 16 random bytes in Base64: 22 characters, of which the last has four bits to spare.
-fn random_key() -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |number: u64| char::from(ALPHABET[number as usize % 64]);
-    let digits = (0..21).map(|_| digit(random())).chain([digit(random() << 4)]);
-    digits.chain("==".chars()).collect()
 }

@@ -6,6 +6,7 @@ mod common;
 #[path = "../common/terminal.rs"]
 mod terminal;
 
+mod client;
 mod dissect;
 mod explain;
 mod feed;

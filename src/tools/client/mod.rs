@@ -1,0 +1,126 @@
+//! The other side of a conversation: a plain client for HTTP/1.1 and for WebSockets, for the tools
+//! that speak to a server as a browser would. It counts every byte, and it waits no longer than it
+//! was told to. Leaves out: TLS, redirects, caching, cookies.
+
+mod response;
+mod websocket;
+
+pub use response::{RESPONSE_BYTES_MAX, Response};
+pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, handshake, masked, random, random_key};
+
+use crate::wire::buffer::{Buffer, timed_out};
+use std::io::{Error, ErrorKind, Result, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+/// Where a server is: what stands in its URL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// `127.0.0.1:3000`, as it stands in the field Host.
+    pub host: String,
+    /// `/messages?lastId=7`
+    pub target: String,
+}
+
+impl Place {
+    /// Of a URL, of `HOST:PORT`, or of `HOST` and `PORT` as telnet has them. `example` is for the
+    /// error.
+    pub fn of(words: &[&str], example: &str) -> std::result::Result<Place, String> {
+        let place = words.join(":");
+        let scheme = ["ws://", "http://"].into_iter().find_map(|scheme| place.strip_prefix(scheme));
+        let rest = scheme.unwrap_or(&place);
+        let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let port = if has_port { "" } else { ":80" };
+        if host.is_empty() || rest.contains("://") || (scheme.is_none() && !has_port) {
+            return Err(format!("{place:?} is no place like {example}"));
+        }
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        Ok(Place { host: format!("{host}{port}"), target: format!("{slash}{target}") })
+    }
+
+    /// Every address that the host has; `localhost` has two.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let addresses: Vec<SocketAddr> = self.host.to_socket_addrs()?.collect();
+        match addresses.is_empty() {
+            true => Err(Error::new(ErrorKind::NotFound, "it has no address")),
+            false => Ok(addresses),
+        }
+    }
+}
+
+/// One connection. What it waits for comes before `deadline`, or it is an error of the kind
+/// [`ErrorKind::TimedOut`]; the other side's FIN is [`ErrorKind::UnexpectedEof`], and what is no
+/// HTTP and no frame is [`ErrorKind::InvalidData`], with what is wrong.
+pub struct Connection {
+    socket: TcpStream,
+    buf: Buffer,
+    pub deadline: Instant,
+    /// Bytes at the socket, of everything since the connection was made.
+    pub sent: u64,
+    pub received: u64,
+}
+
+impl Connection {
+    /// Connects within `patience`, and gives everything after that as much again; whoever has
+    /// another deadline sets it.
+    pub fn open(address: SocketAddr, patience: Duration) -> Result<Connection> {
+        let socket = TcpStream::connect_timeout(&address, patience)?;
+        // Else a small write would be held back until the one before is acknowledged.
+        socket.set_nodelay(true)?;
+        let deadline = Instant::now() + patience;
+        Ok(Connection { socket, buf: Buffer::default(), deadline, sent: 0, received: 0 })
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        let written = self.socket.write_all(bytes);
+        written.map_err(|error| if timed_out(&error) { too_late() } else { error })?;
+        self.sent += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Nothing more will be sent: FIN. The other side may still answer.
+    pub fn finish(&self) -> Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// What has come and is not part of anything yet.
+    pub fn unread(&self) -> &[u8] {
+        self.buf.data()
+    }
+
+    /// Sends a request and waits for its response.
+    pub fn ask(&mut self, method: &str, request: &[u8]) -> Result<Response> {
+        self.send(request)?;
+        self.response(method)
+    }
+
+    /// Reads once.
+    pub fn fill(&mut self) -> Result<()> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        match self.buf.fill(&mut self.socket) {
+            Ok(0) => Err(Error::new(ErrorKind::UnexpectedEof, "the server has closed")),
+            Ok(count) => {
+                self.received += count as u64;
+                Ok(())
+            }
+            Err(error) if timed_out(&error) => Err(too_late()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The time until the deadline; a socket takes no timeout of 0.
+    fn left(&self) -> Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(too_late()) } else { Ok(left) }
+    }
+}
+
+fn too_late() -> Error {
+    Error::new(ErrorKind::TimedOut, "not in time")
+}
+
+fn invalid<T>(problem: impl Into<String>) -> Result<T> {
+    Err(Error::new(ErrorKind::InvalidData, problem.into()))
+}
