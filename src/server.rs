@@ -11,7 +11,7 @@ use crate::handler::{Handler, Places, Reply};
 use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
-use door::{Door, Trouble, no_place, turn_away};
+use door::{Door, no_place, turn_away};
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -57,29 +57,28 @@ impl Default for Limits {
 /// Serves, and never returns.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
     let mut door = Door::new(listener);
-    let mut threads = Trouble::default();
     // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
     for number in 1.. {
         let Some(socket) = door.accept() else { continue };
-        let (place, handler) = (places.take(), handler.clone());
-        if places.taken() > limits.connections_max + TURNED_AWAY_MAX {
+        let place = places.take();
+        let beyond = places.taken().saturating_sub(limits.connections_max);
+        if beyond > TURNED_AWAY_MAX {
             turn_away(&socket);
             continue;
         }
-        let full = places.taken() > limits.connections_max;
-        let socket = Arc::new(socket);
+        let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             log::connection(number);
             let (buf, line) = (Buffer::default(), String::new());
-            let ended = Connection { socket, limits, buf, line }.run(full, &*handler);
+            let ended = Connection { socket, limits, buf, line }.run(beyond > 0, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), log::why));
         });
         match spawned {
-            Ok(_) => threads.over("threads"),
+            Ok(_) => door.succeeded(),
             Err(error) => {
-                threads.again(format_args!("no thread for a newcomer: {error}"));
+                door.failed(format_args!("no thread for a newcomer: {error}"));
                 turn_away(&newcomer);
             }
         }
@@ -100,12 +99,6 @@ enum Stop {
     Refused(Refusal),
     /// There is nobody to answer.
     Gone,
-}
-
-/// When the clock of a read starts. Before the first byte a connection may be idle.
-enum Starts {
-    Now,
-    WithTheFirstByte,
 }
 
 /// For `?`.
@@ -155,12 +148,9 @@ impl Connection {
 
     fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
+        self.wait_for_request()?;
         let mut head = Head::default();
-        let mut request = self.read_until(self.limits.head, Starts::WithTheFirstByte, |buf| {
-            // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
-            while buf.data().starts_with(b"\r\n") {
-                buf.consume(2);
-            }
+        let mut request = self.read_until(self.limits.head, |buf| {
             let Some((request, used)) = head.read(buf.data())? else { return Ok(None) };
             buf.consume(used);
             Ok(Some(request))
@@ -170,52 +160,63 @@ impl Connection {
         Ok(request)
     }
 
+    /// Between two requests a connection may be idle for a while.
+    fn wait_for_request(&mut self) -> Result<(), Stop> {
+        loop {
+            // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
+            while self.buf.data().starts_with(b"\r\n") {
+                self.buf.consume(2);
+            }
+            if !self.buf.data().is_empty() && self.buf.data() != b"\r" {
+                return Ok(());
+            }
+            if !self.fill(self.limits.idle).is_ok_and(|count| count > 0) {
+                return Err(Stop::Gone);
+            }
+        }
+    }
+
     fn read_body(&mut self, request: &Request) -> Result<Vec<u8>, Stop> {
         let mut body = Body::of(request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Stop::Gone)?;
         }
-        self.read_until(self.limits.body, Starts::Now, |buf| body.take(buf))
+        self.read_until(self.limits.body, |buf| body.take(buf))
     }
 
     /// Reads until `parse` has what it wants, and gives it `patience`, however it drips.
     fn read_until<T>(
         &mut self,
         patience: Duration,
-        starts: Starts,
         mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
     ) -> Result<T, Stop> {
-        let mut deadline = match starts {
-            Starts::Now => Some(Instant::now() + patience),
-            Starts::WithTheFirstByte => None,
-        };
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = parse(&mut self.buf)? {
                 return Ok(found);
             }
-            if !self.buf.data().is_empty() {
-                deadline.get_or_insert_with(|| Instant::now() + patience);
-            }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let left = left.unwrap_or(self.limits.idle);
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let problem = format!("the request did not come whole within {patience:?}");
                 return Err(Refusal::new(408, problem, "the same without the pause").into());
             }
-            self.socket.set_read_timeout(Some(left)).map_err(|_| Stop::Gone)?;
-            match self.buf.fill(&mut &*self.socket) {
-                Ok(0) if deadline.is_some() => {
-                    let advice = "all of it: to the empty line, or to the end of Content-Length";
+            match self.fill(left) {
+                Ok(0) => {
                     let problem = "the request ended in the middle";
+                    let advice = "all of it: to the empty line, or to the end of Content-Length";
                     return Err(Refusal::new(400, problem, advice).into());
                 }
-                Ok(0) => return Err(Stop::Gone),
-                Ok(_) => {}
-                Err(error) if timed_out(&error) && deadline.is_some() => {}
-                Err(_) => return Err(Stop::Gone),
+                Err(error) if !timed_out(&error) => return Err(Stop::Gone),
+                _ => {}
             }
         }
+    }
+
+    /// Reads once, and waits for it no longer than `patience`; 0 is the end.
+    fn fill(&mut self, patience: Duration) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(patience))?;
+        self.buf.fill(&mut &*self.socket)
     }
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.
@@ -266,7 +267,7 @@ impl Connection {
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         // However it ends, it is over.
-        let _ = self.read_until::<()>(self.limits.linger, Starts::Now, |buf| {
+        let _ = self.read_until::<()>(self.limits.linger, |buf| {
             buf.consume(buf.data().len());
             // Nobody reads it: a thousand that are turned away at once take little memory.
             buf.shrink();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// After a failed accept (no descriptors left, mostly) the server waits for some to be free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// A trouble that has not come again for so long is over.
+/// What has not happened again for so long is over.
 const CALM: Duration = Duration::from_secs(1);
 
 /// Where newcomers come in.
@@ -20,22 +20,22 @@ pub(super) struct Door {
     listener: TcpListener,
     /// An open descriptor, given up when there is no other: to say so, and not just hang.
     spare: Option<TcpListener>,
-    trouble: Trouble,
+    /// How often there was no thread or no descriptor, since that began, and when the last time.
+    failures: u64,
+    failed_at: Instant,
 }
 
 impl Door {
     pub(super) fn new(listener: TcpListener) -> Door {
-        Door { spare: listener.try_clone().ok(), listener, trouble: Trouble::default() }
+        let spare = listener.try_clone().ok();
+        Door { listener, spare, failures: 0, failed_at: Instant::now() }
     }
 
     /// The next newcomer that there is a descriptor for.
     pub(super) fn accept(&mut self) -> Option<TcpStream> {
         match self.listener.accept() {
-            Ok((socket, _)) => {
-                self.trouble.over("descriptors");
-                return Some(socket);
-            }
-            Err(error) => self.trouble.again(format_args!(
+            Ok((socket, _)) => return Some(socket),
+            Err(error) => self.failed(format_args!(
                 "cannot accept: {error}; `ulimit -n` tells how many descriptors there may be"
             )),
         }
@@ -51,30 +51,22 @@ impl Door {
         self.spare = self.spare.take().or_else(|| self.listener.try_clone().ok());
         None
     }
-}
 
-/// What may go wrong a thousand times a second: the log has a line when it begins, and one when it
-/// is over, with the count.
-#[derive(Default)]
-pub(super) struct Trouble {
-    count: u64,
-    last: Option<Instant>,
-}
-
-impl Trouble {
-    pub(super) fn again(&mut self, what: fmt::Arguments) {
-        if self.count == 0 {
+    /// It may happen a thousand times a second: the log has a line when it begins, and one when it
+    /// is over.
+    pub(super) fn failed(&mut self, what: fmt::Arguments) {
+        if self.failures == 0 {
             event!("§1.16", "-", "{what}");
         }
-        self.count += 1;
-        self.last = Some(Instant::now());
+        self.failures += 1;
+        self.failed_at = Instant::now();
     }
 
-    /// Once more there was enough of `what`.
-    pub(super) fn over(&mut self, what: &str) {
-        if self.last.is_some_and(|last| last.elapsed() > CALM) {
-            event!("§1.16", "-", "there are {what} again, after {} failures", self.count);
-            *self = Trouble::default();
+    /// A newcomer has come in.
+    pub(super) fn succeeded(&mut self) {
+        if self.failures > 0 && self.failed_at.elapsed() > CALM {
+            let count = std::mem::take(&mut self.failures);
+            event!("§1.16", "-", "there are threads and descriptors again, after {count} failures");
         }
     }
 }

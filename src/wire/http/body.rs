@@ -53,32 +53,30 @@ impl Body {
 /// What a body begins with, by its head.
 fn first_part(request: &Request) -> Result<Part, Refusal> {
     let lengths: Vec<&str> = request.values("Content-Length").collect();
-    let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
     let coded = request.field("Transfer-Encoding").is_some();
-    if lengths.is_empty() && !coded {
-        return Ok(Part::Rest(0));
+    match lengths[..] {
+        [] if !coded => Ok(Part::Rest(0)),
+        [] => first_chunk(request),
+        [length] if !coded && is_number(length) => {
+            Ok(Part::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?))
+        }
+        // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
+        _ => {
+            let coding = if coded { " beside Transfer-Encoding" } else { "" };
+            let problem = format!("Content-Length: {lengths:?}{coding}, expected one number");
+            refuse(400, problem, "Content-Length: 5, or chunked")
+        }
     }
-    if lengths.is_empty() {
-        return first_chunk(&codings, request.minor);
-    }
-    if let [length] = lengths[..]
-        && is_number(length)
-        && !coded
-    {
-        return Ok(Part::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?));
-    }
-    // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
-    let came = format!("Content-Length: {lengths:?}, Transfer-Encoding: {codings:?}");
-    refuse(400, came + ", expected one number or chunked", "Content-Length: 5")
 }
 
 /// `chunked` is the only coding that is read here, and without it as the last one a body would end
 /// where the connection does.
-fn first_chunk(codings: &[&str], minor: u8) -> Result<Part, Refusal> {
+fn first_chunk(request: &Request) -> Result<Part, Refusal> {
     let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
-    match codings {
-        [one] if chunked(one) && minor > 0 => Ok(Part::ChunkSize),
-        [before @ .., _] if !before.iter().any(chunked) && minor > 0 => {
+    let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
+    match codings[..] {
+        [one] if chunked(&one) && request.minor > 0 => Ok(Part::ChunkSize),
+        [ref before @ .., _] if !before.iter().any(chunked) && request.minor > 0 => {
             refuse(501, format!("transfer codings {codings:?}"), "chunked")
         }
         _ => refuse(400, "expected chunked, once and last, in HTTP/1.1", "chunked"),

@@ -2,7 +2,7 @@
 
 use super::host::authority;
 use super::line::{CR_LF, Line, Lines};
-use super::target::{Target, target_of};
+use super::target::take_apart;
 use super::{Refusal, Request, refuse};
 use crate::wire::form;
 
@@ -41,35 +41,29 @@ impl Head {
     /// please. `Err`: answer and close.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         loop {
-            let rest = &bytes[self.used..];
-            // 1. The request line, its length judged before it is complete.
-            let Some(request) = &mut self.request else {
-                let Some(line) = self.lines.next(rest, Line::Request, 0)? else { return Ok(None) };
-                self.request = Some(request_line(line)?);
-                self.used = line.len() + CR_LF;
-                continue;
-            };
-            // 2. One field in each line, up to the empty line.
-            let line = self.lines.next(rest, Line::Field, self.used);
-            let line = line.map_err(|refusal| with_longest(refusal, &request.fields, rest))?;
+            let kind = if self.request.is_none() { Line::Request } else { Line::Field };
+            let line = self.lines.next(&bytes[self.used..], kind, self.used);
+            let line = line.map_err(|refusal| with_longest(refusal, bytes))?;
             let Some(line) = line else { return Ok(None) };
             self.used += line.len() + CR_LF;
-            if line.is_empty() {
-                break;
+            match &mut self.request {
+                // 1. The request line, its length judged before it is complete.
+                None => self.request = Some(request_line(line)?),
+                // 2. One field in each line, up to the empty line.
+                Some(_) if line.is_empty() => break,
+                Some(request) if request.fields.len() == FIELDS_MAX => {
+                    return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
+                }
+                Some(request) => request.fields.push(field_line(line)?),
             }
-            if request.fields.len() == FIELDS_MAX {
-                return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
-            }
-            request.fields.push(field_line(line)?);
         }
         // 3. What only the whole head can tell.
         let request = self.request.take().unwrap_or_default();
         check_host(&request)?;
-        let mut expected = request.list("Expect");
-        if let Some(other) = expected.find(|e| !e.eq_ignore_ascii_case("100-continue")) {
+        let other = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue"));
+        if let Some(other) = other {
             return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
         }
-        drop(expected);
         Ok(Some((request, self.used)))
     }
 }
@@ -98,21 +92,11 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
         return refuse(501, format!("{method} is not implemented, {READ_AND_POST} are"), TRY);
     }
     if !target.bytes().all(|b| b.is_ascii_graphic()) {
-        return refuse(
-            400,
-            format!("{target:?} is not ASCII, expected %XX for other bytes"),
-            in_ascii(target),
-        );
+        let problem = format!("{target:?} is not ASCII, expected %XX for other bytes");
+        return refuse(400, problem, in_ascii(target));
     }
-    let Target { host, path, query } = target_of(method, target)?;
-    Ok(Request {
-        method: method.into(),
-        path,
-        query,
-        minor,
-        target_host: host,
-        ..Request::default()
-    })
+    let (target_host, path, query) = take_apart(method, target)?;
+    Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })
 }
 
 /// The target that would have passed. What came in another encoding than UTF-8 has lost its letters.
@@ -120,11 +104,7 @@ fn in_ascii(target: &str) -> String {
     if target.contains(char::REPLACEMENT_CHARACTER) {
         return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
     }
-    let encoded = |c: char| match c.is_ascii_graphic() {
-        true => c.to_string(),
-        false => form::encode(&c.to_string()),
-    };
-    target.chars().map(encoded).collect()
+    form::encode_all_but(target, |b| b.is_ascii_graphic())
 }
 
 /// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
@@ -158,24 +138,19 @@ fn check_host(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Says which field made a head too long: mostly Cookie, with what other programs on this host
-/// have left in the browser. `rest` is the field that has not ended yet.
-fn with_longest(refusal: Refusal, fields: &[(String, String)], rest: &[u8]) -> Refusal {
+/// Of a head that is too long, names the longest field: mostly Cookie, with what other programs on
+/// this host have left in the browser.
+fn with_longest(refusal: Refusal, head: &[u8]) -> Refusal {
     if refusal.status != 431 {
         return refusal;
     }
-    let rest = String::from_utf8_lossy(rest);
-    let last = rest.lines().next().unwrap_or_default();
-    let last = last.split_once(": ").unwrap_or(("(no name)", last));
-    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let (name, value) = fields.chain([last]).max_by_key(|(_, value)| value.len()).unwrap_or(last);
-    let problem =
-        format!("{}; its longest field is {name} ({} bytes)", refusal.problem, value.len());
-    match name.eq_ignore_ascii_case("Cookie") {
-        true => {
-            let advice = "delete this host's cookies, or open 127.0.0.1 instead of localhost";
-            Refusal { problem, advice: advice.into(), ..refusal }
-        }
-        false => Refusal { problem, ..refusal },
-    }
+    let head = String::from_utf8_lossy(head);
+    let field = head.lines().skip(1).max_by_key(|line| line.len()).unwrap_or_default();
+    let (name, value) = field.split_once(": ").unwrap_or(("(no name)", field));
+    let longest = format!("its longest field is {name} ({} bytes)", value.len());
+    let advice = match name.eq_ignore_ascii_case("Cookie") {
+        true => "delete this host's cookies, or open 127.0.0.1 instead of localhost".into(),
+        false => refusal.advice,
+    };
+    Refusal { problem: format!("{}; {longest}", refusal.problem), advice, ..refusal }
 }

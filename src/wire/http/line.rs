@@ -69,15 +69,15 @@ impl Lines {
                 refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
             }
             // telnet sends what is typed, mistakes and all.
-            [byte @ (0x08 | 0x7f), ..] => refuse(
-                400,
-                format!("Backspace (0x{byte:02x}) came as a character"),
-                "type the line again",
-            ),
-            [0x1b, ..] => {
-                refuse(400, "an arrow key (0x1b) came as a character", "type the line again")
+            [byte, ..] => {
+                let key = match byte {
+                    0x08 | 0x7f => "Backspace",
+                    0x1b => "an arrow key",
+                    _ => "a control character",
+                };
+                let problem = format!("{key} (0x{byte:02x}) came as a character");
+                refuse(400, problem, "type the line again")
             }
-            [byte, ..] => refuse(400, format!("control character 0x{byte:02x}"), "printable text"),
         }
     }
 }

@@ -4,18 +4,14 @@ use super::host::authority;
 use super::{Refusal, refuse};
 use crate::wire::form;
 
-/// A target, taken apart.
-pub(super) struct Target {
-    pub host: Option<String>,
-    /// Percent-decoded.
-    pub path: String,
-    pub query: String,
-}
-
-/// The target in its three forms: `/path?query`, `http://host/path?query`, `*`. RFC 9112 §3.2
-pub(super) fn target_of(method: &str, target: &str) -> Result<Target, Refusal> {
+/// Takes a target apart: the host, if there is one, the path, percent-decoded, and the query. It has
+/// three forms: `/path?query`, `http://host/path?query`, `*`. RFC 9112 §3.2
+pub(super) fn take_apart(
+    method: &str,
+    target: &str,
+) -> Result<(Option<String>, String, String), Refusal> {
     if target == "*" && method == "OPTIONS" {
-        return Ok(Target { host: None, path: "*".into(), query: String::new() });
+        return Ok((None, "*".into(), String::new()));
     }
     if target.contains('#') {
         return refuse(400, "a fragment (#…) stays in the browser, it is never sent", "/messages");
@@ -33,7 +29,7 @@ pub(super) fn target_of(method: &str, target: &str) -> Result<Target, Refusal> {
     if !known_host || !path.starts_with('/') || !well_escaped(path) {
         return refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages");
     }
-    Ok(Target { host: host.map(String::from), path: form::decode(path), query: query.into() })
+    Ok((host.map(String::from), form::decode(path), query.into()))
 }
 
 /// Behind each `%` two hexadecimal digits. RFC 3986 §2.1
