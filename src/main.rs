@@ -3,7 +3,7 @@
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::{Problem, invitation, journal, lecture, site};
+use rawchat::tools::{Problem, invitation, journal, site};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -45,7 +45,8 @@ fn serve(options: Options) -> Result<(), String> {
     let technique = &TECHNIQUES[options.part.number - 1];
     let chat = Chat::new(technique, Timing::default());
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
-    let mut handler = lecture::beside((technique.handler)(chat.clone()).map_err(no_thread)?);
+    let handler = (technique.handler)(chat.clone()).map_err(no_thread)?;
+    let mut handler = site::beside(site::OF_THE_CHAT, handler);
     if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         handler = site::called_by_name(handler, options.allowed_hosts);
     }

@@ -274,7 +274,7 @@ fn what_curl_and_editors_do_to_a_body_is_named() {
         (400, form, &br#"{"text":"hi"}"#[..], "looks like JSON", "--json"),
         (400, form, br#" {"user":"A","text":"a=b&c"}"#, "looks like JSON", "application/json"),
         // curl -F text=hi
-        (415, "multipart/form-data; boundary=x", b"--x", "curl -F", "curl -d"),
+        (415, "multipart/form-data; boundary=x", b"--x", "multipart/form-data", "curl -F"),
         (415, "text/plain", b"hi", "text/plain", "--json"),
         // cp1251
         (400, json, b"{\"text\":\"\xcf\xf0\"}", "not UTF-8: at byte 9 came 0xcf", "saved as UTF-8"),

@@ -1,4 +1,4 @@
-//! §1.14 What all four parts answer: messages, counts, files; and what they take for a name and a text.
+//! §1.14 What all four parts answer: messages and counts; and what they take for a name and a text.
 
 use super::Chat;
 use crate::event;
@@ -17,18 +17,6 @@ pub const TEXT_CHARS_MAX: usize = 2_000;
 /// Somebody who says no name.
 pub const NOBODY: &str = "Анонім";
 
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-/// What the pages load: path, kind, text.
-const FILES: [(&str, &str, &str); 7] = [
-    ("/chat.css", "text/css; charset=utf-8", include_str!("../../public/chat.css")),
-    ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
-    ("/chat.js", SCRIPT, include_str!("../../public/chat.js")),
-    ("/draw.js", SCRIPT, include_str!("../../public/draw.js")),
-    ("/late.js", SCRIPT, include_str!("../../public/late.js")),
-    ("/3.js", SCRIPT, include_str!("../../public/3.js")),
-    ("/4.js", SCRIPT, include_str!("../../public/4.js")),
-];
-
 /// Everything but what a technique adds.
 pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
     match request.path.as_str() {
@@ -36,7 +24,10 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
         "/stats" => stats(chat, request),
         // No other method has this target. RFC 9112 §3.2
         "*" => Ok(Response::new(204).with("Allow", "OPTIONS")),
-        other => file(chat, request, other),
+        other => {
+            let problem = format!("there is no {other:?} in part {}", chat.technique.number);
+            Err(Refusal::new(404, problem, "/messages").into())
+        }
     }
 }
 
@@ -90,7 +81,7 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     request.check_origin()?;
     let [user, text] = posted(request)?;
     let Some(text) = text else {
-        return Err(Refusal::new(400, "there is no \"text\" in the body", TRY_FORM).into());
+        return Err(Refusal::new(400, "there is no \"text\" in the body", TRY).into());
     };
     let message = chat.say(name(user)?, text_of(&text)?);
     log::user(|| message.user.clone());
@@ -98,9 +89,8 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     Ok(message)
 }
 
-const TRY_JSON: &str = r#"curl --json '{"user":"Alice","text":"hello"}' (or -d, and
-     -H 'Content-Type: application/json')"#;
-const TRY_FORM: &str = "curl -d 'user=Alice&text=hello'";
+const TRY: &str = r#"curl -d 'user=Alice&text=hello' (curl -F makes another kind of form), or
+     curl --json '{"user":"Alice","text":"hello"}' (or -d, and -H 'Content-Type: application/json')"#;
 
 /// The user and the text, as far as they are there: from JSON or from a form, as Content-Type says.
 fn posted(request: &Request) -> Result<[Option<String>; 2], Refusal> {
@@ -115,10 +105,7 @@ fn posted(request: &Request) -> Result<[Option<String>; 2], Refusal> {
     match kind.as_str() {
         "application/json" => of_json(utf8(&request.body)?),
         "application/x-www-form-urlencoded" => of_form(utf8(&request.body)?),
-        "multipart/form-data" => {
-            refuse(415, "multipart/form-data (curl -F) is another kind of form", TRY_FORM)
-        }
-        _ => refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY_JSON),
+        _ => refuse(415, format!("Content-Type {kind:?} is neither JSON nor a form"), TRY),
     }
 }
 
@@ -134,11 +121,11 @@ fn of_json(body: &str) -> Result<[Option<String>; 2], Refusal> {
     // Some editors begin a file with a byte order mark. RFC 8259 §8.1
     let body = body.trim_start_matches('\u{feff}');
     let members = json::members(body, ["user", "text"]);
-    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY_JSON))?;
+    let [user, text] = members.or_else(|problem| refuse(400, problem, TRY))?;
     let string = |name, value| match value {
         Value::Absent => Ok(None),
         Value::String(text) => Ok(Some(text)),
-        Value::Other(_) => refuse(400, format!("{name:?} is not a string"), TRY_JSON),
+        Value::Other(_) => refuse(400, format!("{name:?} is not a string"), TRY),
     };
     Ok([string("user", user)?, string("text", text)?])
 }
@@ -147,7 +134,7 @@ fn of_form(body: &str) -> Result<[Option<String>; 2], Refusal> {
     let text = form::get(body, "text");
     if text.is_none() && body.trim_start().starts_with('{') {
         let problem = "the body looks like JSON, but Content-Type says that it is a form";
-        return refuse(400, problem, TRY_JSON);
+        return refuse(400, problem, TRY);
     }
     Ok([form::get(body, "user"), text])
 }
@@ -177,15 +164,6 @@ fn within(text: String, what: &str, chars_max: usize) -> Result<String, Refusal>
         return refuse(413, problem, "fewer");
     }
     Ok(text)
-}
-
-fn file(chat: &Chat, request: &Request, path: &str) -> Result<Response, Response> {
-    let Some((_, kind, text)) = FILES.iter().find(|(name, ..)| *name == path) else {
-        let problem = format!("there is no {path:?} in part {}", chat.technique.number);
-        return Err(Refusal::new(404, problem, "/messages").into());
-    };
-    only(READ, request)?;
-    Ok(Response::new(200).body(kind, *text))
 }
 
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {

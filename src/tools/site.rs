@@ -20,6 +20,14 @@ const FILES: [File; 2] = [
     ("/chat.css", CSS, include_str!("../../public/chat.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
 ];
+/// What the pages of the four parts load besides.
+pub const OF_THE_CHAT: &[File] = &[
+    ("/chat.js", SCRIPT, include_str!("../../public/chat.js")),
+    ("/draw.js", SCRIPT, include_str!("../../public/draw.js")),
+    ("/late.js", SCRIPT, include_str!("../../public/late.js")),
+    ("/3.js", SCRIPT, include_str!("../../public/3.js")),
+    ("/4.js", SCRIPT, include_str!("../../public/4.js")),
+];
 
 /// Listens there. `flag` would say another port.
 pub fn listen(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr), Problem> {
@@ -32,8 +40,8 @@ pub fn listen(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAdd
     Ok((listener, address))
 }
 
-/// Serves `files`, what every page needs, and what `own` answers, on a thread of its own. Whoever
-/// posts must be a page of this server, or no page at all.
+/// Serves `own` with `files` [`beside`] it, on a thread of its own. Whoever posts must be a page of
+/// this server, or no page at all.
 pub fn serve(
     listener: TcpListener,
     files: &'static [File],
@@ -41,22 +49,31 @@ pub fn serve(
 ) -> Result<(), Problem> {
     let failed = |error: io::Error| Problem::Failed(format!("the page cannot start: {error}"));
     let loopback = listener.local_addr().map_err(failed)?.ip().is_loopback();
-    let mut handler = lecture::beside(Arc::new(move |request: &Request, socket| {
-        let same_path = |file: &&File| file.0 == request.path;
-        if let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) {
-            only(READ, request)?;
-            return Ok(Reply::Http(Response::new(200).body(kind, *text)));
-        }
+    let own = Arc::new(move |request: &Request, socket: &_| {
         if request.method == "POST" {
             request.check_origin()?;
         }
         own(request, socket)
-    }));
+    });
+    let mut handler = beside(files, own);
     if loopback {
         handler = called_by_name(handler, Vec::new());
     }
     let serve = move || server::serve(listener, Limits::default(), &Places::default(), handler);
     thread::Builder::new().name("page".into()).spawn(serve).map(drop).map_err(failed)
+}
+
+/// Answers `files`, what every page loads and the pages to be read, and hands everything else to
+/// `handler`.
+pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
+    lecture::beside(Arc::new(move |request, socket| {
+        let same_path = |file: &&File| file.0 == request.path;
+        let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) else {
+            return handler(request, socket);
+        };
+        only(READ, request)?;
+        Ok(Reply::Http(Response::new(200).body(kind, *text)))
+    }))
 }
 
 /// Looks at the field Host before it asks `handler`: see [`Request::check_rebinding`].

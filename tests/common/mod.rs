@@ -6,6 +6,7 @@
 use rawchat::handler::{Handler, Places};
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
+use rawchat::tools::site;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::json::quoted;
 use serde_json::Value;
@@ -68,6 +69,7 @@ impl Server {
 
     fn of(chat: Arc<Chat>, limits: Limits) -> Server {
         let handler = (chat.technique.handler)(chat.clone()).unwrap();
+        let handler = site::beside(site::OF_THE_CHAT, handler);
         let (listener, address) = listen();
         let served = chat.clone();
         thread::spawn(move || server::serve(listener, limits, &served.places, handler));
