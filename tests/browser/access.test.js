@@ -5,7 +5,7 @@ import { test } from "node:test";
 import axe from "axe-core";
 import { inChromium, leave, person, say, sees, serve } from "./rawchat.js";
 
-const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api"];
+const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework"];
 const EVERYWHERE = [1, 2, 3, 4].flatMap((part) => (part === 1 ? PAGES : ["/"]).map((address) => ({ part, address })));
 const cyrillic = /\p{Script=Cyrillic}/u;
 const LOCALES = ["uk-UA", "en-GB"];

@@ -39,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const READMES: [&str; 2] = ["README.md", "README.uk.md"];
 const EXPERIMENTS: [&str; 2] = ["public/notes/experiments.en.md", "public/notes/experiments.uk.md"];
 const API: [&str; 2] = ["public/notes/api.en.md", "public/notes/api.uk.md"];
+const HOMEWORK: [&str; 2] = ["public/notes/homework.en.md", "public/notes/homework.uk.md"];
 const NOTES: [&str; 2] = ["public/notes/en.md", "public/notes/uk.md"];
 const EXERCISES: [&str; 2] = ["tests/exercises/README.md", "tests/exercises/README.uk.md"];
 const LECTURES: [&str; 2] = ["public/notes/lecture.en.md", "public/notes/lecture.uk.md"];
@@ -508,7 +509,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
 
 #[test]
 fn both_languages_have_the_same_sections_blocks_tables_and_lists() {
-    for [english, ukrainian] in [READMES, EXPERIMENTS, API] {
+    for [english, ukrainian] in [READMES, EXPERIMENTS, API, HOMEWORK] {
         let [en, uk] = [english, ukrainian].map(|file| shape(&read(file)));
         for (one, other) in en.iter().zip(&uk) {
             assert_eq!(one.1, other.1, "{english}:{}, {ukrainian}:{}", one.0, other.0);

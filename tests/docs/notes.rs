@@ -185,7 +185,8 @@ static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
     serve(common::patient(), Places::default(), handler)
 });
 
-const PATHS: [&str; 5] = ["/source", "/lecture", "/experiments", "/api", "/source.css"];
+const PATHS: [&str; 6] =
+    ["/source", "/lecture", "/experiments", "/api", "/homework", "/source.css"];
 
 fn ask(request: &str) -> common::Response {
     common::Client::connect(*ADDRESS).ask(request)
@@ -200,7 +201,8 @@ fn page(target: &str) -> String {
 
 /// Every page in both languages, asked for once.
 static ALL_PAGES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let targets = ["/source?", "/source?tools=1&", "/lecture?", "/experiments?", "/api?"];
+    let targets =
+        ["/source?", "/source?tools=1&", "/lecture?", "/experiments?", "/api?", "/homework?"];
     let each =
         targets.into_iter().flat_map(|target| LANGUAGES.map(|lang| format!("{target}lang={lang}")));
     each.map(|target| (target.clone(), page(&target))).collect()
@@ -283,9 +285,10 @@ fn as_text(markup: &str) -> String {
 #[test]
 fn every_link_leads_somewhere() {
     let source = ids(&page("/source"));
-    let ids_of: BTreeMap<&str, BTreeSet<String>> = ["/source", "/lecture", "/experiments", "/api"]
-        .map(|target| (target, ids(&page(target))))
-        .into();
+    let ids_of: BTreeMap<&str, BTreeSet<String>> =
+        ["/source", "/lecture", "/experiments", "/api", "/homework"]
+            .map(|target| (target, ids(&page(target))))
+            .into();
     for mark in marks() {
         assert!(source.contains(mark.name), "§{} has no place on the page", mark.name);
     }

@@ -1,4 +1,5 @@
-//! The pages to be read, beside each of the four: `/lecture`, `/experiments`, `/api` and `/source`.
+//! The pages to be read, beside each of the four: `/lecture`, `/experiments`, `/api`, `/homework`
+//! and `/source`.
 //! Their texts are Markdown, `public/notes`; their template is one, `public/reading.html`.
 
 pub mod markdown;
@@ -28,6 +29,7 @@ macro_rules! both {
 const LECTURE: Both = both!("lecture");
 const EXPERIMENTS: Both = both!("experiments");
 const API: Both = both!("api");
+const HOMEWORK: Both = both!("homework");
 
 /// Answers the pages, and hands everything else to `handler`.
 pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
@@ -35,7 +37,8 @@ pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
         let respond = match request.path.as_str() {
             "/lecture" => lecture,
             "/experiments" => experiments,
-            "/api" => api,
+            "/api" => |request: &Request| text(request, API),
+            "/homework" => |request: &Request| text(request, HOMEWORK),
             "/source" => source::page,
             "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
             _ => return handler(request, socket),
@@ -70,9 +73,10 @@ fn chosen(request: &Request, [uk, en]: Both) -> &'static str {
     if html::speaks_ukrainian(request) { uk } else { en }
 }
 
-fn api(request: &Request) -> Response {
+/// A page that is its text and no more.
+fn text(request: &Request, text: Both) -> Response {
     let links = Links { page: "/source", marks: &source::names() };
-    page(request, &links, "", chosen(request, API), "")
+    page(request, &links, "", chosen(request, text), "")
 }
 
 /// An experiment, of `### 16: One message, two readers`.
