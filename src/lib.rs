@@ -20,9 +20,10 @@
 //!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it
 //!    to each [`techniques::t4_member`].
 //!
-//! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`], the server's
-//! `door`, part 4's `t4_budget`, and [`log`]; `main` is last. The § numbers follow the subjects of
-//! the lecture, so in a file they do not always stand in a row.
+//! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`]; `target`, `host`,
+//! `wishes`, `advice` in [`wire::http`]; the server's `door`, part 4's `t4_budget`, and [`log`].
+//! `main` is last. The § numbers follow the subjects of the lecture, so in a file they do not always
+//! stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

@@ -1,10 +1,10 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
+use super::advice::{in_ascii, with_longest};
 use super::host::authority;
 use super::line::{CR_LF, Line, Lines};
 use super::target::take_apart;
 use super::{Refusal, Request, refuse};
-use crate::wire::form;
 
 /// A longer request line is 414.
 pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
@@ -99,14 +99,6 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })
 }
 
-/// The target that would have passed. What came in another encoding than UTF-8 has lost its letters.
-fn in_ascii(target: &str) -> String {
-    if target.contains(char::REPLACEMENT_CHARACTER) {
-        return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
-    }
-    form::encode_all_but(target, |b| b.is_ascii_graphic())
-}
-
 /// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
 pub(super) fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
     let line = String::from_utf8_lossy(line);
@@ -136,21 +128,4 @@ fn check_host(request: &Request) -> Result<(), Refusal> {
         [] => refuse(400, "no Host, expected one", TRY),
         _ => refuse(400, format!("Host: {hosts:?}, expected one host"), TRY),
     }
-}
-
-/// Of a head that is too long, names the longest field: mostly Cookie, with what other programs on
-/// this host have left in the browser.
-fn with_longest(refusal: Refusal, head: &[u8]) -> Refusal {
-    if refusal.status != 431 {
-        return refusal;
-    }
-    let head = String::from_utf8_lossy(head);
-    let field = head.lines().skip(1).max_by_key(|line| line.len()).unwrap_or_default();
-    let (name, value) = field.split_once(": ").unwrap_or(("(no name)", field));
-    let longest = format!("its longest field is {name} ({} bytes)", value.len());
-    let advice = match name.eq_ignore_ascii_case("Cookie") {
-        true => "delete this host's cookies, or open 127.0.0.1 instead of localhost".into(),
-        false => refusal.advice,
-    };
-    Refusal { problem: format!("{}; {longest}", refusal.problem), advice, ..refusal }
 }

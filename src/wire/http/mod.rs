@@ -2,6 +2,7 @@
 //!
 //! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
 
+mod advice;
 mod body;
 mod head;
 mod host;
@@ -10,6 +11,7 @@ mod refusal;
 mod request;
 mod response;
 mod target;
+mod wishes;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
 pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
