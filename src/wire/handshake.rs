@@ -6,7 +6,7 @@ use sha1_smol::Sha1;
 
 /// RFC 6455 §1.3. A number nobody else uses: a server that knows it has read the RFC, and is not
 /// a cache or a mail server that happened to answer.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The RFC's own; the numbers below it were drafts. RFC 6455 §4.1
 const VERSION: &str = "13";

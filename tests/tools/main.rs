@@ -13,3 +13,4 @@ mod feed;
 mod race;
 mod raw;
 mod tap;
+mod tap_page;

@@ -11,24 +11,29 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-struct Tap {
+pub struct Tap {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
+    /// Where its page is.
+    pub page: SocketAddr,
     lines: BufReader<ChildStdout>,
 }
 
 impl Tap {
-    fn start(to: SocketAddr, flags: &[&str]) -> Tap {
+    pub fn start(to: SocketAddr, flags: &[&str]) -> Tap {
         let mut command = rawchat(&["tap", "--lang=en", "--port=0", "--to", &to.to_string()]);
         let mut child = command.args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut url = String::new();
         lines.read_line(&mut url).unwrap();
         let address = url.trim().strip_prefix("http://").expect("an address").parse().unwrap();
-        Tap { child, address, lines }
+        let mut tap = Tap { child, address, page: address, lines };
+        let said = tap.until("on a page: http://").pop().unwrap();
+        tap.page = said.rsplit("http://").next().unwrap().parse().unwrap();
+        tap
     }
 
-    fn connect(&self) -> TcpStream {
+    pub fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(self.address).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         socket
@@ -55,19 +60,19 @@ impl Drop for Tap {
     }
 }
 
-fn listener() -> (TcpListener, SocketAddr) {
+pub fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-fn accept(listener: &TcpListener) -> TcpStream {
+pub fn accept(listener: &TcpListener) -> TcpStream {
     let socket = listener.accept().unwrap().0;
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
     socket
 }
 
-fn to_the_end(mut socket: &TcpStream) -> Vec<u8> {
+pub fn to_the_end(mut socket: &TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).unwrap();
     bytes
@@ -111,13 +116,13 @@ fn each_exchange_is_a_line_and_the_sum_comes_at_the_end() {
     let rows: Vec<&str> = lines.iter().map(|line| line.get(16..).unwrap_or("")).collect();
     let begins =
         |at: usize, start: &str| assert!(rows[at].starts_with(start), "{start}: {lines:#?}");
-    begins(2, "->  POST /messages ");
-    begins(3, "<-  201 Created ");
-    begins(4, "->  GET /messages?lastId=1 ");
-    begins(5, "<-  200 OK ");
-    begins(6, "->  GET /messages ");
-    assert!(lines[5].ends_with(" B  []"), "{}", lines[5]);
-    let sum = lines[8..].concat() + &tap.until("delivered").concat();
+    begins(0, "->  POST /messages ");
+    begins(1, "<-  201 Created ");
+    begins(2, "->  GET /messages?lastId=1 ");
+    begins(3, "<-  200 OK ");
+    begins(4, "->  GET /messages ");
+    assert!(lines[3].ends_with(" B  []"), "{}", lines[3]);
+    let sum = lines[6..].concat() + &tap.until("delivered").concat();
     assert!(sum.contains("requests 3, empty answers 1, heads "), "{sum}");
     let mut socket = Client::over(tap.connect());
     socket.send(handshake("/?user=Ann"));
@@ -217,7 +222,7 @@ fn a_line_may_be_cut_swallow_or_have_no_patience() {
 // ---- Recordings
 
 /// A session of each part, as it was recorded.
-fn session(part: usize) -> PathBuf {
+pub fn session(part: usize) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tools/sessions/{part}.jsonl"))
 }
 
@@ -354,6 +359,9 @@ fn wrong_usage_is_exit_2() {
         (&["--to=a:1", "--only=colour:red"], "colour:red"),
         (&["--to=a:1", "--only=ping"], "conn: dir: kind:"),
         (&["--frob"], "\"--frob\""),
+        (&["--to=a:1", "--buffer=much"], "16kB"),
+        (&["--to=a:1", "--reset-after=1kB"], "--cut-after"),
+        (&["--to=a:1", "--page-host=here"], "an address"),
     ] {
         let output = rawchat(&["tap"]).args(arguments).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -37,10 +37,7 @@ impl Style {
 
     /// A text in the language that is spoken.
     pub fn say<'a>(&self, uk: &'a str, en: &'a str) -> &'a str {
-        match self.language {
-            Language::Uk => uk,
-            Language::En => en,
-        }
+        self.language.say(uk, en)
     }
 
     pub fn paint(&self, code: &str, text: &str) -> String {
@@ -83,18 +80,6 @@ pub fn block(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> Str
 pub fn exchange(fields: &[Field], first: usize) -> std::ops::Range<usize> {
     let others = fields[first + 1..].iter().take_while(|field| field.parent.is_some());
     first..first + 1 + others.count()
-}
-
-/// An exchange by itself: its fields, counted from its own first byte.
-pub fn alone(fields: &[Field], first: usize) -> Vec<Field> {
-    let own = fields[exchange(fields, first)].to_vec();
-    let start = own[0].bits.start;
-    let moved = |mut field: Field| {
-        field.bits = field.bits.start - start..field.bits.end - start;
-        field.parent = field.parent.map(|parent| parent - first);
-        field
-    };
-    own.into_iter().map(moved).collect()
 }
 
 /// What only separates, and what is said once for the line as a whole.

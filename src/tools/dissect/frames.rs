@@ -87,7 +87,7 @@ pub(super) fn payload(
     true
 }
 
-fn turned(mut key: [u8; 4], count: usize) -> [u8; 4] {
+pub(super) fn turned(mut key: [u8; 4], count: usize) -> [u8; 4] {
     key.rotate_left(count % 4);
     key
 }

@@ -14,6 +14,15 @@ pub enum Language {
     En,
 }
 
+impl Language {
+    pub fn say<'a>(self, uk: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Language::Uk => uk,
+            Language::En => en,
+        }
+    }
+}
+
 struct Row {
     rfc: (u16, &'static str),
     mark: &'static str,
@@ -444,6 +453,7 @@ pub fn value(field: &Field, bytes: &[u8]) -> String {
         }
         Rsv | RsvCompressed => format!("{number:03b}"),
         TlsVersion => format!("0x{number:04x}"),
+        MaskingKey => format!("{number:08x}"),
         Control => plain.iter().map(|byte| format!("0x{byte:02x}")).collect::<Vec<_>>().join(" "),
         LastId | User | Lang => {
             let text = String::from_utf8_lossy(&plain).into_owned();

@@ -129,6 +129,26 @@ impl Context {
         self.next == Next::Frame || self.in_payload()
     }
 
+    /// Whether what comes next begins something new.
+    pub fn at_rest(&self) -> bool {
+        use Next::*;
+        matches!(self.next, Guess | Http | Frame | Tls | Unknown)
+    }
+
+    /// Stands behind `count` more bytes that nobody has looked at: within a body or a payload it is
+    /// known what they were.
+    pub fn skip(&mut self, count: u64) {
+        match &mut self.next {
+            Next::Body(left) | Next::ChunkData(left) if *left > count => *left -= count,
+            Next::BodyUntilClose => {}
+            Next::Payload(left, _, key) if *left > count => {
+                *left -= count;
+                *key = key.map(|key| frames::turned(key, (count % 4) as usize));
+            }
+            _ => self.give_up(),
+        }
+    }
+
     /// Whether a message has begun, and has an end that is still to come.
     pub fn in_message(&self) -> bool {
         self.streams() || self.in_payload() || matches!(self.next, Next::Body(_))

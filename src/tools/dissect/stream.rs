@@ -38,6 +38,11 @@ impl Stream {
         (fields, own)
     }
 
+    /// Whether something has begun that has not come to its end.
+    pub fn is_amid(&self) -> bool {
+        !self.bytes.is_empty() || !self.context.at_rest()
+    }
+
     /// What is left, whole or not: nothing more will come, or there is no room for more.
     pub fn rest(&mut self) -> (Vec<Field>, Vec<u8>) {
         let bytes = std::mem::take(&mut self.bytes);

@@ -53,7 +53,8 @@ pub static FILES: &[File] = files! {
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"
        "src/tools/dissect/stream.rs"
        "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/site.rs" "src/tools/explain.rs" "src/tools/raw.rs"
-       "src/tools/tap/mod.rs" "src/tools/tap/watch.rs" "src/tools/tap/record.rs"
+       "src/tools/tap/mod.rs" "src/tools/tap/trouble.rs" "src/tools/tap/carry.rs" "src/tools/tap/watch.rs"
+       "src/tools/tap/terminal.rs" "src/tools/tap/page.rs" "src/tools/tap/ring.rs" "src/tools/tap/record.rs"
        "src/tools/client/mod.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs";
 };
 const TOOLS: usize = 6;

@@ -2,7 +2,6 @@
 //! So a recording of today is explained with the words of tomorrow.
 
 use super::Chunk;
-use super::watch::Watcher;
 use crate::tools::dissect::Side;
 use crate::wire::form;
 use crate::wire::json::{self, Value};
@@ -23,18 +22,12 @@ pub fn write(file: &mut File, chunk: &Chunk) -> io::Result<()> {
     file.write_all(line.as_bytes())
 }
 
-/// Shows a recording to `watcher`, and prints what it says.
-pub fn show(file: File, watcher: &mut Watcher) -> Result<(), String> {
-    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+/// The chunks of a recording, one after another; `Err` says what is wrong with which line.
+pub fn chunks(file: File) -> impl Iterator<Item = Result<Chunk, String>> {
+    BufReader::new(file).lines().zip(1..).map(|(line, number)| {
         let line = line.map_err(|error| format!("line {number}: {error}"))?;
-        let chunk = read(&line).ok_or_else(|| format!("line {number} is no chunk"))?;
-        let rows = watcher.chunk(&chunk);
-        // A reader that goes away (`| head -1`) is no error, and there is nothing more to do.
-        if io::stdout().lock().write_all(rows.as_bytes()).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
+        read(&line).ok_or_else(|| format!("line {number} is no chunk"))
+    })
 }
 
 fn read(line: &str) -> Option<Chunk> {

@@ -1,24 +1,74 @@
-//! What has passed, told: a line an exchange, and the sum of a connection at its end.
+//! Chunks become exchanges: requests, answers and frames, each whole; and sums of a connection.
 
 use super::Chunk;
-use crate::tools::dissect::block::{
-    self, COLUMNS, DIM, Style, block, clipped, content, exchange, summary, wrap,
-};
+use crate::tools::dissect::block::content;
 use crate::tools::dissect::verdict::{Judge, Verdict};
 use crate::tools::dissect::{Context, Field, Kind, Side, dissect, is_leaf};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// An exchange is held back until it is whole, and not longer than this.
 const HELD_BYTES_MAX: usize = 64 * 1024;
 
+/// What there is to tell of.
+pub enum Seen<'a> {
+    Exchange(&'a Exchange),
+    /// More of what the last exchange of this side began, since it was too long to wait for.
+    More {
+        connection: u64,
+        from: Side,
+        bytes: &'a [u8],
+    },
+    /// So many bytes passed while nobody had time to look.
+    Unseen {
+        connection: u64,
+        time: Duration,
+        bytes: usize,
+    },
+    /// Both sides of a connection have ended.
+    End {
+        connection: u64,
+        time: Duration,
+        sum: &'a Sum,
+    },
+}
+
+/// A request, an answer, a frame, or what stands in the place of one.
+pub struct Exchange {
+    pub connection: u64,
+    pub from: Side,
+    /// When its first byte came.
+    pub began: Duration,
+    /// What stands before its first byte.
+    pub context: Context,
+    pub bytes: Vec<u8>,
+    pub fields: Vec<Field>,
+    /// What it says: its body or payload as text.
+    pub said: String,
+    /// What the core would do, if somebody wants to know.
+    pub verdict: Option<Verdict>,
+    /// Of its connection, up to here.
+    pub sum: Sum,
+}
+
+/// Of one connection; of two numbers the first is the client's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sum {
+    pub requests: usize,
+    pub empty_answers: usize,
+    pub head_bytes: [usize; 2],
+    pub body_bytes: [usize; 2],
+    pub frames: usize,
+    pub frame_head_bytes: usize,
+    pub payload_bytes: usize,
+    pub messages: usize,
+    pub unseen_bytes: usize,
+}
+
 /// Looks at chunks, in the order in which they came.
 pub struct Watcher {
-    pub style: Style,
-    /// Each exchange field by field.
-    pub blocks: bool,
-    pub filter: Filter,
+    /// Whether the core is asked about each exchange.
+    judges: bool,
     connections: BTreeMap<u64, Connection>,
 }
 
@@ -40,47 +90,21 @@ struct Way {
     ended: bool,
 }
 
-/// Of one connection; of two numbers the first is the client's.
-#[derive(Default)]
-struct Sum {
-    requests: usize,
-    empty_answers: usize,
-    head_bytes: [usize; 2],
-    body_bytes: [usize; 2],
-    frames: usize,
-    frame_head_bytes: usize,
-    payload_bytes: usize,
-    messages: usize,
-    unseen_bytes: usize,
-}
-
 impl Watcher {
-    pub fn new(style: Style) -> Watcher {
-        let (filter, connections) = (Filter::default(), BTreeMap::new());
-        Watcher { style, blocks: false, filter, connections }
+    pub fn new(judges: bool) -> Watcher {
+        Watcher { judges, connections: BTreeMap::new() }
     }
 
-    /// What is to be printed, now that this chunk has come.
-    pub fn chunk(&mut self, chunk: &Chunk) -> String {
-        let mut out = String::new();
+    /// Tells what can be told, now that this chunk has come.
+    pub fn chunk(&mut self, chunk: &Chunk, tell: &mut dyn FnMut(Seen)) {
         let connection = self.connections.entry(chunk.connection).or_insert_with(Connection::new);
-        let view = View { style: self.style, blocks: self.blocks, filter: &self.filter };
-        connection.take(chunk, &view, &mut out);
+        connection.take(chunk, self.judges, tell);
         if connection.client.ended && connection.server.ended {
-            if self.filter.connection.is_none_or(|number| number == chunk.connection) {
-                connection.sum.tell(chunk, &self.style, &mut out);
-            }
+            let (connection, sum) = (chunk.connection, &connection.sum);
+            tell(Seen::End { connection, time: chunk.time, sum });
             self.connections.remove(&chunk.connection);
         }
-        out
     }
-}
-
-/// How it is to be told.
-struct View<'a> {
-    style: Style,
-    blocks: bool,
-    filter: &'a Filter,
 }
 
 impl Connection {
@@ -96,7 +120,7 @@ impl Connection {
         Connection { client, server, switched: false, sum: Sum::default() }
     }
 
-    fn take(&mut self, chunk: &Chunk, view: &View, out: &mut String) {
+    fn take(&mut self, chunk: &Chunk, judges: bool, tell: &mut dyn FnMut(Seen)) {
         let way = match chunk.from {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
@@ -106,17 +130,41 @@ impl Connection {
             way.context.give_up();
             way.held.clear();
             self.sum.unseen_bytes += chunk.unseen;
+            let Chunk { connection, time, unseen: bytes, .. } = *chunk;
+            tell(Seen::Unseen { connection, time, bytes });
         }
         if way.held.is_empty() {
             way.began = chunk.time;
         }
         way.held.extend_from_slice(&chunk.bytes);
         way.ended = chunk.bytes.is_empty();
+        let mut context = way.context.clone();
         let (fields, bytes) = way.settle();
-        self.sum.count(&fields, &bytes, chunk.from);
         for first in (0..fields.len()).filter(|&index| fields[index].parent.is_none()) {
             let own = &bytes[fields[first].bytes()];
-            way.tell(chunk, &block::alone(&fields, first), own, view, out);
+            let before = context.clone();
+            let (fields, _) = dissect(own, &mut context);
+            let said = content(&fields, 0, own);
+            self.sum.count(&fields, own, chunk.from, &said);
+            let kind = fields[0].kind;
+            let (connection, from) = (chunk.connection, chunk.from);
+            if !is_exchange(kind) {
+                tell(Seen::More { connection, from, bytes: own });
+                continue;
+            }
+            // Each is judged, shown or not: what is said of a frame depends on those before it.
+            let verdict = judges.then(|| way.judge.judge(own, kind == Kind::Frame));
+            tell(Seen::Exchange(&Exchange {
+                connection,
+                from,
+                began: way.began,
+                context: before,
+                bytes: own.to_vec(),
+                fields,
+                said,
+                verdict,
+                sum: self.sum,
+            }));
         }
         way.began = chunk.time;
         self.server.context.asked.append(&mut self.client.context.asked);
@@ -153,38 +201,6 @@ impl Way {
         let (fields, _) = dissect(&bytes, &mut self.context);
         (fields, bytes)
     }
-
-    /// One exchange, if it is to be told of.
-    fn tell(
-        &mut self,
-        chunk: &Chunk,
-        fields: &[Field],
-        bytes: &[u8],
-        view: &View,
-        out: &mut String,
-    ) {
-        let kind = fields[0].kind;
-        if !is_exchange(kind) {
-            return;
-        }
-        // Each is judged, shown or not: what is said of a frame depends on those before it.
-        let verdict = view.blocks.then(|| self.judge.judge(bytes, kind == Kind::Frame));
-        let said = content(fields, 0, bytes);
-        if !view.filter.lets(chunk, fields, bytes, &said) {
-            return;
-        }
-        let (what, _) = summary(fields, 0, bytes, &view.style);
-        let row = row(self.began, chunk, (&what, bytes.len(), &said), &view.style);
-        let _ = writeln!(out, "{row}");
-        if let Some(verdict) = verdict {
-            let _ = writeln!(out, "{}", block::headline(fields, 0, bytes, &view.style));
-            *out += &block(fields, 0, bytes, &view.style);
-            if verdict != Verdict::NotRead {
-                wrap(out, &verdict.sentence(view.style.language), 0);
-            }
-            out.push('\n');
-        }
-    }
 }
 
 /// Whether it is the beginning of something, and not a piece of a body.
@@ -193,23 +209,47 @@ fn is_exchange(kind: Kind) -> bool {
     matches!(kind, Request | Response | Frame | TlsRecord | Unknown | Unfinished)
 }
 
-/// `   +8.310 s   2 ->  GET /subscribe?lastId=7   95 B`, and the beginning of what it says.
-fn row(
-    began: Duration,
-    chunk: &Chunk,
-    (what, size, said): (&str, usize, &str),
-    style: &Style,
-) -> String {
-    let arrow = if chunk.from == Side::Client { "->" } else { "<-" };
-    let start = format!("{:+9.3} s {:>3} ", began.as_secs_f64(), chunk.connection);
-    let middle = format!("{arrow}  {:<24} {size:>6} B  ", clipped(what, 24));
-    let left = COLUMNS.saturating_sub(start.chars().count() + middle.chars().count());
-    let line = format!("{}{middle}{}", style.paint(DIM, &start), clipped(said, left.max(2)));
-    line.trim_end().into()
+impl Exchange {
+    pub fn find(&self, kind: Kind) -> Option<&Field> {
+        self.fields.iter().find(|field| field.kind == kind)
+    }
+
+    /// The three digits of an answer, or nothing.
+    pub fn status(&self) -> &[u8] {
+        self.find(Kind::Status).map(|field| &self.bytes[field.bytes()]).unwrap_or_default()
+    }
+
+    /// One of [`WORDS`].
+    pub fn word(&self) -> &'static str {
+        let opcode = self.find(Kind::Opcode).map(|field| field.number(&self.bytes));
+        let word = match (self.fields[0].kind, opcode) {
+            (Kind::Request, _) => 0,
+            (Kind::Response, _) => 1,
+            (Kind::TlsRecord, _) => 8,
+            (Kind::Frame, Some(opcode @ 0..=2)) => 2 + opcode,
+            (Kind::Frame, Some(opcode @ 8..=10)) => opcode - 3,
+            _ => 9,
+        };
+        WORDS[word as usize]
+    }
 }
 
+/// What an exchange is, for filters.
+pub const WORDS: [&str; 10] = [
+    "request",
+    "response",
+    "continuation",
+    "text",
+    "binary",
+    "close",
+    "ping",
+    "pong",
+    "tls",
+    "unknown",
+];
+
 impl Sum {
-    fn count(&mut self, fields: &[Field], bytes: &[u8], from: Side) {
+    fn count(&mut self, fields: &[Field], bytes: &[u8], from: Side, said: &str) {
         let side = if from == Side::Client { 0 } else { 1 };
         for (index, field) in fields.iter().enumerate() {
             match field.kind {
@@ -235,131 +275,16 @@ impl Sum {
                 _ => self.head_bytes[side] += size,
             }
         }
-        for first in (0..fields.len()).filter(|&index| fields[index].parent.is_none()) {
-            let said = content(fields, first, bytes);
-            let own = &fields[exchange(fields, first)];
-            let status = own.iter().find(|field| field.kind == Kind::Status);
-            let status = status.map(|field| &bytes[field.bytes()]);
-            let empty = status == Some(b"204") || (status.is_some() && said == "[]");
-            self.empty_answers += usize::from(empty && from == Side::Server);
-            self.messages += match fields[first].kind {
-                Kind::Frame if from == Side::Server => {
-                    usize::from(said.starts_with("{\"type\":\"message\""))
-                }
-                Kind::Response if said.starts_with('[') => said.matches("{\"id\":").count(),
-                _ => 0,
-            };
-        }
-    }
-
-    fn tell(&self, chunk: &Chunk, style: &Style, out: &mut String) {
-        let [heads, answered_heads] = self.head_bytes;
-        let [bodies, answered_bodies] = self.body_bytes;
-        let mut text = String::new();
-        let mut part = |uk, en, number: String| {
-            let separator = if text.is_empty() { "" } else { ", " };
-            let _ = write!(text, "{separator}{} {number}", style.say(uk, en));
-        };
-        part("запитів", "requests", self.requests.to_string());
-        part("порожніх відповідей", "empty answers", self.empty_answers.to_string());
-        part("голови", "heads", format!("{heads} + {answered_heads} B"));
-        part("тіла", "bodies", format!("{bodies} + {answered_bodies} B"));
-        if self.frames > 0 {
-            part("кадрів", "frames", self.frames.to_string());
-            part("їхні заголовки", "their headers", format!("{} B", self.frame_head_bytes));
-            part("вміст", "payload", format!("{} B", self.payload_bytes));
-        }
-        part("доставлено повідомлень", "messages delivered", self.messages.to_string());
-        if self.unseen_bytes > 0 {
-            part("не переглянуто", "not looked at", format!("{} B", self.unseen_bytes));
-        }
-        let start = format!("{:+9.3} s {:>3} == ", chunk.time.as_secs_f64(), chunk.connection);
-        let mut lines = String::new();
-        wrap(&mut lines, &text, start.chars().count() + 1);
-        let _ = write!(out, "{start} {}", lines.trim_start());
-    }
-}
-
-/// Which rows are shown: all that every word lets through.
-#[derive(Default)]
-pub struct Filter {
-    connection: Option<u64>,
-    from: Option<Side>,
-    kinds: Vec<String>,
-    status: Option<String>,
-    text: Option<String>,
-}
-
-impl Filter {
-    /// `conn:3 dir:-> kind:ping,close status:4xx text:Hello there`: a text goes to the end.
-    pub fn of(words: &str) -> Result<Filter, String> {
-        const KINDS: [&str; 10] = [
-            "request",
-            "response",
-            "continuation",
-            "text",
-            "binary",
-            "close",
-            "ping",
-            "pong",
-            "tls",
-            "unknown",
-        ];
-        let mut filter = Filter::default();
-        let mut rest = words.trim();
-        while let Some((name, after)) = rest.split_once(':') {
-            let (value, others) = match name {
-                "text" => (after, ""),
-                _ => after.split_once(' ').unwrap_or((after, "")),
-            };
-            match name {
-                "conn" => {
-                    filter.connection = Some(value.parse().map_err(|_| format!("conn:{value}"))?)
-                }
-                "dir" if value == "->" => filter.from = Some(Side::Client),
-                "dir" if value == "<-" => filter.from = Some(Side::Server),
-                "kind" => filter.kinds = value.split(',').map(str::to_string).collect(),
-                "status" if value.len() == 3 => filter.status = Some(value.to_string()),
-                "text" => filter.text = Some(value.to_string()),
-                _ => return Err(format!("{name}:{value}: what is that?")),
+        let status = fields.iter().find(|field| field.kind == Kind::Status);
+        let status = status.map(|field| &bytes[field.bytes()]);
+        let empty = status == Some(b"204") || (status.is_some() && said == "[]");
+        self.empty_answers += usize::from(empty && from == Side::Server);
+        self.messages += match fields[0].kind {
+            Kind::Frame if from == Side::Server => {
+                usize::from(said.starts_with("{\"type\":\"message\""))
             }
-            rest = others.trim();
-        }
-        if let Some(kind) = filter.kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
-            return Err(format!("kind:{kind}: known are {}", KINDS.join(", ")));
-        }
-        match rest {
-            "" => Ok(filter),
-            other => Err(format!("{other:?}: conn: dir: kind: status: or text: is expected")),
-        }
-    }
-
-    fn lets(&self, chunk: &Chunk, own: &[Field], bytes: &[u8], said: &str) -> bool {
-        let of = |kind| own.iter().find(|field| field.kind == kind);
-        let kind = match own[0].kind {
-            Kind::Request => "request",
-            Kind::Response => "response",
-            Kind::TlsRecord => "tls",
-            Kind::Frame => match of(Kind::Opcode).map(|field| field.number(bytes)) {
-                Some(0) => "continuation",
-                Some(1) => "text",
-                Some(2) => "binary",
-                Some(8) => "close",
-                Some(9) => "ping",
-                Some(10) => "pong",
-                _ => "unknown",
-            },
-            _ => "unknown",
+            Kind::Response if said.starts_with('[') => said.matches("{\"id\":").count(),
+            _ => 0,
         };
-        let status = of(Kind::Status).map(|field| &bytes[field.bytes()]).unwrap_or_default();
-        let fits = |wanted: &String| {
-            let digits = wanted.bytes().zip(status);
-            !status.is_empty() && digits.into_iter().all(|(want, is)| want == b'x' || want == *is)
-        };
-        self.connection.is_none_or(|number| number == chunk.connection)
-            && self.from.is_none_or(|from| from == chunk.from)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
-            && self.status.as_ref().is_none_or(fits)
-            && self.text.as_ref().is_none_or(|text| said.contains(text.as_str()))
     }
 }

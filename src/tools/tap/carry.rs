@@ -1,0 +1,315 @@
+//! Carrying: two threads a connection copy bytes, one each way, and give copies to whoever looks.
+//!
+//! A thread for all of them ends those that have been silent for too long, if a limit was asked for.
+
+use super::Chunk;
+use super::trouble::{Switchboard, Trouble};
+use crate::tools::dissect::block::say;
+use crate::tools::dissect::stream::Stream;
+use crate::tools::dissect::{Context, Side};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What waits to be looked at. More than this passes unseen.
+const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What is read at a time; each connection keeps twice as much for as long as it lasts.
+const CHUNK_BYTES_MAX: usize = 16 * 1024;
+/// Of a request, before it is decided that it has no Upgrade.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What is held back of an answer at the most, whatever was asked for.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How often it is looked who has been silent for too long: so many times in that time.
+const LOOKS: u32 = 8;
+
+/// Copies of what passes, for whoever looks at them.
+#[derive(Clone)]
+pub struct Queue {
+    chunks: Sender<Chunk>,
+    bytes_waiting: Arc<AtomicUsize>,
+    pub began: Instant,
+}
+
+impl Queue {
+    /// The queue, what comes out of it, and how many bytes wait in it: whoever takes a chunk out
+    /// subtracts its bytes.
+    pub fn new() -> (Queue, Receiver<Chunk>, Arc<AtomicUsize>) {
+        let (chunks, receiver) = channel();
+        let bytes_waiting = Arc::<AtomicUsize>::default();
+        let queue = Queue { chunks, bytes_waiting: bytes_waiting.clone(), began: Instant::now() };
+        (queue, receiver, bytes_waiting)
+    }
+
+    /// Never waits. `unseen` counts what found no room.
+    fn offer(&self, connection: u64, from: Side, bytes: &[u8], unseen: &mut usize) {
+        if self.bytes_waiting.load(Ordering::Relaxed) + bytes.len() > QUEUE_BYTES_MAX {
+            *unseen += bytes.len();
+            return;
+        }
+        self.bytes_waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        let (time, bytes) = (self.began.elapsed(), bytes.to_vec());
+        let unseen = std::mem::take(unseen);
+        let _ = self.chunks.send(Chunk { time, connection, from, bytes, unseen });
+    }
+}
+
+/// What all connections share.
+struct Shared {
+    queue: Queue,
+    switches: Arc<Switchboard>,
+    living: Mutex<BTreeMap<u64, Arc<Pair>>>,
+}
+
+/// A connection: both sockets, and when something was last heard on either, in milliseconds.
+struct Pair {
+    number: u64,
+    client: TcpStream,
+    server: TcpStream,
+    heard_ms: AtomicU64,
+}
+
+/// Forwards what comes to `listener`, for ever.
+pub fn serve(listener: &TcpListener, to: &str, queue: Queue, switches: Arc<Switchboard>) {
+    let shared = Arc::new(Shared { queue, switches, living: Mutex::default() });
+    let patience = shared.clone();
+    thread::spawn(move || patience.end_the_silent());
+    let connections = listener.incoming().filter_map(Result::ok);
+    for (number, client) in (1..).zip(connections) {
+        let (to, shared) = (to.to_string(), shared.clone());
+        // Without a thread the connection is closed: there are too many.
+        let _ = thread::Builder::new().spawn(move || connect(number, client, &to, &shared));
+    }
+}
+
+/// One connection: this thread carries the client's bytes, another one the server's.
+fn connect(number: u64, client: TcpStream, to: &str, shared: &Arc<Shared>) {
+    let server = match TcpStream::connect(to) {
+        Ok(server) => server,
+        Err(error) => {
+            say(&format!("{number}: {to}: {error}"));
+            return;
+        }
+    };
+    if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
+        return;
+    }
+    let heard_ms = AtomicU64::new(shared.now_ms());
+    let pair = Arc::new(Pair { number, client, server, heard_ms });
+    shared.living().insert(number, pair.clone());
+    let way = |from| Way { pair: pair.clone(), from, shared: shared.clone() };
+    let (there, back) = (way(Side::Client), way(Side::Server));
+    // Without a second thread both sockets are closed: there are too many.
+    if let Ok(back) = thread::Builder::new().spawn(move || back.carry()) {
+        there.carry();
+        let _ = back.join();
+    }
+    shared.living().remove(&number);
+}
+
+impl Shared {
+    fn living(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Pair>>> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.queue.began.elapsed().as_millis() as u64
+    }
+
+    /// As a proxy that has no patience with silence.
+    fn end_the_silent(&self) {
+        loop {
+            let idle = self.switches.idle();
+            for pair in self.living().values() {
+                let silent_ms = self.now_ms() - pair.heard_ms.load(Ordering::Relaxed);
+                if u128::from(silent_ms) >= idle.as_millis() {
+                    let _ = pair.client.shutdown(Shutdown::Both);
+                    let _ = pair.server.shutdown(Shutdown::Both);
+                }
+            }
+            thread::sleep(idle / LOOKS);
+        }
+    }
+}
+
+/// One direction of a connection.
+struct Way {
+    pair: Arc<Pair>,
+    from: Side,
+    shared: Arc<Shared>,
+}
+
+impl Way {
+    fn input(&self) -> &TcpStream {
+        if self.from == Side::Client { &self.pair.client } else { &self.pair.server }
+    }
+
+    fn output(&self) -> &TcpStream {
+        if self.from == Side::Client { &self.pair.server } else { &self.pair.client }
+    }
+
+    fn carry(self) {
+        let (mut unseen, mut seen) = (0, 0_u64);
+        let mut buf = vec![0; CHUNK_BYTES_MAX];
+        let mut line: Option<Line> = None;
+        let mut gate = Gate::new(self.from, self.shared.switches.now());
+        loop {
+            let count = match self.input().read(&mut buf) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => {
+                    let _ = self.output().shutdown(Shutdown::Both);
+                    break;
+                }
+            };
+            self.pair.heard_ms.store(self.shared.now_ms(), Ordering::Relaxed);
+            let trouble = self.shared.switches.thawed();
+            // Offered before it is passed on, and never waiting: so an answer is never seen before
+            // what it answers.
+            self.shared.queue.offer(self.pair.number, self.from, &buf[..count], &mut unseen);
+            seen += count as u64;
+            if trouble.swallow {
+                continue;
+            }
+            let bytes = gate.take(&buf[..count]);
+            if line.is_none() && (trouble.rtt.is_some() || trouble.bytes_per_s.is_some()) {
+                line = Some(Line::new(&self, seen == count as u64));
+            }
+            let passed = match &line {
+                _ if bytes.is_empty() => Ok(()),
+                Some(line) => line.send(bytes),
+                None => self.output().write_all(&bytes),
+            };
+            let cut = trouble.cut_after_bytes.is_some_and(|max| seen >= max);
+            if passed.is_err() || (cut && self.from == Side::Server) {
+                break;
+            }
+        }
+        drop(line); // what is under way arrives before the end does
+        let _ = self.output().write_all(&gate.rest());
+        let _ = self.output().shutdown(Shutdown::Write);
+        self.shared.queue.offer(self.pair.number, self.from, &[], &mut unseen);
+    }
+}
+
+/// Where a proxy that understands what it carries may hold bytes back.
+enum Gate {
+    Open,
+    /// A request's head, until it is whole and can lose its Upgrade.
+    Head(Vec<u8>),
+    /// Answers, each until it is whole or there is so much of it.
+    Answers {
+        held: Vec<u8>,
+        stream: Box<Stream>,
+        bytes_max: u64,
+    },
+}
+
+impl Gate {
+    fn new(from: Side, trouble: Trouble) -> Gate {
+        match (from, trouble.buffer_bytes) {
+            (Side::Client, _) if trouble.strip_upgrade => Gate::Head(Vec::new()),
+            (Side::Server, Some(bytes_max)) => {
+                let stream = Box::new(Stream::new(Context::http(Side::Server)));
+                let bytes_max = bytes_max.min(ANSWER_BYTES_MAX);
+                Gate::Answers { held: Vec::new(), stream, bytes_max }
+            }
+            _ => Gate::Open,
+        }
+    }
+
+    /// What may go on, now that `more` has come.
+    fn take(&mut self, more: &[u8]) -> Vec<u8> {
+        match self {
+            Gate::Open => more.to_vec(),
+            Gate::Head(begun) => {
+                begun.extend_from_slice(more);
+                let Some(whole) = without_upgrade(begun) else { return Vec::new() };
+                *self = Gate::Open;
+                whole
+            }
+            Gate::Answers { held, stream, bytes_max } => {
+                held.extend_from_slice(more);
+                stream.take(more);
+                let open = !stream.is_amid() || held.len() as u64 >= *bytes_max;
+                if open { std::mem::take(held) } else { Vec::new() }
+            }
+        }
+    }
+
+    /// What is still held when nothing more comes.
+    fn rest(self) -> Vec<u8> {
+        match self {
+            Gate::Open => Vec::new(),
+            Gate::Head(held) | Gate::Answers { held, .. } => held,
+        }
+    }
+}
+
+/// What has come of a request, without the fields of its head that are for the next hop only.
+/// `None`: the head has not ended. RFC 9110 §7.6.1
+fn without_upgrade(begun: &[u8]) -> Option<Vec<u8>> {
+    let end = begun.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
+    if end.is_none() && begun.len() < HEAD_BYTES_MAX {
+        return None;
+    }
+    let (head, rest) = begun.split_at(end.unwrap_or(0));
+    let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        !name.eq_ignore_ascii_case(b"Upgrade") && !name.eq_ignore_ascii_case(b"Connection")
+    });
+    Some([&lines.collect::<Vec<_>>().concat(), rest].concat())
+}
+
+/// A slow line: bytes come out of it later than they went in, and not faster than it can carry.
+struct Line {
+    chunks: Option<Sender<(Instant, Vec<u8>)>>,
+    carrier: Option<thread::JoinHandle<()>>,
+}
+
+impl Line {
+    /// `new`: nothing has gone this way before, so the connection has just been opened.
+    fn new(way: &Way, new: bool) -> Line {
+        let (sender, receiver) = channel::<(Instant, Vec<u8>)>();
+        let way = Way { pair: way.pair.clone(), from: way.from, shared: way.shared.clone() };
+        let carrier = thread::spawn(move || {
+            // The SYN cannot be delayed: the first bytes of a client are, instead.
+            let mut handshakes = u32::from(new && way.from == Side::Client);
+            for (came, bytes) in receiver {
+                let trouble = way.shared.switches.now();
+                let rtt = trouble.rtt.unwrap_or_default();
+                let due = came + rtt / 2 + std::mem::take(&mut handshakes) * rtt;
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                if let Some(rate) = trouble.bytes_per_s {
+                    thread::sleep(Duration::from_secs_f64(bytes.len() as f64 / rate as f64));
+                }
+                if way.output().write_all(&bytes).is_err() {
+                    return;
+                }
+            }
+        });
+        Line { chunks: Some(sender), carrier: Some(carrier) }
+    }
+
+    fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
+        let sent = self.chunks.as_ref().map(|chunks| chunks.send((Instant::now(), bytes)));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(ErrorKind::BrokenPipe.into()),
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.chunks = None;
+        if let Some(carrier) = self.carrier.take() {
+            let _ = carrier.join();
+        }
+    }
+}

@@ -1,0 +1,243 @@
+// The tap's page: ten thousand rows, and every byte within reach of the mouse alone and of the keyboard alone.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import readline from "node:readline";
+import { after, test } from "node:test";
+import axe from "axe-core";
+import { binary, eventually, inChromium, leave, person, serve } from "./rawchat.js";
+
+const PHONE = { width: 360, height: 740 };
+const WIDE = { width: 1280, height: 720 };
+const SMALLEST_PX = 18;
+const taps = [];
+after(() => taps.forEach((child) => child.kill("SIGKILL")));
+
+/** Starts `rawchat tap`; the last address that it prints is that of its page, the first one its own. */
+async function tap(...flags) {
+  const child = spawn(binary, ["tap", "--lang=en", "--page=0", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  taps.push(child);
+  const urls = [];
+  for await (const line of readline.createInterface({ input: child.stdout })) {
+    const found = /http:\/\/\S+$/.exec(line)?.[0];
+    if (found) urls.push(found);
+    if (urls.length === (flags.some((flag) => flag.startsWith("--to")) ? 2 : 1)) break;
+  }
+  return { url: urls[0], page: urls.at(-1) };
+}
+
+const recorded = (part) => tap("--open", path.join(import.meta.dirname, `../tools/sessions/${part}.jsonl`));
+
+/** The page of a tap, when its rows have come. */
+async function open({ page: url }, options, address = "") {
+  const page = await person(undefined, undefined, { locale: "en-GB", ...options });
+  await page.goto(url + address);
+  await page.locator(".item").first().waitFor({ state: "attached" });
+  return page;
+}
+
+const sentence = (page) => page.locator("#sentence p").first();
+const says = (page, text) => sentence(page).getByText(text).waitFor();
+const chosen = (page) => page.locator('.item[aria-selected="true"]').getAttribute("data-n");
+
+test("of ten thousand rows the page holds some forty, and all can be reached", async () => {
+  const hex = (text) => Buffer.from(text).toString("hex");
+  const chunk = (from, bytes) => JSON.stringify({ connection: "1", from, ns: "5", unseen: "0", hex: bytes });
+  const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+  const lines = [chunk("client", hex(`GET /?user=A HTTP/1.1\r\n${upgrade}\r\n`)), chunk("server", hex(`HTTP/1.1 101 Switching Protocols\r\n${upgrade}\r\n`))];
+  while (lines.length < 10_000) lines.push(chunk("server", `8104${hex(String(lines.length + 1).padStart(4, "0").slice(-4))}`));
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "tap-")), "long.jsonl");
+  writeFileSync(file, lines.join("\n"));
+  const page = await open(await tap("--open", file));
+  await page.locator("#counts").getByText("10000").waitFor();
+  const count = await page.locator(".item").count();
+  assert.ok(count > 10 && count <= 45, `${count} rows exist`);
+  await page.locator("#row-10000").waitFor();
+  await page.locator("#list").press("ArrowUp");
+  for (const _ of [1, 2, 3]) await page.keyboard.press("ArrowUp");
+  assert.equal(await chosen(page), "9997");
+  await page.locator("#open").getByText("rawchat would take it, bytes: 6.").waitFor();
+  await page.keyboard.press("PageUp");
+  await page.keyboard.press("Home");
+  assert.equal(await chosen(page), "1");
+  await page.locator("#list").evaluate((list) => (list.scrollTop = list.scrollHeight / 2));
+  await page.locator("#row-5000").waitFor();
+  assert.ok((await page.locator(".item").count()) <= 45);
+  await page.locator("#filter").fill("text:0777");
+  await eventually(async () => assert.deepEqual(await page.locator(".item").evaluateAll((items) => items.map(({ dataset }) => dataset.n)), ["777"]));
+  await page.locator("#filter").fill("colour:red");
+  await page.locator("#filter-fault").getByText("The words are conn:3").waitFor();
+  await leave(page);
+});
+
+test("every byte can be pointed at with the mouse alone", async () => {
+  const page = await open(await recorded(4));
+  await page.locator("#row-5").click();
+  const byte = (index) => page.locator(`.byte[data-index="${index}"]`);
+  await byte(3).click();
+  await says(page, "The masking key");
+  assert.match(await byte(3).getAttribute("aria-label"), /^byte 3, \w\w, masking key$/);
+  assert.equal(await page.locator(".where a").nth(1).getAttribute("href"), "/source#4.3");
+  assert.equal(await page.locator(".byte.lit").count(), 4);
+  await byte(6).hover();
+  await says(page, "Text, in UTF-8");
+  await page.locator("#sum").hover();
+  await says(page, "The masking key");
+  // A byte of several fields gives them one after another.
+  for (const text of ["FIN = 1", "RSV = 000", "Opcode 1", "FIN = 1"]) {
+    await byte(0).click();
+    await says(page, text);
+  }
+  await page.locator("#bits button").nth(3).click();
+  await says(page, "MASK = 1");
+  assert.equal(await page.locator("#path").innerText(), "frame\n›\nmask = 1");
+  // Masked, the key, and what they make: the first two bytes of {"type".
+  const below = page.locator(".below").nth(1);
+  assert.match(await below.innerText(), /=\s+7b\s+22/);
+  await page.locator("#row-1").click();
+  await page.locator("#handshake").getByText("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").waitFor();
+  await page.locator("#row-7").click();
+  await page.locator("#pair button").click();
+  await eventually(async () => assert.equal(await chosen(page), "8"));
+  await page.locator(".where a").nth(1).click();
+  await page.locator("h4 a", { hasText: "§4.2" }).waitFor();
+  await leave(page);
+});
+
+test("every byte can be pointed at with the keyboard alone, and has an address", async () => {
+  const page = await open(await recorded(4));
+  const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
+  await press("Home", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown");
+  await eventually(async () => assert.equal(await page.locator("#fields li").count(), 7));
+  await press("Enter", "ArrowRight", "ArrowLeft");
+  await says(page, "FIN = 1");
+  await press("Shift+ArrowRight", "Shift+ArrowRight");
+  await says(page, "Opcode 1");
+  await press("Alt+ArrowLeft");
+  await says(page, "RSV = 000");
+  await press("ArrowRight");
+  await says(page, "MASK = 1");
+  await press("ArrowDown");
+  await says(page, "Text, in UTF-8");
+  const address = page.url();
+  assert.match(address, /#5(>|%3E)\d+$/);
+  await press("]");
+  await eventually(async () => assert.equal(await chosen(page), "6"));
+  await press("[", "Escape", "ArrowDown", "ArrowDown");
+  await eventually(async () => assert.equal(await chosen(page), "7"));
+  await page.locator("#pair button").waitFor();
+  await press("p");
+  await eventually(async () => assert.equal(await chosen(page), "8"));
+  await press("?");
+  await page.locator("#help dt").first().waitFor();
+  await press("Escape", "+");
+  assert.equal(await page.evaluate(() => document.documentElement.style.getPropertyValue("--zoom")), "1.25");
+  await page.goto("about:blank");
+  await page.goto(address);
+  await says(page, "Text, in UTF-8");
+  await press("s");
+  await page.locator("h4 a", { hasText: "§4.4" }).waitFor();
+  await leave(page);
+});
+
+test("what is copied is what was sent", inChromium, async () => {
+  const server = await serve(1);
+  const { url, page: address } = await tap(`--to=${server.url}`, "--port=0");
+  const asked = await fetch(`${url}/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"user":"O\'Hara","text":"Привіт"}' });
+  assert.equal(asked.status, 201);
+  const page = await open({ page: address });
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = async (form) => {
+    await page.keyboard.press("c");
+    await page.keyboard.press(form);
+    await page.locator("#copied").getByText("copied").waitFor();
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  await page.locator("#row-1").click();
+  await page.locator("#verdict").getByText("would take it").waitFor();
+  assert.match(await copied("t"), /^POST \/messages HTTP\/1\.1[^]*"text":"Привіт"}$/);
+  assert.match(await copied("h"), /^50 4f 53 54 20/);
+  assert.match(execFileSync("sh", ["-c", await copied("u")], { encoding: "utf8" }), /^HTTP\/1\.1 201[^]*O'Hara[^]*Привіт/);
+  await leave(page);
+});
+
+test("the list goes on while it is looked at, follows at its end only, and trouble leaves a row", async () => {
+  const server = await serve(1);
+  const { url, page: address } = await tap(`--to=${server.url}`, "--port=0");
+  const ask = async (times) => { for (let time = 0; time < times; time++) await (await fetch(`${url}/messages`)).text(); };
+  await ask(20);
+  const page = await open({ page: address });
+  const last = async (n) => eventually(async () => assert.equal(await page.locator(".item").last().getAttribute("data-n"), String(n)));
+  await last(40);
+  await ask(1);
+  await last(42);
+  await page.locator("#list").evaluate((list) => (list.scrollTop = 0));
+  await page.locator("#row-1").waitFor();
+  await ask(1);
+  await page.locator("#news").getByText("2 new").waitFor();
+  await page.locator("#row-1").waitFor();
+  await page.keyboard.press("End");
+  await last(44);
+  await page.keyboard.press(" ");
+  await page.locator("#live").getByText("held").waitFor();
+  await ask(1);
+  await page.locator("#counts").getByText("46 rows").waitFor();
+  await last(44);
+  await page.keyboard.press(" ");
+  await last(46);
+  await page.keyboard.press("d");
+  await page.locator('#trouble [name="rtt"]').selectOption("50ms");
+  await page.locator(".item.remark", { hasText: "~ rtt 50ms" }).waitFor();
+  // Another page knows it, too.
+  const another = await open({ page: address });
+  await another.locator("#disturb.on").waitFor();
+  assert.equal(await another.locator('#trouble [name="rtt"]').inputValue(), "50ms");
+  await leave(page, another);
+});
+
+test("on a phone there is one pane at a time, and buttons for what keys do", async () => {
+  const page = await open(await recorded(4), { viewport: PHONE });
+  await page.locator("#row-7").click();
+  await page.locator("#bytes").waitFor();
+  assert.ok(!(await page.locator("#list").isVisible()));
+  await page.getByRole("button", { name: "Next field" }).click();
+  await says(page, "FIN = 1");
+  await page.locator('[data-step="pair"]').click();
+  await eventually(async () => assert.equal(await chosen(page), "8"));
+  await page.getByRole("button", { name: "← List" }).click();
+  await page.locator("#list").waitFor();
+  assert.ok(!(await page.locator("#bytes").isVisible()));
+  await leave(page);
+});
+
+for (const locale of ["uk-UA", "en-GB"])
+  test(`axe finds nothing on the tap's page, and nothing on it is small (${locale})`, inChromium, async () => {
+    const [session, server] = [await recorded(4), await serve(1)];
+    const live = await tap(`--to=${server.url}`, "--port=0", "--rtt=50ms");
+    await (await fetch(`${live.url}/messages`)).text();
+    for (const [colorScheme, viewport] of [["light", WIDE], ["dark", WIDE], ["light", PHONE], ["dark", PHONE]])
+      for (const [of, address] of [[session, ""], [session, "#1>3"], [session, "#5>6"], [live, ""]]) {
+        const page = await open(of, { locale, colorScheme, viewport, reducedMotion: "reduce" }, address);
+        if (address) await page.locator(".byte.lit").first().waitFor();
+        else if (of === live) await page.locator("#disturb").click();
+        await page.evaluate(axe.source);
+        const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+        const found = violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
+        assert.deepEqual(found, [], `${colorScheme}, ${viewport.width} px, ${address}`);
+        const small = await page.evaluate((smallest) => {
+          const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          const found = [];
+          while (texts.nextNode()) {
+            const { data, parentElement } = texts.currentNode;
+            if (data.trim() && parentElement.checkVisibility() && Number.parseFloat(getComputedStyle(parentElement).fontSize) < smallest) found.push(data);
+          }
+          return found;
+        }, SMALLEST_PX);
+        assert.deepEqual(small, []);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the page is not wider than the window");
+        await leave(page);
+      }
+  });
