@@ -17,8 +17,11 @@ fn main() -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Problem::Usage(problem)) => (WRONG_USAGE, problem),
         Err(Problem::Failed(problem)) => (FAILED, problem),
+        Err(Problem::Ended(code, problem)) => (code, problem),
     };
-    let _ = writeln!(std::io::stderr(), "{problem}");
+    if !problem.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{problem}");
+    }
     ExitCode::from(code)
 }
 

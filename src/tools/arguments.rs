@@ -2,6 +2,10 @@
 
 use super::Problem;
 use super::dissect::Language;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// What a tool is asked: `--port=3000` is `--port 3000`.
 pub struct Arguments<'a> {
@@ -28,6 +32,22 @@ impl<'a> Arguments<'a> {
         self.given.is_some()
     }
 
+    /// The value of the flag as a number of a range.
+    pub fn number<T: FromStr + PartialOrd + Display>(
+        &mut self,
+        range: RangeInclusive<T>,
+    ) -> Result<T, Problem> {
+        let value = self.value()?;
+        let (flag, first, last) = (self.flag, range.start(), range.end());
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| self.problem(format!("{flag} {value:?}: from {first} to {last}")))
+    }
+
+    /// The value of the flag as a time: `50ms`, `60s`.
+    pub fn time(&mut self) -> Result<Duration, Problem> {
+        duration(self.value()?).map_err(|what| self.problem(what))
+    }
+
     /// The value of `--lang`.
     pub fn language(&mut self) -> Result<Language, Problem> {
         match self.value()? {
@@ -43,7 +63,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// A complaint, and what would be right.
-    pub fn problem(&self, what: impl std::fmt::Display) -> Problem {
+    pub fn problem(&self, what: impl Display) -> Problem {
         Problem::Usage(format!("{what}\n\n{}", self.usage))
     }
 }
@@ -58,5 +78,17 @@ impl<'a> Iterator for Arguments<'a> {
             _ => (argument, None),
         };
         Some(self.flag)
+    }
+}
+
+/// `50ms`, `60s`.
+pub fn duration(value: &str) -> Result<Duration, String> {
+    let (number, unit_ms) = match value.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (value.strip_suffix('s').unwrap_or("?"), 1000),
+    };
+    match number.parse::<u32>() {
+        Ok(number @ 1..) => Ok(Duration::from_millis(u64::from(number) * unit_ms)),
+        _ => Err(format!("{value:?} is no time like 50ms or 60s")),
     }
 }

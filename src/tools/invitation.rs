@@ -146,7 +146,7 @@ fn few_descriptors() -> Option<String> {
 
 /// How many this process may open; and how many, if the shell asks for more. std cannot ask the
 /// system, but a shell inherits the limits and can tell. (Windows has none.)
-fn descriptors() -> Option<[usize; 2]> {
+pub fn descriptors() -> Option<[usize; 2]> {
     let shell = Command::new("sh").args(["-c", "ulimit -Sn; ulimit -Hn"]).output();
     let said = String::from_utf8(shell.ok().filter(|_| cfg!(unix))?.stdout).ok()?;
     // A word instead of a number: unlimited.

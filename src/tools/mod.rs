@@ -3,6 +3,7 @@
 mod arguments;
 pub mod client;
 pub mod command_line;
+pub mod crowd;
 pub mod dissect;
 pub mod explain;
 pub mod feed;
@@ -30,10 +31,12 @@ pub enum Problem {
     Usage(String),
     /// It went wrong.
     Failed(String),
+    /// It has an exit code of its own; there may be nothing to say.
+    Ended(u8, String),
 }
 
 /// Every tool.
-pub static TOOLS: [Tool; 3] = [
+pub static TOOLS: [Tool; 4] = [
     Tool {
         name: "explain",
         arguments: "BYTES",
@@ -51,5 +54,11 @@ pub static TOOLS: [Tool; 3] = [
         arguments: "--to HOST:PORT",
         purpose: "every byte that passes, explained",
         run: tap::run,
+    },
+    Tool {
+        name: "load",
+        arguments: "1|2|3|4 [URL]",
+        purpose: "a crowd that checks what it gets",
+        run: crowd::load::run,
     },
 ];

@@ -7,6 +7,7 @@ mod common;
 mod terminal;
 
 mod client;
+mod crowd;
 mod dissect;
 mod explain;
 mod feed;

@@ -80,6 +80,10 @@ impl Connection {
         Ok(())
     }
 
+    pub fn peer(&self) -> Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
     /// Nothing more will be sent: FIN. The other side may still answer.
     pub fn finish(&self) -> Result<()> {
         self.socket.shutdown(Shutdown::Write)

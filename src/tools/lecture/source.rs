@@ -55,7 +55,9 @@ pub static FILES: &[File] = files! {
        "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/site.rs" "src/tools/explain.rs" "src/tools/raw.rs"
        "src/tools/tap/mod.rs" "src/tools/tap/trouble.rs" "src/tools/tap/carry.rs" "src/tools/tap/watch.rs"
        "src/tools/tap/terminal.rs" "src/tools/tap/page.rs" "src/tools/tap/ring.rs" "src/tools/tap/record.rs"
-       "src/tools/client/mod.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs";
+       "src/tools/client/mod.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs"
+       "src/tools/crowd/load.rs" "src/tools/crowd/mod.rs" "src/tools/crowd/user.rs" "src/tools/crowd/senders.rs"
+       "src/tools/crowd/timetable.rs" "src/tools/crowd/histogram.rs" "src/tools/crowd/report.rs" "src/tools/crowd/browser.rs";
 };
 const TOOLS: usize = 6;
 

@@ -1,6 +1,7 @@
 //! What is done to the bytes on their way: asked for by flags at the start, and switched in the page
 //! while connections live.
 
+use crate::tools::arguments::duration;
 use crate::wire::json::quoted;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -90,18 +91,6 @@ fn shown(number: u64, unit: &str) -> String {
         unit if number.is_multiple_of(1_000_000) => format!("{}M{unit}", number / 1_000_000),
         unit if number.is_multiple_of(1000) => format!("{}k{unit}", number / 1000),
         unit => format!("{number}{unit}"),
-    }
-}
-
-/// `50ms`, `60s`.
-fn duration(value: &str) -> Result<Duration, String> {
-    let (number, unit_ms) = match value.strip_suffix("ms") {
-        Some(number) => (number, 1),
-        None => (value.strip_suffix('s').unwrap_or("?"), 1000),
-    };
-    match number.parse::<u32>() {
-        Ok(number @ 1..) => Ok(Duration::from_millis(u64::from(number) * unit_ms)),
-        _ => Err(format!("{value:?} is no time like 50ms or 60s")),
     }
 }
 

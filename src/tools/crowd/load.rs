@@ -1,0 +1,241 @@
+//! `rawchat load 3 --users 500 --rate 10 --seconds 30 URL`: a crowd for one server.
+
+use super::report::{bytes, machine, number, or_dash, outcome_json, quantile, thousands, time};
+use super::{Crowd, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
+use crate::tools::arguments::Arguments;
+use crate::tools::client::Place;
+use crate::tools::dissect::block::{Style, say};
+use crate::tools::{Problem, invitation};
+use crate::wire::json::quoted;
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "\
+rawchat load 1|2|3|4 [URL]: a crowd that reads in this technique, and checks what it gets
+
+  rawchat load 3 --users 500 --rate 10 --seconds 30 http://127.0.0.1:3000
+
+  --users 100      readers; each has a connection and a thread
+  --rate 2         messages a second in the whole room, at random moments
+  --seconds 10     how long
+  --pause 3s       between an answer and the next question, in parts 1 and 2 (F5 by hand: 5s;
+                   part 1's page shows the newest 200 messages, what fell out of it is lost)
+  --rtt 50ms       a longer way to the server: added by the readers before they send and look
+  --seed 1         the same moments again
+  --json           every count, and the histograms
+  --lang uk|en     the language; LANG, if it is not said
+
+Any server that speaks the API of the lecture will do. The exit code is 0 if each reader got each
+message once and in order, 1 if not, 2 for wrong usage, and 3 if the load could not be offered:
+that says nothing about the server.";
+
+/// Exit codes beside those of every tool.
+pub const WRONG: u8 = 1;
+pub const NOT_OFFERED: u8 = 3;
+
+/// Connections of the senders, the standard streams, and some to spare.
+const OWN_DESCRIPTORS: usize = 32;
+
+/// F5 by hand, and the pause of part 2's page.
+pub fn usual_pause(technique: Technique) -> Duration {
+    Duration::from_secs(if technique == Technique::Refresh { 5 } else { 3 })
+}
+
+pub fn run(arguments: &[String]) -> Result<(), Problem> {
+    let mut style = Style::here();
+    let (mut technique, mut url, mut json, mut pause) =
+        (None, "http://127.0.0.1:3000", false, None);
+    let (mut users, mut rate, mut seconds, mut seed) = (100, 2.0, 10, 1);
+    let mut rtt = Duration::ZERO;
+    let mut arguments = Arguments::new(arguments, USAGE);
+    while let Some(flag) = arguments.next() {
+        match flag {
+            "--help" | "-h" => {
+                say(USAGE);
+                return Ok(());
+            }
+            "--users" => users = arguments.number(1..=USERS_MAX)?,
+            "--rate" => rate = arguments.number(0.0..=10_000.0)?,
+            "--seconds" => seconds = arguments.number(1..=3_600)?,
+            "--pause" => pause = Some(arguments.time()?),
+            "--rtt" => rtt = arguments.time()?,
+            "--seed" => seed = arguments.number(0..=u64::MAX)?,
+            "--json" => json = true,
+            "--lang" => style.language = arguments.language()?,
+            flag if flag.starts_with('-') => return Err(arguments.unknown()),
+            word if technique.is_none() => {
+                let named = Technique::ALL.into_iter().find(|t| (*t as usize).to_string() == word);
+                technique =
+                    Some(named.ok_or_else(|| arguments.problem(format!("part {word:?}?")))?);
+            }
+            word => url = word,
+        }
+    }
+    let technique = technique.ok_or_else(|| arguments.problem("which part: 1, 2, 3 or 4?"))?;
+    let place = Place::of(&[url], "http://127.0.0.1:3000");
+    let place = place.map_err(|what| arguments.problem(what))?;
+    if rate * seconds as f64 > MESSAGES_MAX as f64 {
+        return Err(arguments.problem(format!("more than {MESSAGES_MAX} messages")));
+    }
+    let (length, pause) = (Duration::from_secs(seconds), pause.unwrap_or(usual_pause(technique)));
+    let plan = Plan { technique, place, users, rate, length, pause, rtt, seed };
+    enough_descriptors(users).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    let mut live = Live::new(style);
+    let outcome = super::run(plan.clone(), |crowd| live.show(crowd), || {}, || {});
+    live.clear();
+    let outcome = outcome.map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    say(&match json {
+        true => summary_json(&plan, &outcome),
+        false => summary(&plan, &outcome, &style),
+    });
+    verdict(&outcome, &style)
+}
+
+/// Every user is a connection, and a connection is a descriptor.
+pub fn enough_descriptors(users: usize) -> Result<(), String> {
+    let needed = users + OWN_DESCRIPTORS;
+    match invitation::descriptors() {
+        Some([now, most]) if now < needed && needed <= most => Err(format!(
+            "{users} users need {needed} descriptors, ulimit -n is {now}: first ulimit -n {needed}"
+        )),
+        Some([now, most]) if now < needed => Err(format!(
+            "{users} users need {needed} descriptors, and the system allows {most} (ulimit -Hn)"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The exit code.
+pub fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
+    if let Some(why) = &outcome.not_offered {
+        let text = style.say("навантаження не вийшло:", "the load could not be offered:");
+        return Err(Problem::Ended(NOT_OFFERED, format!("{text} {why}")));
+    }
+    if outcome.is_wrong() {
+        return Err(Problem::Ended(WRONG, String::new()));
+    }
+    Ok(())
+}
+
+fn summary(plan: &Plan, outcome: &Outcome, style: &Style) -> String {
+    let (seconds, traffic) = (plan.length.as_secs_f64(), &outcome.traffic);
+    let each = |count: u64| count as f64 / outcome.delivered.max(1) as f64;
+    let age = |part| or_dash(quantile(&outcome.ages, part), time);
+    let error = outcome.first_error.as_deref().unwrap_or("–");
+    let [uk, en] = [
+        "Частина {technique}, читачів: {users}, повідомлень за секунду: {rate}, секунд: {seconds}, {place}
+повідомлення  надіслано {messages}, доставлено {delivered} з {expected}; втрачено {lost}, двічі {doubled}, не по черзі {disordered}
+вік           половина до {p50}, 95 % до {p95}, 99 % до {p99}, усі до {max}
+запити        {requests} за секунду, з них порожніх {empty} %; на одне доставлене повідомлення {perMessage}
+байти         на одне доставлене повідомлення: вгору {up}, униз {headDown} голів і рамок та {body} тіла
+надіслано     пізніше, ніж мало бути: 99 % до {late}; посіви: {seed}
+помилки       {errors}; перша: {error}
+{machine}; заголовки браузера: {browser}",
+        "Part {technique}, users: {users}, messages a second: {rate}, seconds: {seconds}, {place}
+messages   {messages} sent, {delivered} of {expected} delivered; {lost} lost, {doubled} doubled, {disordered} out of order
+age        half within {p50}, 95 % within {p95}, 99 % within {p99}, all within {max}
+requests   {requests} a second, {empty} % of them empty; {perMessage} for each message delivered
+bytes      for each message delivered: {up} up, {headDown} of heads and frames and {body} of bodies down
+sent       later than planned: 99 % within {late}; seed {seed}
+errors     {errors}; the first: {error}
+{machine}; headers of a browser: {browser}",
+    ];
+    let mut text = style.say(uk, en).to_string();
+    for (name, value) in [
+        ("technique", plan.technique.name().into()),
+        ("users", thousands(plan.users as u64)),
+        ("rate", number(plan.rate)),
+        ("seconds", number(seconds)),
+        ("place", format!("http://{}", plan.place.host)),
+        ("messages", thousands(outcome.messages)),
+        ("delivered", thousands(outcome.delivered)),
+        ("expected", thousands(outcome.expected)),
+        ("lost", thousands(outcome.lost())),
+        ("doubled", thousands(outcome.doubled)),
+        ("disordered", thousands(outcome.disordered)),
+        ("p50", age(0.5)),
+        ("p95", age(0.95)),
+        ("p99", age(0.99)),
+        ("max", time(outcome.ages.max())),
+        ("requests", number(traffic.requests as f64 / seconds)),
+        ("empty", number(100.0 * traffic.empty as f64 / traffic.requests.max(1) as f64)),
+        ("perMessage", number(each(traffic.requests))),
+        ("up", bytes(each(traffic.up))),
+        ("headDown", bytes(each(traffic.head_down()))),
+        ("body", bytes(each(traffic.body_down))),
+        ("late", or_dash(outcome.lateness.quantile(0.99), time)),
+        ("seed", plan.seed.to_string()),
+        ("errors", thousands(outcome.errors)),
+        ("error", error.into()),
+        ("machine", machine()),
+        ("browser", browser::BROWSER.into()),
+    ] {
+        text = text.replace(&format!("{{{name}}}"), &value);
+    }
+    text
+}
+
+fn summary_json(plan: &Plan, outcome: &Outcome) -> String {
+    format!(
+        concat!(
+            r#"{{"part":{},"host":{},"users":{},"rate":{},"seconds":{},"pauseMs":{},"rttMs":{},"seed":{},"#,
+            r#""machine":{},"browser":{},"outcome":{}}}"#
+        ),
+        plan.technique as usize,
+        quoted(&plan.place.host),
+        plan.users,
+        plan.rate,
+        plan.length.as_secs_f64(),
+        plan.pause.as_millis(),
+        plan.rtt.as_millis(),
+        plan.seed,
+        quoted(&machine()),
+        quoted(browser::BROWSER),
+        outcome_json(outcome)
+    )
+}
+
+/// A line on stderr that is written over and over; only on a terminal.
+pub struct Live {
+    style: Style,
+    shown: bool,
+    /// The last look: when, and what was delivered and how many bytes had passed.
+    last: (Instant, u64, u64),
+}
+
+impl Live {
+    pub fn new(style: Style) -> Live {
+        Live { style, shown: stderr().is_terminal(), last: (Instant::now(), 0, 0) }
+    }
+
+    pub fn show(&mut self, crowd: &Crowd) {
+        const PERIOD: Duration = Duration::from_millis(500);
+        let (then, delivered, passed) = self.last;
+        if !self.shown || then.elapsed() < PERIOD {
+            return;
+        }
+        let (now, seconds) = (crowd.progress(), then.elapsed().as_secs_f64());
+        self.last = (Instant::now(), now.delivered, now.bytes);
+        let ages = crowd.ages();
+        let line = match now.elapsed {
+            None => format!("{} {}", self.style.say("заходять:", "coming in:"), now.entered),
+            Some(elapsed) => format!(
+                "{:.0}/{:.0} s  {}/s  {}/s  50 % {}  99 % {}",
+                elapsed.as_secs_f64(),
+                crowd.plan.length.as_secs_f64(),
+                number((now.delivered - delivered) as f64 / seconds),
+                bytes(now.bytes.saturating_sub(passed) as f64 / seconds),
+                or_dash(quantile(&ages, 0.5), time),
+                or_dash(quantile(&ages, 0.99), time),
+            ),
+        };
+        // Nobody reads it any more: no harm.
+        let _ = write!(stderr(), "\r\x1b[K{line}");
+    }
+
+    pub fn clear(&self) {
+        if self.shown {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}

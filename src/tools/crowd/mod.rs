@@ -1,0 +1,445 @@
+//! A crowd of virtual users: each asks as the page of its technique does, and checks that it gets
+//! each message once and in order.
+//!
+//! Who waits for whom: every user has a thread that only reads; a few senders have others, and
+//! follow a timetable, whatever the server does. The thread that called [`run`] waits until all
+//! users know where they stand, gives the beginning, and ends everybody. Nothing is shared between
+//! users but counters.
+
+pub mod browser;
+pub mod histogram;
+pub mod load;
+pub mod report;
+mod senders;
+pub mod timetable;
+mod user;
+
+use super::client::{Connection, Place, random};
+use crate::wire::json::quoted;
+use histogram::Histogram;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use timetable::Timetable;
+
+/// A thread each, and Linux ends a process near 16,350 of them.
+pub const USERS_MAX: usize = 15_000;
+const STACK_BYTES: usize = 192 * 1024;
+/// So many users connect at one time: a server's queue of newcomers holds 128.
+const NEWCOMERS_MAX: usize = 64;
+/// Whoever is not in the room by then does not come.
+const ENTRY: Duration = Duration::from_secs(30);
+/// What a server may take for an answer that it should give at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What has not come in a pause between two questions, and this time, does not come.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long after the last message a second copy of it would be noticed.
+const ECHO: Duration = Duration::from_millis(200);
+/// A glance at the clock by whoever waits.
+const TICK: Duration = Duration::from_millis(100);
+/// Users share so many histograms, so that two seldom want the same one.
+const STRIPES: usize = 64;
+
+/// How the news travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Technique {
+    Refresh = 1,
+    ShortPolling = 2,
+    LongPolling = 3,
+    WebSocket = 4,
+}
+
+impl Technique {
+    pub const ALL: [Technique; 4] =
+        [Technique::Refresh, Technique::ShortPolling, Technique::LongPolling, Technique::WebSocket];
+
+    /// The number of its part, and its name.
+    pub fn name(self) -> &'static str {
+        ["1 refresh", "2 short polling", "3 long polling", "4 WebSocket"][self as usize - 1]
+    }
+}
+
+/// What a crowd does.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub technique: Technique,
+    pub place: Place,
+    pub users: usize,
+    /// Messages a second in the whole room.
+    pub rate: f64,
+    /// The time in which messages are sent and bytes are counted.
+    pub length: Duration,
+    /// Between an answer and the next question, in parts 1 and 2.
+    pub pause: Duration,
+    /// How long a byte is under way to the server and back, more than on this network: each user
+    /// waits one half before it sends, and the other before it looks at what has come. A new
+    /// connection waits one more. The senders stand beside the server.
+    pub rtt: Duration,
+    pub seed: u64,
+}
+
+/// Bytes and requests of all users, while messages were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Traffic {
+    /// Answers that came, and those without a message. A WebSocket has none after its handshake.
+    pub requests: u64,
+    pub empty: u64,
+    /// Connections that were made.
+    pub connections: u64,
+    /// Bytes of each direction, and how many of those that came were bodies or payloads of messages:
+    /// the rest are heads, headers of frames, pings.
+    pub up: u64,
+    pub down: u64,
+    pub body_down: u64,
+}
+
+impl Traffic {
+    pub fn add(&mut self, other: &Traffic) {
+        self.requests += other.requests;
+        self.empty += other.empty;
+        self.connections += other.connections;
+        self.up += other.up;
+        self.down += other.down;
+        self.body_down += other.body_down;
+    }
+
+    pub fn head_down(&self) -> u64 {
+        self.down.saturating_sub(self.body_down)
+    }
+}
+
+/// One question and its answer, or, of a WebSocket, one frame that came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exchange {
+    /// After the beginning of the run.
+    pub began: Duration,
+    pub ended: Duration,
+    pub messages: usize,
+    /// Of both directions.
+    pub bytes: u64,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Messages that the server has taken, and those times the number of users.
+    pub messages: u64,
+    pub expected: u64,
+    pub delivered: u64,
+    pub doubled: u64,
+    pub disordered: u64,
+    /// How old each message was when a user had it, counted from the timetable.
+    pub ages: Histogram,
+    /// How much later than in the timetable the senders sent.
+    pub lateness: Histogram,
+    pub traffic: Traffic,
+    /// What the first user did.
+    pub exchanges: Vec<Exchange>,
+    /// Connections that broke and answers that were no answers; and the first of them.
+    pub errors: u64,
+    pub first_error: Option<String>,
+    /// Why the load was not what was asked for.
+    pub not_offered: Option<String>,
+}
+
+impl Outcome {
+    pub fn lost(&self) -> u64 {
+        self.expected.saturating_sub(self.delivered)
+    }
+
+    /// Whether something was lost, doubled or out of order.
+    pub fn is_wrong(&self) -> bool {
+        self.lost() + self.doubled + self.disordered > 0
+    }
+
+    /// Adds another run of the same plan.
+    pub fn add(&mut self, other: &Outcome) {
+        self.messages += other.messages;
+        self.expected += other.expected;
+        self.delivered += other.delivered;
+        self.doubled += other.doubled;
+        self.disordered += other.disordered;
+        self.ages.merge(&other.ages);
+        self.lateness.merge(&other.lateness);
+        self.traffic.add(&other.traffic);
+        self.errors += other.errors;
+        self.first_error = self.first_error.take().or(other.first_error.clone());
+        self.not_offered = self.not_offered.take().or(other.not_offered.clone());
+    }
+}
+
+/// What users and senders share.
+pub struct Crowd {
+    pub plan: Plan,
+    address: SocketAddr,
+    timetable: Timetable,
+    ways: Ways,
+    /// The first message of the timetable that no sender has taken.
+    next: AtomicUsize,
+    began: OnceLock<Instant>,
+    stopped: Mutex<bool>,
+    stop: Condvar,
+    /// Users that are in the room, and those that could not come in.
+    entered: AtomicUsize,
+    failed: AtomicUsize,
+    delivered: AtomicU64,
+    /// Of both directions, since the first connection.
+    bytes: AtomicU64,
+    errors: AtomicU64,
+    first_error: Mutex<Option<String>>,
+    ages: Vec<Mutex<Histogram>>,
+}
+
+/// What can be seen while it runs.
+pub struct Progress {
+    pub entered: usize,
+    /// Since the beginning, once it has begun.
+    pub elapsed: Option<Duration>,
+    pub delivered: u64,
+    pub bytes: u64,
+}
+
+/// Runs a plan. `look` is called now and then; `before` when all are in and nothing was said yet,
+/// and `after` when the last message is due. `Err`: there is nobody to talk to.
+pub fn run(
+    plan: Plan,
+    mut look: impl FnMut(&Crowd),
+    before: impl FnOnce(),
+    after: impl FnOnce(),
+) -> Result<Outcome, String> {
+    let crowd = Crowd::new(plan)?;
+    let length = crowd.plan.length;
+    thread::scope(|scope| {
+        let readers = crowd.enter(scope, &mut look);
+        let missing = crowd.wait_for_entry(&mut look);
+        before();
+        let began = Instant::now();
+        let _ = crowd.began.set(began);
+        let senders = senders::start(scope, &crowd);
+        while began.elapsed() < length {
+            look(&crowd);
+            crowd.rest(TICK.min(length.saturating_sub(began.elapsed())));
+        }
+        after();
+        let mut outcome = senders.finish(&crowd);
+        outcome.expected = outcome.messages * crowd.entered.load(Ordering::Relaxed) as u64;
+        crowd.wait_for_the_rest(outcome.expected, &mut look);
+        *lock(&crowd.stopped) = true;
+        crowd.stop.notify_all();
+        for (number, reader) in readers.into_iter().enumerate() {
+            let Ok(report) = reader.join() else { continue };
+            outcome.delivered += report.delivered;
+            outcome.doubled += report.doubled;
+            outcome.disordered += report.disordered;
+            outcome.traffic.add(&report.traffic);
+            if number == 0 {
+                outcome.exchanges = report.exchanges;
+            }
+        }
+        for ages in &crowd.ages {
+            outcome.ages.merge(&lock(ages));
+        }
+        outcome.errors = crowd.errors.load(Ordering::Relaxed);
+        outcome.first_error = lock(&crowd.first_error).take();
+        outcome.not_offered = missing.or(outcome.not_offered);
+        Ok(outcome)
+    })
+}
+
+/// How this server is spoken to: it may be another one than ours.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    /// It takes messages over the WebSocket only.
+    says_in_frames: bool,
+    /// Its page has no messages in it; a script fetches them.
+    page_is_bare: bool,
+}
+
+impl Ways {
+    /// Tries it with a first message, of which nobody in the crowd will hear.
+    fn find(plan: &Plan, connection: &mut Connection) -> Result<Ways, String> {
+        let host = &plan.place.host;
+        let text = format!("rawchat-{:08x} begins", random() as u32);
+        let said = connection.ask("POST", post(host, "crowd", &text).as_bytes());
+        let status = at("POST /messages", said)?.status;
+        let says_in_frames = plan.technique == Technique::WebSocket && status >= 400;
+        if !says_in_frames && !(200..=299).contains(&status) {
+            return Err(format!("no chat of the lecture: POST /messages is answered {status}"));
+        }
+        let mut page_is_bare = false;
+        if plan.technique == Technique::Refresh {
+            let mut connection =
+                at(host, Connection::open(at(host, connection.peer())?, PATIENCE))?;
+            let request = user::get(host, "/?user=user-0", browser::PAGE);
+            let page = at("GET /", connection.ask("GET", request.as_bytes()))?;
+            page_is_bare = !String::from_utf8_lossy(&page.body).contains(&text);
+        }
+        Ok(Ways { says_in_frames, page_is_bare })
+    }
+}
+
+type Readers<'scope> = Vec<thread::ScopedJoinHandle<'scope, user::Report>>;
+
+impl Crowd {
+    fn new(plan: Plan) -> Result<Crowd, String> {
+        let host = &plan.place.host;
+        let addresses = at(host, plan.place.addresses())?;
+        let open =
+            |address: &SocketAddr| Some((*address, Connection::open(*address, PATIENCE).ok()?));
+        let found = addresses.iter().find_map(open);
+        let (address, mut connection) = found.ok_or(format!("nobody answers at {host}"))?;
+        let ways = Ways::find(&plan, &mut connection)?;
+        let timetable = Timetable::poisson(random() as u32, plan.rate, plan.length, plan.seed);
+        Ok(Crowd {
+            address,
+            timetable,
+            ways,
+            next: AtomicUsize::new(0),
+            began: OnceLock::new(),
+            stopped: Mutex::new(false),
+            stop: Condvar::new(),
+            entered: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
+            delivered: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            first_error: Mutex::new(None),
+            ages: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            plan,
+        })
+    }
+
+    /// Starts the users, a few at a time.
+    fn enter<'scope, 'env>(
+        &'env self,
+        scope: &'scope thread::Scope<'scope, 'env>,
+        look: &mut impl FnMut(&Crowd),
+    ) -> Readers<'scope> {
+        let mut readers = Vec::new();
+        let last = Instant::now() + ENTRY;
+        for number in 0..self.plan.users {
+            while number >= self.settled() + NEWCOMERS_MAX && Instant::now() < last {
+                look(self);
+                self.rest(Duration::from_millis(2));
+            }
+            let builder = thread::Builder::new().stack_size(STACK_BYTES);
+            match builder.spawn_scoped(scope, move || user::live(self, number)) {
+                Ok(reader) => readers.push(reader),
+                Err(error) => self.fails(&format!("no thread for a user: {error}")),
+            }
+        }
+        readers
+    }
+
+    /// Users that are in the room, or never will be.
+    fn settled(&self) -> usize {
+        self.entered.load(Ordering::Relaxed) + self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all users are in; says why some are not.
+    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd)) -> Option<String> {
+        let last = Instant::now() + ENTRY;
+        while self.settled() < self.plan.users && Instant::now() < last {
+            look(self);
+            self.rest(TICK / 10);
+        }
+        let (entered, users) = (self.entered.load(Ordering::Relaxed), self.plan.users);
+        let why =
+            lock(&self.first_error).clone().unwrap_or("they were not answered in time".into());
+        // Those who are not here are not waited for.
+        (entered < users).then(|| format!("{entered} of {users} users came in: {why}"))
+    }
+
+    /// What is under way may come, as long as something does. Then a moment more, for what comes twice.
+    fn wait_for_the_rest(&self, expected: u64, look: &mut impl FnMut(&Crowd)) {
+        let patience = self.cycle() + GRACE;
+        let (mut came, mut since) = (0, Instant::now());
+        while came < expected && since.elapsed() < patience {
+            look(self);
+            self.rest(TICK);
+            let now = self.delivered.load(Ordering::Relaxed);
+            if now > came {
+                (came, since) = (now, Instant::now());
+            }
+        }
+        self.rest(ECHO);
+    }
+
+    fn fails(&self, why: &str) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        self.complain(why);
+    }
+
+    fn complain(&self, why: &str) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        lock(&self.first_error).get_or_insert_with(|| why.to_string());
+    }
+
+    /// Sleeps, unless everything is over before; false if it is.
+    fn rest(&self, time: Duration) -> bool {
+        let stopped = lock(&self.stopped);
+        let waited = self.stop.wait_timeout_while(stopped, time, |stopped| !*stopped);
+        !*waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn is_over(&self) -> bool {
+        *lock(&self.stopped)
+    }
+
+    /// From a question to the next one, at the most.
+    fn cycle(&self) -> Duration {
+        let Plan { technique, pause, rtt, .. } = self.plan;
+        match technique {
+            Technique::Refresh | Technique::ShortPolling => pause + 2 * rtt,
+            Technique::LongPolling | Technique::WebSocket => 2 * rtt,
+        }
+    }
+
+    /// What is due, or was: its place in time.
+    fn due(&self, number: usize) -> Option<Instant> {
+        Some(*self.began.get()? + self.timetable.due(number))
+    }
+
+    /// Whether bytes are counted now.
+    fn counts(&self) -> bool {
+        self.began.get().is_some_and(|began| began.elapsed() <= self.plan.length)
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress {
+            entered: self.entered.load(Ordering::Relaxed),
+            elapsed: self.began.get().map(Instant::elapsed),
+            delivered: self.delivered.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The ages so far.
+    pub fn ages(&self) -> Histogram {
+        let mut ages = Histogram::default();
+        self.ages.iter().for_each(|stripe| ages.merge(&lock(stripe)));
+        ages
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A POST of the lecture's API.
+fn post(host: &str, user: &str, text: &str) -> String {
+    let body = format!(r#"{{"user":{},"text":{}}}"#, quoted(user), quoted(text));
+    format!(
+        "POST /messages HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// An error that says to what it happened.
+fn at<T>(what: &str, result: io::Result<T>) -> Result<T, String> {
+    result.map_err(|error| format!("{what}: {error}"))
+}

@@ -1,0 +1,357 @@
+//! One virtual user: it does what the page of its technique does, and checks what it gets.
+
+use super::{Crowd, Exchange, PATIENCE, Plan, Technique, Traffic, at, browser, lock};
+use crate::tools::client::{Connection, Response, WebSocket};
+use crate::tools::crowd::timetable::Random;
+use crate::wire::json::{self, Value};
+use crate::wire::message::Received;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server holds a question for 30 s; who has not answered by then will not, as in chat.js.
+const HELD_MAX: Duration = Duration::from_secs(45);
+/// After a broken connection.
+const RETRY: Duration = Duration::from_millis(500);
+/// A WebSocket that is not welcomed in words is in the room without.
+const WELCOME: Duration = Duration::from_secs(1);
+/// How long nobody looks whether it is over.
+const GLANCE: Duration = Duration::from_millis(500);
+/// The first user remembers so many exchanges.
+const EXCHANGES_MAX: usize = 5_000;
+
+/// What one user has met.
+#[derive(Default)]
+pub(super) struct Report {
+    pub delivered: u64,
+    pub doubled: u64,
+    pub disordered: u64,
+    pub traffic: Traffic,
+    pub exchanges: Vec<Exchange>,
+}
+
+struct User<'a> {
+    crowd: &'a Crowd,
+    number: usize,
+    connection: Option<Connection>,
+    /// Of all its exchanges.
+    bytes: u64,
+    /// The newest id, as in the page: everything after it is news.
+    last_id: u64,
+    /// A bit for each message of the timetable.
+    seen: Vec<u64>,
+    report: Report,
+}
+
+/// Comes in, and lives until the crowd is stopped.
+pub(super) fn live(crowd: &Crowd, number: usize) -> Report {
+    let seen = vec![0; crowd.timetable.count().div_ceil(64)];
+    let report = Report::default();
+    let mut user = User { crowd, number, connection: None, bytes: 0, last_id: 0, seen, report };
+    let lived = match crowd.plan.technique {
+        Technique::WebSocket => user.listen(),
+        _ => user.poll(),
+    };
+    if let Err(why) = lived {
+        crowd.fails(&why);
+    }
+    user.report
+}
+
+/// A request; HOST in the fields is the server.
+pub(super) fn get(host: &str, target: &str, fields: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{}\r\n", fields.replace("HOST", host))
+}
+
+impl User<'_> {
+    // ---- Parts 1 to 3: questions and answers
+
+    /// `Err`: it could not come in.
+    fn poll(&mut self) -> Result<(), String> {
+        let Plan { technique, pause, .. } = self.crowd.plan;
+        match self.exchange("/messages", browser::FETCH)? {
+            Some(response) => self.take_list(&response)?,
+            None => return Ok(()),
+        };
+        self.crowd.entered.fetch_add(1, Ordering::Relaxed);
+        let pause = if technique == Technique::LongPolling { Duration::ZERO } else { pause };
+        // All at once came in, but nobody presses F5 at the same moment as everybody else.
+        let mut random = Random(self.crowd.plan.seed ^ (self.number as u64) << 32);
+        let mut rest = self.crowd.cycle().mul_f64(random.part());
+        while self.crowd.rest(rest) {
+            rest = match self.ask() {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => pause,
+                Err(why) => {
+                    self.crowd.complain(&why);
+                    RETRY
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Asks once for what is new. True: there is more already.
+    fn ask(&mut self) -> Result<bool, String> {
+        let (began, bytes) = (Instant::now(), self.bytes);
+        let target = match self.crowd.plan.technique {
+            Technique::Refresh => format!("/?user=user-{}", self.number),
+            Technique::ShortPolling => format!("/messages?lastId={}", self.last_id),
+            _ => format!("/subscribe?lastId={}", self.last_id),
+        };
+        let is_page = self.crowd.plan.technique == Technique::Refresh;
+        let fields = if is_page { browser::PAGE } else { browser::FETCH };
+        let mut response = self.exchange(&target, fields)?;
+        if is_page && self.crowd.ways.page_is_bare {
+            response = self.exchange("/messages", browser::FETCH)?;
+        }
+        let Some(response) = response else { return Ok(false) };
+        let news = match response.status {
+            204 => 0,
+            _ if is_page => self.take_page(&response),
+            _ => self.take_list(&response)?,
+        };
+        if self.crowd.counts() {
+            self.report.traffic.empty += u64::from(news == 0);
+        }
+        self.remember(began, news, self.bytes - bytes);
+        Ok(!is_page && response.fields("Link").any(|link| link.contains("rel=\"next\"")))
+    }
+
+    /// Sends a request and waits for its response, as long as the crowd lives. `None`: it is over.
+    fn exchange(&mut self, target: &str, fields: &str) -> Result<Option<Response>, String> {
+        let what = format!("GET {}", target.split('?').next().unwrap_or(target));
+        let request = get(&self.crowd.plan.place.host, target, fields);
+        loop {
+            let kept = self.connection.take();
+            let is_kept = kept.is_some();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => at(&what, self.connect())?,
+            };
+            self.travel();
+            let response = match self.wait_for(&mut connection, request.as_bytes()) {
+                // A connection that lay idle may have been closed meanwhile: so it is made again, once.
+                Err(error) if is_kept && error.kind() != ErrorKind::TimedOut => continue,
+                result => at(&what, result)?,
+            };
+            let Some(response) = response else { return Ok(None) };
+            self.travel();
+            self.count(request.len(), &response);
+            self.connection = response.keeps_alive().then_some(connection);
+            return match response.status {
+                200 | 204 => Ok(Some(response)),
+                status => Err(format!("{what} is answered {status}")),
+            };
+        }
+    }
+
+    fn count(&mut self, up: usize, response: &Response) {
+        let (up, body) = (up as u64, response.body_bytes as u64);
+        let down = response.head_bytes as u64 + body;
+        self.bytes += up + down;
+        self.crowd.bytes.fetch_add(up + down, Ordering::Relaxed);
+        if self.crowd.counts() {
+            self.report.traffic.add(&Traffic {
+                requests: 1,
+                up,
+                down,
+                body_down: body,
+                ..Traffic::default()
+            });
+        }
+    }
+
+    /// A held question is answered late, and it may be that nobody wants to know any more.
+    fn wait_for(
+        &self,
+        connection: &mut Connection,
+        request: &[u8],
+    ) -> io::Result<Option<Response>> {
+        let began = Instant::now();
+        connection.deadline = began + PATIENCE;
+        connection.send(request)?;
+        while connection.unread().is_empty() {
+            connection.deadline = Instant::now() + GLANCE;
+            match connection.fill() {
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    if self.crowd.is_over() {
+                        return Ok(None);
+                    }
+                    if began.elapsed() > HELD_MAX {
+                        return Err(error);
+                    }
+                }
+                filled => filled?,
+            }
+        }
+        connection.deadline = Instant::now() + PATIENCE;
+        connection.response("GET").map(Some)
+    }
+
+    fn take_page(&mut self, response: &Response) -> usize {
+        let page = String::from_utf8_lossy(&response.body);
+        let mut numbers = self.crowd.timetable.numbers(&page);
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        self.report.doubled += (count - numbers.len()) as u64;
+        numbers.retain(|number| self.is_new(*number));
+        numbers.iter().for_each(|number| self.deliver(*number, Instant::now()));
+        numbers.len()
+    }
+
+    /// `[{"id":7,…},…]`
+    fn take_list(&mut self, response: &Response) -> Result<usize, String> {
+        let (shown, mut news) = (Instant::now(), 0);
+        for message in json::elements(at("the list", response.text())?)? {
+            if let Value::Other(message) = message {
+                news += self.take_message(message, shown)?;
+            }
+        }
+        Ok(news)
+    }
+
+    // ---- Part 4: frames
+
+    /// `Err`: it could not come in. A connection that breaks later is made again, as the page does.
+    fn listen(&mut self) -> Result<(), String> {
+        let mut entered = false;
+        loop {
+            match self.open().and_then(|socket| self.hear(socket, &mut entered)) {
+                Ok(()) => return Ok(()),
+                Err(why) if !entered => return Err(why),
+                Err(why) => self.crowd.complain(&why),
+            }
+            if !self.crowd.rest(RETRY) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<WebSocket, String> {
+        let Plan { place, .. } = &self.crowd.plan;
+        let since = if self.last_id > 0 { format!("&lastId={}", self.last_id) } else { "".into() };
+        let target = format!("/?user=user-{}{since}", self.number);
+        let fields = browser::UPGRADE.replace("HOST", &place.host);
+        let connection = at("connecting", self.connect())?;
+        self.travel();
+        let opened =
+            at("the handshake", WebSocket::open(connection, &place.host, &target, &fields));
+        self.travel();
+        opened
+    }
+
+    /// Reads until it is over. `Err`: the connection has ended before.
+    fn hear(&mut self, mut socket: WebSocket, entered: &mut bool) -> Result<(), String> {
+        let opened = Instant::now();
+        let counts = |socket: &WebSocket| (socket.connection.sent, socket.connection.received);
+        let mut before = counts(&socket);
+        while !self.crowd.is_over() {
+            socket.connection.deadline = Instant::now() + GLANCE;
+            let (mut news, mut body) = (0, 0);
+            match socket.receive() {
+                Ok(Received::Text(text)) => {
+                    // It has been under way for a while: that it was looked at later makes no difference to
+                    // what comes after it.
+                    news = self.take_event(&text, Instant::now() + self.crowd.plan.rtt / 2)?;
+                    body = text.len() as u64;
+                }
+                Ok(Received::Close(code, reason)) => {
+                    return Err(format!("closed: {code} {reason}"));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                Err(error) => return Err(format!("the WebSocket: {error}")),
+            }
+            let now = counts(&socket);
+            let (up, down) = (now.0 - before.0, now.1 - before.1);
+            before = now;
+            self.crowd.bytes.fetch_add(up + down, Ordering::Relaxed);
+            if self.crowd.counts() {
+                let traffic = &mut self.report.traffic;
+                (traffic.up, traffic.down) = (traffic.up + up, traffic.down + down);
+                traffic.body_down += body;
+            }
+            if body > 0 {
+                self.remember(Instant::now(), news, up + down);
+            }
+            if !*entered && (body > 0 || opened.elapsed() > WELCOME) {
+                *entered = true;
+                self.crowd.entered.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// `{"type":"message","message":{"id":7,…}}`, or what else the server tells. How much is news?
+    fn take_event(&mut self, text: &str, shown: Instant) -> Result<usize, String> {
+        match json::members(text, ["message", "lastId"])? {
+            [Value::Other(message), _] => self.take_message(message, shown),
+            [_, Value::Other(last_id)] => {
+                self.last_id = self.last_id.max(last_id.parse().unwrap_or(0));
+                Ok(0)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    // ---- What all of them do
+
+    /// `{"id":7,"text":"…",…}`
+    fn take_message(&mut self, message: &str, shown: Instant) -> Result<usize, String> {
+        let [id, text] = json::members(message, ["id", "text"])?;
+        let (Value::Other(id), Value::String(text)) = (id, text) else {
+            return Err(format!("{message} is no message with id and text"));
+        };
+        let id: u64 = id.parse().map_err(|_| format!("the id {id} is no number"))?;
+        let rises = id > self.last_id;
+        self.last_id = self.last_id.max(id);
+        let Some(number) = self.crowd.timetable.number(&text) else { return Ok(0) };
+        if !self.is_new(number) {
+            self.report.doubled += 1;
+            return Ok(0);
+        }
+        self.report.disordered += u64::from(!rises);
+        self.deliver(number, shown);
+        Ok(1)
+    }
+
+    fn is_new(&mut self, number: usize) -> bool {
+        let bit = 1 << (number % 64);
+        let new = self.seen[number / 64] & bit == 0;
+        self.seen[number / 64] |= bit;
+        new
+    }
+
+    fn deliver(&mut self, number: usize, shown: Instant) {
+        let Some(due) = self.crowd.due(number) else { return };
+        let stripe = &self.crowd.ages[self.number % self.crowd.ages.len()];
+        lock(stripe).add(shown.saturating_duration_since(due));
+        self.report.delivered += 1;
+        self.crowd.delivered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn connect(&mut self) -> io::Result<Connection> {
+        thread::sleep(self.crowd.plan.rtt);
+        if self.crowd.counts() {
+            self.report.traffic.connections += 1;
+        }
+        Connection::open(self.crowd.address, PATIENCE)
+    }
+
+    /// One way over the network.
+    fn travel(&self) {
+        thread::sleep(self.crowd.plan.rtt / 2);
+    }
+
+    /// An exchange that has just ended, if this is the first user.
+    fn remember(&mut self, at: Instant, messages: usize, bytes: u64) {
+        let Some(run) = self.crowd.began.get() else { return };
+        if self.number == 0 && self.report.exchanges.len() < EXCHANGES_MAX && at >= *run {
+            let (began, ended) = (at - *run, run.elapsed());
+            self.report.exchanges.push(Exchange { began, ended, messages, bytes });
+        }
+    }
+}
