@@ -1,11 +1,13 @@
 //! `rawchat 3 --port 3000`: arguments to a technique that is served.
 
+use rawchat::handler::{Handler, Places};
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
 use rawchat::tools::{Problem, invitation, journal, site};
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
@@ -29,7 +31,7 @@ fn run(arguments: &[String]) -> Result<(), Problem> {
     let parts =
         TECHNIQUES.each_ref().map(|t| Part { number: t.number, name: t.name, watch: t.watch });
     match command_line::parse(arguments, &parts)? {
-        Command::Run(tool, arguments) => (tool.run)(&arguments),
+        Command::Run(tool, arguments) => (tool.run)(&arguments, parts_over_one_room),
         Command::Serve(options) => serve(options).map_err(Problem::Failed),
         Command::Say(text) => {
             say(&text);
@@ -59,4 +61,13 @@ fn serve(options: Options) -> Result<(), String> {
     }
     server::serve(listener, Limits::default(), &chat.places, handler);
     Ok(())
+}
+
+fn parts_over_one_room() -> io::Result<Vec<(Arc<Handler>, Places)>> {
+    let first = Chat::new(&TECHNIQUES[0], Timing::default());
+    let beside = |technique| {
+        let chat = Chat::over(first.room.clone(), technique, Timing::default());
+        Ok(((technique.handler)(chat.clone())?, chat.places.clone()))
+    };
+    TECHNIQUES.iter().map(beside).collect()
 }

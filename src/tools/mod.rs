@@ -14,6 +14,10 @@ pub mod raw;
 pub mod site;
 pub mod tap;
 
+use crate::handler::{Handler, Places};
+use std::io;
+use std::sync::Arc;
+
 /// A command beside the four parts.
 pub struct Tool {
     /// `explain`, and what it is given.
@@ -21,8 +25,12 @@ pub struct Tool {
     pub arguments: &'static str,
     /// What it is for, in a line of the menu.
     pub purpose: &'static str,
-    pub run: fn(&[String]) -> Result<(), Problem>,
+    pub run: fn(&[String], Parts) -> Result<(), Problem>,
 }
+
+/// Starts the four parts over one room, for a tool that serves them: what answers, and its places.
+/// `main` gives it, because a tool knows no technique.
+pub type Parts = fn() -> io::Result<Vec<(Arc<Handler>, Places)>>;
 
 /// Why a tool has not done what it was asked.
 #[derive(Debug)]
@@ -36,29 +44,35 @@ pub enum Problem {
 }
 
 /// Every tool.
-pub static TOOLS: [Tool; 4] = [
+pub static TOOLS: [Tool; 5] = [
     Tool {
         name: "explain",
         arguments: "BYTES",
         purpose: "what these bytes are",
-        run: explain::run,
+        run: |arguments, _| explain::run(arguments),
     },
     Tool {
         name: "raw",
         arguments: "HOST:PORT",
         purpose: "telnet for this lecture; --ws URL for frames",
-        run: raw::run,
+        run: |arguments, _| raw::run(arguments),
     },
     Tool {
         name: "tap",
         arguments: "--to HOST:PORT",
         purpose: "every byte that passes, explained",
-        run: tap::run,
+        run: |arguments, _| tap::run(arguments),
     },
     Tool {
         name: "load",
         arguments: "1|2|3|4 [URL]",
         purpose: "a crowd that checks what it gets",
-        run: crowd::load::run,
+        run: |arguments, _| crowd::load::run(arguments),
+    },
+    Tool {
+        name: "race",
+        arguments: "",
+        purpose: "the four side by side, over one room",
+        run: crowd::race::run,
     },
 ];

@@ -47,20 +47,27 @@ pub fn serve(
     files: &'static [File],
     own: Arc<Handler>,
 ) -> Result<(), Problem> {
-    let failed = |error: io::Error| Problem::Failed(format!("the page cannot start: {error}"));
-    let loopback = listener.local_addr().map_err(failed)?.ip().is_loopback();
     let own = Arc::new(move |request: &Request, socket: &_| {
         if request.method == "POST" {
             request.check_origin()?;
         }
         own(request, socket)
     });
-    let mut handler = beside(files, own);
-    if loopback {
+    start(listener, Places::default(), beside(files, own))
+}
+
+/// Serves on a thread of its own; on loopback, only those that ask for this machine.
+pub fn start(
+    listener: TcpListener,
+    places: Places,
+    mut handler: Arc<Handler>,
+) -> Result<(), Problem> {
+    let failed = |error: io::Error| Problem::Failed(format!("a server cannot start: {error}"));
+    if listener.local_addr().map_err(failed)?.ip().is_loopback() {
         handler = called_by_name(handler, Vec::new());
     }
-    let serve = move || server::serve(listener, Limits::default(), &Places::default(), handler);
-    thread::Builder::new().name("page".into()).spawn(serve).map(drop).map_err(failed)
+    let serve = move || server::serve(listener, Limits::default(), &places, handler);
+    thread::Builder::new().name("server".into()).spawn(serve).map(drop).map_err(failed)
 }
 
 /// Answers `files`, what every page loads and the pages to be read, and hands everything else to

@@ -7,6 +7,7 @@ import { inChromium, leave, person, say, sees, serve } from "./rawchat.js";
 
 const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework"];
 const EVERYWHERE = [1, 2, 3, 4].flatMap((part) => (part === 1 ? PAGES : ["/"]).map((address) => ({ part, address })));
+EVERYWHERE.push({ part: "race", address: "/?" });
 const cyrillic = /\p{Script=Cyrillic}/u;
 const LOCALES = ["uk-UA", "en-GB"];
 const PHONE = { width: 360, height: 740 };

@@ -38,9 +38,11 @@ after(async () => {
   await Promise.all([...servers].map((server) => server.stop()));
 });
 
-/** Starts `rawchat N`; the first line it prints is its address. */
+/** Starts `rawchat N`, or `rawchat race`; the first line it prints is its address. */
 export async function serve(technique, port = 0) {
-  const child = spawn(binary, [String(technique), "--port", String(port), "--quiet"], { stdio: ["ignore", "pipe", "inherit"] });
+  const isRace = technique === "race";
+  const flags = isRace ? [] : ["--quiet"];
+  const child = spawn(binary, [String(technique), "--port", String(port), ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = readline.createInterface({ input: child.stdout });
   const [url] = await Promise.race([
     once(lines, "line"),
@@ -61,7 +63,7 @@ export async function serve(technique, port = 0) {
     thaw: () => child.kill("SIGCONT"),
     /** Somebody at a terminal says something. */
     async say(user, text) {
-      const answer = await fetch(`${url}/messages`, {
+      const answer = await fetch(`${url}/${isRace ? "say" : "messages"}`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ user, text }),

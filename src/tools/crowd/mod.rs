@@ -9,6 +9,7 @@
 pub mod browser;
 pub mod histogram;
 pub mod load;
+pub mod race;
 pub mod report;
 mod senders;
 pub mod timetable;

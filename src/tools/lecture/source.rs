@@ -57,7 +57,8 @@ pub static FILES: &[File] = files! {
        "src/tools/tap/terminal.rs" "src/tools/tap/page.rs" "src/tools/tap/ring.rs" "src/tools/tap/record.rs"
        "src/tools/client/mod.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs"
        "src/tools/crowd/load.rs" "src/tools/crowd/mod.rs" "src/tools/crowd/user.rs" "src/tools/crowd/senders.rs"
-       "src/tools/crowd/timetable.rs" "src/tools/crowd/histogram.rs" "src/tools/crowd/report.rs" "src/tools/crowd/browser.rs";
+       "src/tools/crowd/timetable.rs" "src/tools/crowd/histogram.rs" "src/tools/crowd/report.rs" "src/tools/crowd/browser.rs"
+       "src/tools/crowd/race/mod.rs" "src/tools/crowd/race/readers.rs";
 };
 const TOOLS: usize = 6;
 

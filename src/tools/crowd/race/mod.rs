@@ -1,0 +1,151 @@
+//! `rawchat race`: four techniques over one room. Say something, and see when each of them shows it.
+//!
+//! The four servers, their readers ([`readers`]) and the page that draws them are one process with
+//! one clock. Leaves out: what a browser does besides asking.
+
+mod readers;
+
+use crate::handler::{Reply, only};
+use crate::tools::arguments::Arguments;
+use crate::tools::dissect::block::say;
+use crate::tools::{Parts, Problem, site};
+use crate::wire::form;
+use crate::wire::html;
+use crate::wire::http::{READ, Refusal, Request, Response, refuse};
+use readers::{CROWD_MAX, Knobs, Race};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+const USAGE: &str = "\
+rawchat race: say something, and see when four techniques show it
+
+  --port 3000        the page; the four parts have the four ports after it. 0 takes free ports
+  --host 127.0.0.1   0.0.0.0 opens all five to the network
+  --rtt 50ms         a round trip of the network between readers and server
+  --pause 3s         how long short polling rests after an answer
+  --crowd 1          readers of each technique";
+
+const PAGE: &str = include_str!("../../../../public/race.html");
+const FILES: [site::File; 2] = [
+    ("/race.css", site::CSS, include_str!("../../../../public/race.css")),
+    ("/race.js", site::SCRIPT, include_str!("../../../../public/race.js")),
+];
+
+/// Serves the page and the four parts, for ever.
+pub fn run(arguments: &[String], parts: Parts) -> Result<(), Problem> {
+    let (mut host, mut port) = (IpAddr::from(Ipv4Addr::LOCALHOST), 3000);
+    let mut knobs = Knobs::default();
+    let mut arguments = Arguments::new(arguments, USAGE);
+    while let Some(flag) = arguments.next() {
+        match flag {
+            "--help" | "-h" => {
+                say(USAGE);
+                return Ok(());
+            }
+            "--port" | "-p" => port = arguments.number(0..=u16::MAX - 4)?,
+            "--host" => {
+                let value = arguments.value()?;
+                let wrong = |_| arguments.problem(format!("--host {value:?} is no address"));
+                host = value.parse().map_err(wrong)?;
+            }
+            "--rtt" => knobs.rtt = arguments.time()?,
+            "--pause" => knobs.pause = arguments.time()?,
+            "--crowd" => knobs.crowd = arguments.number(1..=CROWD_MAX)?,
+            _ => return Err(arguments.unknown()),
+        }
+    }
+    knobs.check().map_err(|what| arguments.problem(what))?;
+    let (listener, page) = site::listen(SocketAddr::new(host, port), "--port")?;
+    let failed = |error| Problem::Failed(format!("the four parts cannot start: {error}"));
+    let mut addresses = Vec::new();
+    for (handler, places) in parts().map_err(failed)? {
+        let port = if port == 0 { 0 } else { port + 1 + addresses.len() as u16 };
+        let (listener, address) = site::listen(SocketAddr::new(host, port), "--port")?;
+        site::start(listener, places, site::beside(site::OF_THE_CHAT, handler))?;
+        addresses.push(here(address));
+    }
+    say(&invitation(here(page), &addresses, host));
+    let race = Race::new(addresses, knobs);
+    race.begin().map_err(failed)?;
+    let raced = race.clone();
+    site::serve(
+        listener,
+        &FILES,
+        Arc::new(move |request, socket| match request.path.as_str() {
+            "/events" => raced.feed.answer(request, socket),
+            _ => answer(&raced, request).map(Reply::Http),
+        }),
+    )?;
+    race.count()
+}
+
+/// By what this machine reaches itself there.
+fn here(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+fn invitation(page: SocketAddr, parts: &[SocketAddr], host: IpAddr) -> String {
+    let mut text = format!("http://{page}\n\nthe four parts, over one room:");
+    for (number, address) in (1..).zip(parts) {
+        text += &format!("\n  {number}  http://{address}/?user=Alice");
+    }
+    if !host.is_loopback() {
+        text += "\nno passwords: anybody on the network can read, write and turn the knobs";
+    }
+    text
+}
+
+fn answer(race: &Arc<Race>, request: &Request) -> Result<Response, Response> {
+    let path = request.path.as_str();
+    match path {
+        "/" => only(READ, request)?,
+        "/say" | "/reload" | "/knobs" => only("POST", request)?,
+        _ => return Err(Refusal::new(404, format!("there is no {path}"), "/").into()),
+    }
+    match path {
+        "/" => {
+            let ports = race.addresses.iter().map(|address| address.port().to_string());
+            let ports = ports.collect::<Vec<_>>().join(" ");
+            Ok(html::page(PAGE, request, &[("ports", &ports)]))
+        }
+        "/say" => race.say(request).map_err(|error| no_longer(&error)),
+        "/reload" => {
+            race.reload();
+            Ok(Response::new(204))
+        }
+        _ => {
+            let knobs = turned(race.knobs(), &String::from_utf8_lossy(&request.body))?;
+            race.turn(knobs).map_err(|error| no_longer(&error))?;
+            Ok(Response::new(204))
+        }
+    }
+}
+
+#[track_caller]
+fn no_longer(error: &io::Error) -> Response {
+    Refusal::new(503, error.to_string(), "a smaller crowd").into()
+}
+
+/// The knobs, with what the form says of them: `rtt=50&pause=3000&crowd=10`, in milliseconds.
+fn turned(mut knobs: Knobs, form: &str) -> Result<Knobs, Refusal> {
+    let number = |name| -> Result<Option<u32>, Refusal> {
+        let Some(value) = form::get(form, name) else { return Ok(None) };
+        match value.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => refuse(400, format!("{name}={value}: expected a number"), "rtt=50"),
+        }
+    };
+    let duration = |ms: u32| Duration::from_millis(ms.into());
+    knobs.rtt = number("rtt")?.map_or(knobs.rtt, duration);
+    knobs.pause = number("pause")?.map_or(knobs.pause, duration);
+    knobs.crowd = number("crowd")?.map_or(knobs.crowd, |crowd| crowd as usize);
+    match knobs.check() {
+        Ok(()) => Ok(knobs),
+        Err(what) => refuse(400, what, "rtt=50&pause=3000&crowd=1"),
+    }
+}
