@@ -1,6 +1,7 @@
 //! Off the reading path: what is needed around the chat, and is not about it.
 
 mod arguments;
+pub mod check;
 pub mod client;
 pub mod command_line;
 pub mod crowd;
@@ -44,7 +45,7 @@ pub enum Problem {
 }
 
 /// Every tool.
-pub static TOOLS: [Tool; 5] = [
+pub static TOOLS: [Tool; 6] = [
     Tool {
         name: "explain",
         arguments: "BYTES",
@@ -74,5 +75,11 @@ pub static TOOLS: [Tool; 5] = [
         arguments: "",
         purpose: "the four side by side, over one room",
         run: crowd::race::run,
+    },
+    Tool {
+        name: "check",
+        arguments: "PART URL",
+        purpose: "grades a server in any language",
+        run: |arguments, _| check::run(arguments),
     },
 ];

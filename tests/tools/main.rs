@@ -6,10 +6,12 @@ mod common;
 #[path = "../common/terminal.rs"]
 mod terminal;
 
+mod check;
 mod client;
 mod crowd;
 mod dissect;
 mod explain;
+mod faulty;
 mod feed;
 mod race;
 mod raw;

@@ -59,6 +59,8 @@ pub struct Connection {
     /// Bytes at the socket, of everything since the connection was made.
     pub sent: u64,
     pub received: u64,
+    /// What was received, for whoever wants it once more.
+    pub copy: Option<Vec<u8>>,
 }
 
 impl Connection {
@@ -69,7 +71,8 @@ impl Connection {
         // Else a small write would be held back until the one before is acknowledged.
         socket.set_nodelay(true)?;
         let deadline = Instant::now() + patience;
-        Ok(Connection { socket, buf: Buffer::default(), deadline, sent: 0, received: 0 })
+        let buf = Buffer::default();
+        Ok(Connection { socket, buf, deadline, sent: 0, received: 0, copy: None })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -94,6 +97,11 @@ impl Connection {
         self.buf.data()
     }
 
+    /// Drops so many bytes of what is unread.
+    pub fn consume(&mut self, count: usize) {
+        self.buf.consume(count);
+    }
+
     /// Sends a request and waits for its response.
     pub fn ask(&mut self, method: &str, request: &[u8]) -> Result<Response> {
         self.send(request)?;
@@ -107,6 +115,10 @@ impl Connection {
             Ok(0) => Err(Error::new(ErrorKind::UnexpectedEof, "the server has closed")),
             Ok(count) => {
                 self.received += count as u64;
+                if let Some(copy) = &mut self.copy {
+                    let data = self.buf.data();
+                    copy.extend_from_slice(&data[data.len() - count..]);
+                }
                 Ok(())
             }
             Err(error) if timed_out(&error) => Err(too_late()),

@@ -8,11 +8,11 @@
 
 mod carry;
 mod page;
-mod record;
+pub mod record;
 mod ring;
-mod terminal;
-mod trouble;
-mod watch;
+pub mod terminal;
+pub mod trouble;
+pub mod watch;
 
 use super::arguments::Arguments;
 use super::dissect::Side;

@@ -1,0 +1,219 @@
+//! A class: everybody's server, one after another, and a page that shows what to explain again.
+
+use super::report::{Reporter, score};
+use super::run::{Plan, Status, Subject, Verdict};
+use super::started::Started;
+use super::{Options, Problem, say};
+use crate::wire::html::escape;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Everybody has so long.
+const STUDENT: Duration = Duration::from_secs(90);
+
+const WARNING: [&str; 2] = [
+    "Це запускає чужі програми на цій машині, з вашими правами. Робіть це в контейнері без мережі:",
+    "This runs other people's programs on this machine, with your rights. Do it in a container without a network:",
+];
+const CONTAINER: &str =
+    "docker run --rm -it --init --network none -v \"$PWD\":/class -w /class IMAGE rawchat check …";
+
+const STYLE: &str = "<meta name=\"viewport\" content=\"width=device-width\"><style>\
+:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}\
+table{border-collapse:collapse}th,td{border:1px solid GrayText;padding:.2rem .5rem;text-align:left}\
+pre{overflow-x:auto}.wide{overflow-x:auto}.fail{font-weight:bold}</style>";
+
+struct Student {
+    name: String,
+    folder: String,
+    command: String,
+    verdicts: Vec<Verdict>,
+}
+
+/// Grades everybody in the file `roster`.
+pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
+    let failed = |what: &str, error: std::io::Error| Problem::Failed(format!("{what}: {error}"));
+    let text = fs::read_to_string(roster).map_err(|error| failed(roster, error))?;
+    let mut students =
+        students(&text).map_err(|what| Problem::Failed(format!("{roster}: {what}")))?;
+    let [uk, en] = WARNING;
+    say(&format!("{}\n  {CONTAINER}\n", options.style.say(uk, en)));
+    let (folder, out) =
+        (Path::new(roster).parent().unwrap_or(Path::new("")), Path::new(options.out));
+    fs::create_dir_all(out).map_err(|error| failed(options.out, error))?;
+    for (number, student) in students.iter_mut().enumerate() {
+        let began = Instant::now();
+        let plan =
+            Plan { ends: began + STUDENT, ends_for_sure: began + STUDENT, ..options.plan.clone() };
+        let mut reporter = Reporter::new(options.style, &plan, "http://127.0.0.1:3000");
+        let mut page = format!("{}\n", student.name);
+        match Started::start(&shell(&student.command), &folder.join(&student.folder)) {
+            Ok(started) => student.verdicts = plan.run(&Subject::ours(started), |_| {}),
+            Err(problem) => {
+                let _ = writeln!(
+                    page,
+                    "{}: {problem}",
+                    options.style.say("сервера немає", "there is no server")
+                );
+                student.verdicts = plan.none();
+            }
+        }
+        student
+            .verdicts
+            .iter()
+            .for_each(|verdict| page = format!("{page}{}\n", reporter.tell(verdict)));
+        page += &reporter.summary(&student.verdicts);
+        let file = file_name(number, &student.name);
+        let [had, max] = score(&student.verdicts);
+        say(&format!("{had:>3}/{max}  {}", student.name));
+        let html = html_of(student, &page, &reporter);
+        fs::write(out.join(file.clone() + ".txt"), page + "\n")
+            .map_err(|error| failed(options.out, error))?;
+        fs::write(out.join(file + ".html"), html).map_err(|error| failed(options.out, error))?;
+    }
+    fs::write(out.join("grades.csv"), grades(&students))
+        .map_err(|error| failed(options.out, error))?;
+    fs::write(out.join("index.html"), class_page(options, &students))
+        .map_err(|error| failed(options.out, error))?;
+    say(&format!("\n{}", out.join("index.html").display()));
+    Ok(())
+}
+
+/// As a shell has it: a command with its arguments in one text.
+fn shell(command: &str) -> Vec<String> {
+    let shell = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+    shell.into_iter().chain([command]).map(str::to_string).collect()
+}
+
+/// Lines of `name,folder,command`; a first line that says just that is none.
+fn students(text: &str) -> Result<Vec<Student>, String> {
+    let mut students = Vec::new();
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let cells = cells(line);
+        match &cells[..] {
+            [only] if only.trim().is_empty() => {}
+            [name, folder, command]
+                if [&**name, folder, command] == ["name", "folder", "command"] => {}
+            [name, folder, command] => {
+                let [name, folder, command] =
+                    [name, folder, command].map(|cell| cell.trim().to_string());
+                students.push(Student { name, folder, command, verdicts: Vec::new() });
+            }
+            _ => {
+                return Err(format!(
+                    "line {number}: expected name,folder,command, and came {line:?}"
+                ));
+            }
+        }
+    }
+    if students.is_empty() { Err("nobody is in it".into()) } else { Ok(students) }
+}
+
+/// The cells of a line of CSV (RFC 4180): with commas in quotes, and quotes doubled in them.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut quoted) = (vec![String::new()], false);
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        let cell = cells.len() - 1;
+        match character {
+            '"' if quoted && characters.next_if_eq(&'"').is_some() => cells[cell].push('"'),
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            other => cells[cell].push(other),
+        }
+    }
+    cells
+}
+
+fn csv(cell: &str) -> String {
+    match cell.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.into(),
+    }
+}
+
+fn grades(students: &[Student]) -> String {
+    let ids = students[0].verdicts.iter().map(|verdict| format!(",{}", verdict.check.id));
+    let mut out = format!("name,score,max_score{}\n", ids.collect::<String>());
+    for student in students {
+        let [had, max] = score(&student.verdicts);
+        let words = student.verdicts.iter().map(|verdict| format!(",{}", verdict.status.name()));
+        let _ = writeln!(out, "{},{had},{max}{}", csv(&student.name), words.collect::<String>());
+    }
+    out
+}
+
+fn file_name(number: usize, name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '-' };
+    format!("{:02}-{}", number + 1, name.chars().map(plain).collect::<String>())
+}
+
+fn html_of(student: &Student, page: &str, reporter: &Reporter) -> String {
+    let name = escape(&student.name);
+    let failures = student.verdicts.iter().filter(|verdict| verdict.status == Status::Fail);
+    let failures =
+        failures.map(|verdict| format!("<pre>{}</pre>\n", escape(&reporter.block(verdict))));
+    let lang = reporter.style.say("uk", "en");
+    format!(
+        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{name}</title>{STYLE}\n\
+         <h1>{name}</h1>\n<pre>{}</pre>\n{}",
+        escape(page),
+        failures.skip(1).collect::<String>()
+    )
+}
+
+/// A row a check, a column a student; and first, what most have not managed.
+fn class_page(options: &Options, students: &[Student]) -> String {
+    let style = options.style;
+    let reporter = Reporter::new(style, &options.plan, "");
+    let lost = |row: usize| {
+        students.iter().filter(|student| student.verdicts[row].status == Status::Fail).count()
+    };
+    let rows = students[0].verdicts.len();
+    let mut worst: Vec<usize> = (0..rows).filter(|row| lost(*row) > 0).collect();
+    worst.sort_by_key(|row| std::cmp::Reverse(lost(*row)));
+    let sentence = |row: usize| {
+        let check = students[0].verdicts[row].check;
+        format!("{} {}", check.id, escape(style.say(check.sentence[0], check.sentence[1])))
+    };
+    let again: String = worst
+        .iter()
+        .take(5)
+        .map(|row| format!("<li>{}: {}/{}</li>\n", sentence(*row), lost(*row), students.len()))
+        .collect();
+    let heads: String = students
+        .iter()
+        .enumerate()
+        .map(|(number, student)| {
+            let [had, max] = score(&student.verdicts);
+            format!(
+                "<th scope=\"col\"><a href=\"{}.html\">{}</a><br>{had}/{max}</th>",
+                file_name(number, &student.name),
+                escape(&student.name)
+            )
+        })
+        .collect();
+    let body: String = (0..rows)
+        .map(|row| {
+            let cells = students.iter().map(|student| {
+                let status = student.verdicts[row].status;
+                format!("<td class=\"{}\">{}</td>", status.name(), reporter.word(status))
+            });
+            format!(
+                "<tr><th scope=\"row\">{}</th>{}</tr>\n",
+                sentence(row),
+                cells.collect::<String>()
+            )
+        })
+        .collect();
+    let [title, first] =
+        [style.say("Клас", "The class"), style.say("Пояснити ще раз", "To be explained again")];
+    let lang = style.say("uk", "en");
+    format!(
+        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{title}</title>{STYLE}\n\
+         <h1>{title}</h1>\n<h2>{first}</h2>\n<ol>\n{again}</ol>\n\
+         <div class=\"wide\" tabindex=\"0\"><table><tr><td></td>{heads}</tr>\n{body}</table></div>\n"
+    )
+}

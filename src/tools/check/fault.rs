@@ -1,0 +1,128 @@
+//! What answers say, and words for what is wrong with them.
+
+use crate::tools::client::Response;
+use crate::tools::dissect::Kind;
+use crate::wire::handshake::accept_key;
+use crate::wire::json::{self, Value};
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+
+/// A text in Ukrainian and in English.
+pub type Words = [String; 2];
+
+/// Why a check has failed.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    pub words: Words,
+    /// Nothing wrong has come, only nothing in time.
+    pub late: bool,
+    /// The bytes show it in a field of this kind.
+    pub kind: Option<Kind>,
+}
+
+pub type Done = Result<(), Fault>;
+
+pub fn wrong<T>(uk: impl Into<String>, en: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault { words: [uk.into(), en.into()], late: false, kind: None })
+}
+
+/// Something else has come than what must come.
+pub fn not<T>(came: impl Display, expected: impl Display) -> Result<T, Fault> {
+    wrong(format!("{came}, а не {expected}"), format!("{came}, and not {expected}"))
+}
+
+pub fn same<T: Display + PartialEq>(came: T, expected: T) -> Done {
+    if came == expected { Ok(()) } else { not(came, expected) }
+}
+
+/// What is wrong stands in a field of this kind.
+pub fn in_field<T>(kind: Kind, told: Result<T, Fault>) -> Result<T, Fault> {
+    told.map_err(|fault| Fault { kind: Some(kind), ..fault })
+}
+
+pub fn of_io(error: &io::Error) -> Fault {
+    let (uk, en) = match error.kind() {
+        ErrorKind::TimedOut => ("не прийшло вчасно", "did not come in time"),
+        ErrorKind::UnexpectedEof => ("сервер закрив з’єднання", "the server has closed"),
+        ErrorKind::ConnectionRefused => ("ніхто не слухає", "nobody listens"),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+            ("сервер обірвав з’єднання", "the server has cut the connection")
+        }
+        _ => ("не вдалося прочитати", "this cannot be read"),
+    };
+    let detail = match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::Other => format!(": {error}"),
+        _ => String::new(),
+    };
+    let words = [uk, en].map(|words| format!("{words}{detail}"));
+    Fault { words, late: error.kind() == ErrorKind::TimedOut, kind: None }
+}
+
+pub fn no_json<T>(problem: String) -> Result<T, Fault> {
+    wrong(format!("не JSON: {problem}"), format!("no JSON: {problem}"))
+}
+
+// ---- What answers say
+
+/// A message, as a server tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    pub id: u64,
+    pub text: String,
+}
+
+pub fn status(response: &Response, expected: u16) -> Done {
+    in_field(Kind::Status, same(response.status, expected))
+}
+
+/// `{"success":true,"message":{…}}`, with 200 in place of 201 too.
+pub fn posted(response: &Response) -> Result<Message, Fault> {
+    if response.status != 200 {
+        status(response, 201)?;
+    }
+    match json::members(&String::from_utf8_lossy(&response.body), ["message"]) {
+        Ok([Value::Other(message)]) => message_of(message),
+        Ok(_) => wrong("у відповіді немає \"message\":{…}", "the answer has no \"message\":{…}"),
+        Err(problem) => no_json(problem),
+    }
+}
+
+/// `[{…},{…}]`
+pub fn listed(response: &Response) -> Result<Vec<Message>, Fault> {
+    status(response, 200)?;
+    let text = String::from_utf8_lossy(&response.body);
+    let values = json::elements(&text).or_else(no_json)?;
+    let messages = values.iter().map(|value| match value {
+        Value::Other(message) => message_of(message),
+        _ => wrong("у списку є не повідомлення", "something in the list is no message"),
+    });
+    messages.collect()
+}
+
+pub fn ids(messages: &[Message]) -> Vec<u64> {
+    messages.iter().map(|message| message.id).collect()
+}
+
+pub fn message_of(text: &str) -> Result<Message, Fault> {
+    let [id, user, said] = json::members(text, ["id", "user", "text"]).or_else(no_json)?;
+    match (id, user, said) {
+        (Value::Other(id), Value::String(_), Value::String(text)) if id.parse::<u64>().is_ok() => {
+            Ok(Message { id: id.parse().unwrap_or_default(), text })
+        }
+        _ => wrong(
+            format!("повідомленню бракує числа id, рядка user чи text: {text}"),
+            format!("a message has no number id, or no string user or text: {text}"),
+        ),
+    }
+}
+
+/// The `101` for this key. RFC 6455 §4.2.2
+pub fn accepted(response: &Response, key: &str) -> Done {
+    status(response, 101)?;
+    let came = response.field("Sec-WebSocket-Accept").unwrap_or_default();
+    in_field(Kind::WsAccept, same(came, &accept_key(key)))?;
+    match response.lists("Upgrade", "websocket") && response.lists("Connection", "upgrade") {
+        true => Ok(()),
+        false => not("", "Upgrade: websocket; Connection: Upgrade"),
+    }
+}

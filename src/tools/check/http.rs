@@ -1,0 +1,234 @@
+//! Stages 0 to 2: it listens, it speaks HTTP, it remembers.
+
+use super::fault::{Done, ids, in_field, not, posted, same, status, wrong};
+use super::lab::{CEILING, Lab, PATIENCE, Peer};
+use crate::tools::client::Response;
+use crate::tools::dissect::Kind;
+use std::panic::resume_unwind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+// ---- 0 It listens
+
+pub fn listens(lab: &Lab) -> Done {
+    lab.peer().map(drop)
+}
+
+pub fn silent_client(lab: &Lab) -> Done {
+    let _silent = lab.peer()?;
+    let mut other = lab.peer()?;
+    other.send(lab.get("/"))?;
+    other.response().map(drop)
+}
+
+// ---- 1 It speaks HTTP
+
+pub fn page(lab: &Lab) -> Done {
+    let response = lab.ask(lab.get("/"), 200)?;
+    let kind = response.field("Content-Type").unwrap_or_default().to_ascii_lowercase();
+    match kind.starts_with("text/html") {
+        true => Ok(()),
+        false => in_field(Kind::ContentType, not(format!("{kind:?}"), "text/html")),
+    }
+}
+
+/// After a response that is the last one.
+fn nothing_follows(peer: &mut Peer) -> Done {
+    if peer.connection.unread().is_empty() {
+        // It may also stay open: whether it should is asked elsewhere.
+        let _ = peer.silent(Instant::now() + CEILING);
+    }
+    if peer.connection.unread().is_empty() {
+        return Ok(());
+    }
+    let problem = wrong("Content-Length менше за тіло", "Content-Length is less than the body");
+    in_field(Kind::ContentLength, problem)
+}
+
+pub fn bytes_are_counted(lab: &Lab) -> Done {
+    const HELLO: &str = "/?user=%D0%9F%D1%80%D0%B8%D0%B2%D1%96%D1%82";
+    // Whether it can take a message is asked later.
+    let _ = lab.say("Привіт");
+    for target in [HELLO, "/messages"] {
+        let mut peer = lab.peer()?;
+        peer.send(lab.request(&format!("GET {target}"), "Connection: close\r\n", ""))?;
+        peer.response()?;
+        nothing_follows(&mut peer)?;
+    }
+    Ok(())
+}
+
+/// One more page, on the same connection.
+fn page_again(lab: &Lab, peer: &mut Peer, before: &Response) -> Done {
+    match before.keeps_alive() {
+        true => peer.ask(lab.get("/"), 200).map(drop),
+        false => not("Connection: close", "keep-alive"),
+    }
+}
+
+pub fn several_requests(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    let first = peer.ask(lab.get("/"), 200)?;
+    page_again(lab, &mut peer, &first)
+}
+
+pub fn two_in_one_write(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    peer.ask(lab.get("/") + &lab.get(&format!("/nosuch-{}", lab.word())), 200)?;
+    peer.response().map(drop)
+}
+
+pub fn byte_by_byte(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    for byte in lab.get("/").bytes() {
+        peer.send([byte])?;
+        thread::sleep(Duration::from_millis(5));
+    }
+    status(&peer.response()?, 200)?;
+    nothing_follows(&mut peer)
+}
+
+pub fn unknown_path(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    let nowhere = peer.ask(lab.get(&format!("/nosuch-{}", lab.word())), 404)?;
+    if nowhere.keeps_alive() {
+        return page_again(lab, &mut peer, &nowhere);
+    }
+    lab.advise("після 404 з’єднання закривається", "the connection is closed after 404");
+    page(lab)
+}
+
+pub fn no_host(lab: &Lab) -> Done {
+    lab.ask("GET / HTTP/1.1\r\n\r\n", 400).map(drop)
+}
+
+pub fn close_is_honoured(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    peer.ask(lab.request("GET /", "Connection: close\r\n", ""), 200)?;
+    peer.ends()
+}
+
+pub fn head(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    peer.send(lab.request("HEAD /", "", ""))?;
+    let response = peer.response_to("HEAD", PATIENCE)?;
+    status(&response, 200)?;
+    page_again(lab, &mut peer, &response)
+}
+
+// ---- 2 It remembers
+
+pub fn next_id(lab: &Lab) -> Done {
+    let mut next = None;
+    for _ in 0..3 {
+        let mut peer = lab.peer()?;
+        peer.send(lab.post(&lab.word()))?;
+        let response = peer.response()?;
+        let id = posted(&response)?.id;
+        if response.status == 200 {
+            lab.advise("200, а про створене кажуть 201", "200; what was created is 201");
+        }
+        same(id, next.unwrap_or(id))?;
+        next = Some(id + 1);
+    }
+    Ok(())
+}
+
+/// The message stands in the list, and stands there once.
+fn is_listed_once(lab: &Lab, id: u64, text: &str) -> Done {
+    let list = lab.list(None)?;
+    let found: Vec<_> = list.iter().filter(|message| message.id == id).collect();
+    match found[..] {
+        [message] if message.text == text => Ok(()),
+        [message] => not(format!("{:?}", message.text), format!("{text:?}")),
+        _ => not(format!("id {id} × {}", found.len()), "1"),
+    }
+}
+
+pub fn is_remembered(lab: &Lab) -> Done {
+    let text = lab.word();
+    is_listed_once(lab, lab.say(&text)?.id, &text)
+}
+
+pub fn body_comes_later(lab: &Lab) -> Done {
+    const BODY_BYTES: usize = 20;
+    let (mut peer, text) = (lab.peer()?, lab.word());
+    let request = lab.post(&text);
+    let (before, rest) = request.split_at(request.len() - BODY_BYTES);
+    peer.send(before)?;
+    peer.silent(Instant::now() + Duration::from_millis(200))?;
+    peer.send(rest)?;
+    is_listed_once(lab, posted(&peer.response()?)?.id, &text)
+}
+
+pub fn text_comes_back(lab: &Lab) -> Done {
+    let text = format!("{} \"лапки\" \\ скісна\nрядок\tтаб 😀 </script> ї", lab.word());
+    is_listed_once(lab, lab.say(&text)?.id, &text)
+}
+
+pub fn markup_is_text(lab: &Lab) -> Done {
+    let markup = format!("<b id={}>", lab.word());
+    lab.say(&format!("{markup}!</b>"))?;
+    for target in ["/", "/?user=Bob"] {
+        let page = lab.ask(lab.get(target), 200)?;
+        if String::from_utf8_lossy(&page.body).contains(&markup) {
+            return wrong(format!("на сторінці {markup}"), format!("the page has {markup}"));
+        }
+    }
+    Ok(())
+}
+
+pub fn form_leads_back(lab: &Lab) -> Done {
+    let mut peer = lab.peer()?;
+    let body = format!("user=Bob&text={}", lab.word());
+    let fields = format!(
+        "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n",
+        body.len()
+    );
+    peer.send(lab.request("POST /messages", &fields, &body))?;
+    let response = peer.response()?;
+    if response.status == 302 {
+        lab.advise("302, а певніше 303", "302; 303 is the surer one");
+    } else {
+        status(&response, 303)?;
+    }
+    match response.field("Location") {
+        Some(_) => Ok(()),
+        None => wrong("немає поля Location", "there is no field Location"),
+    }
+}
+
+pub fn broken_json(lab: &Lab) -> Done {
+    let before = lab.say_something()?;
+    lab.ask(lab.post_of("application/json", "{\"user\":"), 400)?;
+    let stored = lab.list(None)?.iter().filter(|message| message.id > before).count();
+    same(stored, 0)
+}
+
+pub fn announced_gigabyte(lab: &Lab) -> Done {
+    let fields = "Content-Type: application/json\r\nContent-Length: 1000000000\r\n";
+    lab.ask(lab.request("POST /messages", fields, ""), 413).map(drop)
+}
+
+pub fn twenty_writers(lab: &Lab) -> Done {
+    const WRITERS: u64 = 20;
+    const MESSAGES: u64 = 25;
+    let before = lab.say_something()?;
+    let write = || (0..MESSAGES).try_for_each(|_| lab.say_something().map(drop));
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(write)).collect();
+        writers
+            .into_iter()
+            .try_for_each(|writer| writer.join().unwrap_or_else(|p| resume_unwind(p)))
+    })?;
+    in_a_row(&ids(&lab.list(Some(before))?), before, WRITERS * MESSAGES)
+}
+
+/// So many ids, one after another.
+pub fn in_a_row(ids: &[u64], before: u64, count: u64) -> Done {
+    if let Some(at) = (0..ids.len()).find(|at| ids[*at] != before + 1 + *at as u64) {
+        return not(format!("id {}", ids[at]), before + 1 + at as u64);
+    }
+    same(ids.len() as u64, count)
+}

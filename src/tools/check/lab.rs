@@ -1,0 +1,383 @@
+//! What a check works with: connections of which every byte is remembered.
+
+use super::fault::{Done, Fault, Message, Words, accepted, in_field, listed, message_of, no_json};
+use super::fault::{of_io, posted, status, wrong};
+use crate::tools::client::{Connection, Response, handshake, masked, random_key};
+use crate::tools::dissect::{Kind, Side};
+use crate::tools::tap::Chunk;
+use crate::wire::frame::{self, Header, Opcode};
+use crate::wire::json::{self, Value};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Who must wait is watched for so long.
+pub const FLOOR: Duration = Duration::from_millis(1500);
+/// What must come at once comes within this.
+pub const CEILING: Duration = Duration::from_secs(1);
+/// What comes later than that is advice, and what has not come by now is a failure.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Of what passes in one attempt, so much is remembered.
+const TRACE_BYTES_MAX: usize = 1024 * 1024;
+/// A longer frame of a server is not read.
+const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// One attempt of one check.
+pub struct Lab<'a> {
+    pub address: SocketAddr,
+    /// How long the server lets a poll wait.
+    pub hold: Duration,
+    /// Kills the server and starts it again.
+    pub restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+    began: Instant,
+    /// The attempt does.
+    ends: Instant,
+    dice: Mutex<u64>,
+    trace: Mutex<Trace>,
+}
+
+/// What has happened.
+#[derive(Default)]
+pub struct Trace {
+    pub chunks: Vec<Chunk>,
+    /// No failure, but worth saying; `true`: it should be otherwise, by an RFC or by the API.
+    pub advice: Vec<(bool, Words)>,
+    /// The connection of which something was expected last.
+    pub connection: u64,
+    connections: u64,
+    bytes: usize,
+}
+
+impl<'a> Lab<'a> {
+    pub fn new(
+        address: SocketAddr,
+        hold: Duration,
+        restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+        ends: Instant,
+        seed: u64,
+    ) -> Lab<'a> {
+        let (dice, trace) = (Mutex::new(seed | 1), Mutex::default());
+        Lab { address, hold, restart, began: Instant::now(), ends, dice, trace }
+    }
+
+    pub fn trace(&self) -> MutexGuard<'_, Trace> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It should be otherwise, and is no failure.
+    pub fn advise(&self, uk: &str, en: &str) {
+        self.trace().advice.push((true, [uk.into(), en.into()]));
+    }
+
+    /// The next of the numbers that begin with the seed (xorshift).
+    pub fn random(&self) -> u64 {
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        *dice ^= *dice << 13;
+        *dice ^= *dice >> 7;
+        *dice ^= *dice << 17;
+        *dice >> 11
+    }
+
+    /// A name or a text that nobody has said before.
+    pub fn word(&self) -> String {
+        format!("w{:08x}", self.random() as u32)
+    }
+
+    // ---- HTTP
+
+    /// `fields` are whole lines, each with its CR LF.
+    pub fn request(&self, line: &str, fields: &str, body: &str) -> String {
+        format!("{line} HTTP/1.1\r\nHost: {}\r\n{fields}\r\n{body}", self.address)
+    }
+
+    pub fn get(&self, target: &str) -> String {
+        self.request(&format!("GET {target}"), "", "")
+    }
+
+    pub fn post_of(&self, kind: &str, body: &str) -> String {
+        let length = body.len();
+        let fields = format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n");
+        self.request("POST /messages", &fields, body)
+    }
+
+    pub fn post(&self, text: &str) -> String {
+        let (user, text) = (self.word(), json::quoted(text));
+        self.post_of("application/json", &format!("{{\"user\":\"{user}\",\"text\":{text}}}"))
+    }
+
+    pub fn peer(&self) -> Result<Peer<'_>, Fault> {
+        let number = {
+            let mut trace = self.trace();
+            trace.connections += 1;
+            trace.connection = trace.connections;
+            trace.connections
+        };
+        let connection = Connection::open(self.address, PATIENCE);
+        let mut connection = connection.map_err(|error| of_io(&error))?;
+        connection.copy = Some(Vec::new());
+        Ok(Peer { lab: self, number, connection, part: None })
+    }
+
+    /// A request on a connection of its own, and the status that its response must have.
+    pub fn ask(&self, request: impl AsRef<[u8]>, expected: u16) -> Result<Response, Fault> {
+        self.peer()?.ask(request, expected)
+    }
+
+    /// Says something by POST; the message as the server tells it.
+    pub fn say(&self, text: &str) -> Result<Message, Fault> {
+        let mut peer = self.peer()?;
+        peer.send(self.post(text))?;
+        posted(&peer.response()?)
+    }
+
+    /// The same, if it matters to nobody what is said.
+    pub fn say_something(&self) -> Result<u64, Fault> {
+        Ok(self.say(&self.word())?.id)
+    }
+
+    /// The messages after `last_id`, however many answers it takes; without it, the newest ones.
+    pub fn list(&self, last_id: Option<u64>) -> Result<Vec<Message>, Fault> {
+        let Some(mut last) = last_id else { return listed(&self.ask(self.get("/messages"), 200)?) };
+        let mut all = Vec::new();
+        loop {
+            let news: Vec<Message> =
+                self.after(last)?.into_iter().filter(|message| message.id > last).collect();
+            let Some(newest) = news.last() else { return Ok(all) };
+            last = newest.id;
+            all.extend(news);
+        }
+    }
+
+    /// One answer to a poll.
+    pub fn after(&self, last_id: u64) -> Result<Vec<Message>, Fault> {
+        listed(&self.ask(self.get(&format!("/messages?lastId={last_id}")), 200)?)
+    }
+
+    /// Asks for what comes after `last_id`, and does not wait for it.
+    pub fn poll(&self, last_id: u64) -> Result<Peer<'_>, Fault> {
+        let mut peer = self.peer()?;
+        peer.send(self.get(&format!("/subscribe?lastId={last_id}")))?;
+        Ok(peer)
+    }
+
+    // ---- WebSocket
+
+    pub fn handshake(&self, target: &str, fields: &str, key: &str) -> String {
+        handshake(&self.address.to_string(), target, fields, key)
+    }
+
+    pub fn open(&self, target: &str) -> Result<Peer<'_>, Fault> {
+        let key = random_key();
+        let mut peer = self.peer()?;
+        accepted(&peer.ask(self.handshake(target, "", &key), 101)?, &key)?;
+        Ok(peer)
+    }
+
+    /// A WebSocket of the chat; from its welcome on it is told everything.
+    pub fn join(&self, last_id: Option<u64>) -> Result<Peer<'_>, Fault> {
+        let last = last_id.map_or(String::new(), |id| format!("&lastId={id}"));
+        let mut peer = self.open(&format!("/?user={}{last}", self.word()))?;
+        while peer.told()?.0 != "welcome" {}
+        Ok(peer)
+    }
+
+    fn note(&self, connection: u64, from: Side, bytes: &[u8]) {
+        let time = self.began.elapsed();
+        let mut trace = self.trace();
+        trace.connection = connection;
+        trace.bytes += bytes.len();
+        let (bytes, unseen) = match trace.bytes <= TRACE_BYTES_MAX {
+            true => (bytes.to_vec(), 0),
+            false => (Vec::new(), bytes.len()),
+        };
+        // That it was too much is said once.
+        if unseen == 0 || trace.chunks.last().is_none_or(|chunk| chunk.unseen == 0) {
+            trace.chunks.push(Chunk { time, connection, from, bytes, unseen });
+        }
+    }
+}
+
+/// One connection.
+pub struct Peer<'a> {
+    lab: &'a Lab<'a>,
+    number: u64,
+    pub connection: Connection,
+    /// A message of which not all fragments have come.
+    part: Option<(Opcode, Vec<u8>)>,
+}
+
+impl Peer<'_> {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Done {
+        self.lab.note(self.number, Side::Client, bytes.as_ref());
+        self.connection.deadline = Instant::now() + PATIENCE;
+        self.connection.send(bytes.as_ref()).map_err(|error| of_io(&error))
+    }
+
+    /// What `wait` waits for must come at once; later than [`CEILING`] is advice.
+    fn within<T>(
+        &mut self,
+        patience: Duration,
+        wait: impl Fn(&mut Connection) -> io::Result<T>,
+    ) -> Result<T, Fault> {
+        let began = Instant::now();
+        self.lab.trace().connection = self.number;
+        self.connection.deadline = (began + patience).min(self.lab.ends);
+        let came = wait(&mut self.connection);
+        if let Some(bytes) = self.connection.copy.as_mut().filter(|bytes| !bytes.is_empty()) {
+            self.lab.note(self.number, Side::Server, bytes);
+            bytes.clear();
+        }
+        let took = began.elapsed();
+        if came.is_ok() && patience <= PATIENCE && took > CEILING {
+            let [uk, en] = ["прийшло аж за", "came after"];
+            let words = [(uk, "с"), (en, "s")];
+            let words =
+                words.map(|(word, unit)| format!("{word} {:.1} {unit}", took.as_secs_f64()));
+            self.lab.trace().advice.push((false, words));
+        }
+        came.map_err(|error| of_io(&error))
+    }
+
+    pub fn response_to(&mut self, method: &str, patience: Duration) -> Result<Response, Fault> {
+        self.within(patience, |connection| connection.response(method))
+    }
+
+    pub fn response(&mut self) -> Result<Response, Fault> {
+        self.response_to("GET", PATIENCE)
+    }
+
+    pub fn ask(&mut self, request: impl AsRef<[u8]>, expected: u16) -> Result<Response, Fault> {
+        self.send(request)?;
+        let response = self.response()?;
+        status(&response, expected)?;
+        Ok(response)
+    }
+
+    /// Nothing may come until `deadline`.
+    pub fn silent(&mut self, deadline: Instant) -> Done {
+        // Once the time is over it is only looked whether something has come.
+        let patience = deadline.saturating_duration_since(Instant::now());
+        match self.within(patience.max(Duration::from_millis(1)), Connection::fill) {
+            Err(fault) if fault.late => Ok(()),
+            Err(fault) => Err(fault),
+            Ok(()) => wrong("відповідь прийшла, а мала чекати", "an answer came, and should wait"),
+        }
+    }
+
+    /// The other side ends TCP, and nothing comes before that. RST is an end, too.
+    pub fn ends(&mut self) -> Done {
+        let unread = !self.connection.unread().is_empty();
+        match if unread { Ok(()) } else { self.within(PATIENCE, Connection::fill) } {
+            Err(fault) if !fault.late => Ok(()),
+            Err(fault) => {
+                let words = ["з’єднання лишилося відкритим", "the connection stayed open"];
+                Err(Fault { words: words.map(str::to_string), ..fault })
+            }
+            Ok(()) => wrong("після кінця прийшли ще байти", "more bytes came after the end"),
+        }
+    }
+
+    // ---- Frames
+
+    pub fn send_frame(&mut self, opcode: Opcode, payload: impl AsRef<[u8]>) -> Done {
+        self.send(masked(true, opcode, payload.as_ref()))
+    }
+
+    /// Says something in the chat.
+    pub fn say(&mut self, text: &str) -> Done {
+        let text = json::quoted(text);
+        self.send_frame(Opcode::Text, format!("{{\"type\":\"message\",\"text\":{text}}}"))
+    }
+
+    /// The next frame, whatever it is.
+    fn frame(&mut self) -> Result<(Header, Vec<u8>), Fault> {
+        let came = self.within(PATIENCE, |connection| {
+            let header = loop {
+                match frame::decode(connection.unread(), Side::Server, FRAME_BYTES_MAX) {
+                    Ok(Some((header, used))) => {
+                        connection.consume(used);
+                        break header;
+                    }
+                    Ok(None) => connection.fill()?,
+                    Err(violation) => return Err(io::Error::other(violation.reason)),
+                }
+            };
+            let mut payload = Vec::new();
+            while payload.len() < header.length as usize {
+                if connection.unread().is_empty() {
+                    connection.fill()?;
+                }
+                let count = connection.unread().len().min(header.length as usize - payload.len());
+                payload.extend_from_slice(&connection.unread()[..count]);
+                connection.consume(count);
+            }
+            Ok((header, payload))
+        });
+        in_field(Kind::Mask, came)
+    }
+
+    /// The next message, or a pong or a close. A ping is answered.
+    pub fn hear(&mut self) -> Result<(Opcode, Vec<u8>), Fault> {
+        loop {
+            let (header, payload) = self.frame()?;
+            match header.opcode {
+                Opcode::Ping => self.send_frame(Opcode::Pong, payload)?,
+                Opcode::Continuation | Opcode::Text | Opcode::Binary => {
+                    let (opcode, mut whole) = self.part.take().unwrap_or((header.opcode, vec![]));
+                    whole.extend(payload);
+                    if header.fin {
+                        return Ok((opcode, whole));
+                    }
+                    self.part = Some((opcode, whole));
+                }
+                opcode => return Ok((opcode, payload)),
+            }
+        }
+    }
+
+    /// What the chat tells next: of which type, and the message that is in it.
+    fn told(&mut self) -> Result<(String, Option<Message>), Fault> {
+        let (opcode, payload) = self.hear()?;
+        let text = String::from_utf8_lossy(&payload);
+        match opcode {
+            Opcode::Close => return wrong("чат закрито", "the chat was closed"),
+            Opcode::Text => {}
+            _ => return Ok((String::new(), None)),
+        }
+        match json::members(&text, ["type", "message", "error"]).or_else(no_json)? {
+            [Value::String(kind), Value::Other(message), _] => {
+                Ok((kind, Some(message_of(message)?)))
+            }
+            [Value::String(kind), _, Value::String(problem)] if kind == "error" => {
+                wrong(format!("сервер каже: {problem}"), format!("the server says: {problem}"))
+            }
+            [Value::String(kind), ..] => Ok((kind, None)),
+            _ => wrong("JSON без \"type\"", "JSON without a \"type\""),
+        }
+    }
+
+    /// The next message of the chat; what else it tells is passed over.
+    pub fn message(&mut self) -> Result<Message, Fault> {
+        loop {
+            if let (_, Some(message)) = self.told()? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// A Close frame comes, with one of these codes, and TCP ends; 1005 is no code.
+    pub fn closed(&mut self, codes: &[u16]) -> Done {
+        loop {
+            let (opcode, payload) = self.hear()?;
+            if opcode != Opcode::Close {
+                continue;
+            }
+            let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+            return match codes.contains(&code) {
+                true => self.ends(),
+                false => in_field(Kind::CloseCode, super::fault::not(code, codes[0])),
+            };
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Stages 3 and 4: polling, and long polling.
+
+use super::fault::{Done, Fault, Message, ids, listed, not, posted, status, wrong};
+use super::lab::{FLOOR, Lab, PATIENCE, Peer};
+use std::time::{Duration, Instant};
+
+// ---- 3 Polling
+
+/// The ids of two messages that have just been said.
+fn two(lab: &Lab) -> Result<[u64; 2], Fault> {
+    Ok([lab.say_something()?, lab.say_something()?])
+}
+
+/// These ids, and no other.
+fn only(messages: &[Message], expected: &[u64]) -> Done {
+    let ids = ids(messages);
+    if ids == expected { Ok(()) } else { not(format!("id {ids:?}"), format!("{expected:?}")) }
+}
+
+pub fn newer_only(lab: &Lab) -> Done {
+    lab.say_something()?;
+    let ids = two(lab)?;
+    only(&lab.after(ids[0] - 1)?, &ids)
+}
+
+pub fn no_news(lab: &Lab) -> Done {
+    let [_, newest] = two(lab)?;
+    only(&lab.after(newest)?, &[])
+}
+
+pub fn no_store(lab: &Lab) -> Done {
+    let response = lab.ask(lab.get("/messages?lastId=0"), 200)?;
+    match ["no-store", "no-cache"].map(|word| response.lists("Cache-Control", word)) {
+        [true, _] => {}
+        [_, true] => lab.advise("no-cache, а простіше no-store", "no-cache; no-store is simpler"),
+        _ => return wrong("немає Cache-Control: no-store", "there is no Cache-Control: no-store"),
+    }
+    Ok(())
+}
+
+pub fn after_a_restart(lab: &Lab) -> Done {
+    let [_, newest] = two(lab)?;
+    match ids(&lab.after(newest + 1000)?).contains(&newest) {
+        true => Ok(()),
+        false => wrong(format!("без повідомлення {newest}"), format!("without message {newest}")),
+    }
+}
+
+pub fn no_number(lab: &Lab) -> Done {
+    lab.ask(lab.get("/messages?lastId=x"), 400).map(drop)
+}
+
+// ---- 4 Long polling
+
+/// The poll is answered with this message and no other. What has come just because the hold was
+/// over is not wrong, only late: then the machine was busy.
+fn brings(lab: &Lab, peer: &mut Peer, began: Instant, id: u64) -> Done {
+    let response = peer.response()?;
+    let late = response.status == 204 && began.elapsed() + FLOOR > lab.hold;
+    let told = listed(&response).and_then(|messages| only(&messages, &[id]));
+    told.map_err(|fault| Fault { late, ..fault })
+}
+
+pub fn news_at_once(lab: &Lab) -> Done {
+    let [first, newest] = two(lab)?;
+    brings(lab, &mut lab.poll(first)?, Instant::now(), newest)
+}
+
+/// So many polls that wait, what they know, and since when they wait.
+fn waiting<'a>(lab: &'a Lab, count: usize) -> Result<(Vec<Peer<'a>>, u64, Instant), Fault> {
+    let newest = lab.say_something()?;
+    let began = Instant::now();
+    let mut peers: Vec<Peer> = (0..count).map(|_| lab.poll(newest)).collect::<Result<_, _>>()?;
+    let deadline = Instant::now() + FLOOR;
+    peers.iter_mut().try_for_each(|peer| peer.silent(deadline))?;
+    Ok((peers, newest, began))
+}
+
+pub fn waits(lab: &Lab) -> Done {
+    waiting(lab, 1).map(drop)
+}
+
+fn releases(lab: &Lab, count: usize) -> Done {
+    let (mut peers, _, began) = waiting(lab, count)?;
+    let id = lab.say_something()?;
+    peers.iter_mut().try_for_each(|peer| brings(lab, peer, began, id))
+}
+
+pub fn released(lab: &Lab) -> Done {
+    releases(lab, 1)
+}
+
+pub fn all_released(lab: &Lab) -> Done {
+    releases(lab, 10)
+}
+
+/// The message is sent when the poll is on its way, a little later each time: some of them meet in
+/// between the look and the sleep of a server that does not do both under one lock.
+pub fn between_polls(lab: &Lab) -> Done {
+    const ROUNDS: u32 = 200;
+    const STEP: Duration = Duration::from_micros(10);
+    let mut newest = lab.say_something()?;
+    for round in 0..ROUNDS {
+        let (mut writer, message) = (lab.peer()?, lab.post(&lab.word()));
+        let began = Instant::now();
+        let mut poll = lab.poll(newest)?;
+        let sent = Instant::now();
+        while sent.elapsed() < STEP * round {
+            std::hint::spin_loop();
+        }
+        writer.send(message)?;
+        newest = posted(&writer.response()?)?.id;
+        brings(lab, &mut poll, began, newest)?;
+    }
+    Ok(())
+}
+
+pub fn ends_with_204(lab: &Lab) -> Done {
+    let (mut peers, ..) = waiting(lab, 1)?;
+    let response = peers[0].response_to("GET", lab.hold + PATIENCE)?;
+    status(&response, 204)?;
+    if !response.keeps_alive() {
+        lab.advise("після 204 з’єднання закривається", "the connection is closed after 204");
+        return Ok(());
+    }
+    peers[0].ask(lab.get("/"), 200).map(drop)
+}
+
+pub fn others_are_served(lab: &Lab) -> Done {
+    let (_peers, ..) = waiting(lab, 100)?;
+    lab.ask(lab.get("/"), 200).map(drop)
+}
+
+pub fn leaver_takes_nothing(lab: &Lab) -> Done {
+    let (leaver, newest, _) = waiting(lab, 1)?;
+    drop(leaver);
+    let id = lab.say_something()?;
+    brings(lab, &mut lab.poll(newest)?, Instant::now(), id)
+}

@@ -1,0 +1,299 @@
+//! What is told of a run: lines and blocks for people, JSON and JUnit for programs.
+
+use super::catalogue::{Check, STAGES};
+use super::run::{Plan, Status, Verdict};
+use crate::tools::dissect::block::{COLUMNS, Style, wrap};
+use crate::tools::dissect::kinds::sentence;
+use crate::tools::dissect::{Context, Side, dissect};
+use crate::tools::tap::terminal::{Filter, Terminal};
+use crate::tools::tap::watch::Watcher;
+use crate::wire::html::escape;
+use crate::wire::json::quoted;
+use std::fmt::Write;
+
+/// Of what passed, so many lines at the end.
+const ROWS_MAX: usize = 14;
+const SAID_LINES_MAX: usize = 8;
+const LABEL_COLUMNS: usize = 11;
+
+/// Tells of one check after another.
+pub struct Reporter<'a> {
+    pub style: Style,
+    plan: &'a Plan,
+    /// `http://127.0.0.1:4021`, for the commands to be typed.
+    url: &'a str,
+    stage: Option<usize>,
+    failed: bool,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(style: Style, plan: &'a Plan, url: &'a str) -> Reporter<'a> {
+        Reporter { style, plan, url, stage: None, failed: false }
+    }
+
+    /// A line, and before a stage its heading; the first failure in full.
+    pub fn tell(&mut self, verdict: &Verdict) -> String {
+        let fails = verdict.status == Status::Fail;
+        let full =
+            self.plan.only.is_some() || (fails && !std::mem::replace(&mut self.failed, fails));
+        let stage = verdict.check.stage();
+        let heading = match self.stage.replace(stage) == Some(stage) {
+            true => String::new(),
+            false => self.heading(stage) + "\n",
+        };
+        heading + &if full { self.block(verdict) } else { self.line(verdict) }
+    }
+
+    pub fn word(&self, status: Status) -> &'static str {
+        let [uk, en] = match status {
+            Status::Pass => ["добре", "pass"],
+            Status::Advice => ["порада", "advice"],
+            Status::Fail => ["ХИБА", "FAIL"],
+            Status::NotRun => ["пропуск", "not run"],
+        };
+        self.style.say(uk, en)
+    }
+
+    fn say<'t>(&self, [uk, en]: &'t [impl AsRef<str>; 2]) -> &'t str {
+        self.style.say(uk.as_ref(), en.as_ref())
+    }
+
+    /// The heading of a stage.
+    pub fn heading(&self, number: usize) -> String {
+        format!("\n{number}  {}", self.say(&STAGES[number]))
+    }
+
+    /// One line, or two: what became of a check.
+    pub fn line(&self, verdict: &Verdict) -> String {
+        let words =
+            verdict.words.as_ref().map_or(String::new(), |words| format!(": {}", self.say(words)));
+        let line = format!("{}{words}", self.say(&verdict.check.sentence));
+        let mut out = String::new();
+        wrap(&mut out, &line, LABEL_COLUMNS + 5);
+        let status = self.word(verdict.status);
+        let status = match verdict.status {
+            Status::Fail => self.style.paint("31", &format!("{status:<LABEL_COLUMNS$}")),
+            _ => format!("{status:<LABEL_COLUMNS$}"),
+        };
+        format!("{status}{}  {}", verdict.check.id, out.trim())
+    }
+
+    /// Everything that helps with a failure.
+    pub fn block(&self, verdict: &Verdict) -> String {
+        let Check { id, sentence, expected, mistake, .. } = verdict.check;
+        let stage = verdict.check.stage();
+        let mut out = String::new();
+        let [passed, attempts] = verdict.attempts;
+        let (of_word, stage_word) = (self.style.say("з", "of"), self.style.say("етап", "stage"));
+        let _ = writeln!(
+            out,
+            "{:<LABEL_COLUMNS$}{id}  {}",
+            self.word(verdict.status),
+            self.say(sentence)
+        );
+        let mut part = |uk: &str, en: &str, text: &str| {
+            let label = self.style.say(uk, en);
+            let mut lines = String::new();
+            wrap(&mut lines, text, LABEL_COLUMNS);
+            let _ = writeln!(out, "  {label:<9}{}", lines.trim());
+        };
+        let who = match verdict.connection {
+            0 => String::new(),
+            number => format!("{} {number}: ", self.style.say("з’єднання", "connection")),
+        };
+        let words = verdict.words.as_ref().map_or("", |words| self.say(words));
+        part("прийшло", "came", &format!("{who}{words}"));
+        part("має", "must", self.say(expected));
+        part("часто", "often", self.say(mistake));
+        part("читати", "read", &read(verdict.check));
+        let tries = format!("{stage_word} {stage}; {passed} {of_word} {attempts}");
+        part("спроби", "tries", &tries);
+        // To be copied: never broken into lines.
+        let by_hand = self.by_hand(verdict.check);
+        let _ = writeln!(out, "  {:<9}{by_hand}", self.style.say("руками", "try"));
+        out += &self.steps(verdict);
+        out += &self.bytes(verdict).unwrap_or_default();
+        let said: Vec<&str> = verdict.said.lines().collect();
+        for line in &said[said.len().saturating_sub(SAID_LINES_MAX)..] {
+            let _ = writeln!(out, "  {:<9}{line}", self.style.say("сервер", "server"));
+        }
+        out.trim_end().into()
+    }
+
+    fn by_hand(&self, check: &Check) -> String {
+        let host = self.url.trim_start_matches("http://");
+        let with_space =
+            host.rsplit_once(':').map_or(host.into(), |(ip, port)| format!("{ip} {port}"));
+        check
+            .by_hand
+            .replace("{url}", self.url)
+            .replace("{host}", host)
+            .replace("{nc}", &with_space)
+    }
+
+    /// What was sent and what came back, as `rawchat tap` tells it.
+    fn steps(&self, verdict: &Verdict) -> String {
+        let style = Style { coloured: false, ..self.style };
+        let terminal = Terminal { style, blocks: false, filter: Filter::default() };
+        let (mut watcher, mut rows) = (Watcher::new(false), String::new());
+        for chunk in &verdict.chunks {
+            watcher.chunk(chunk, &mut |seen| terminal.tell(&seen, &mut rows));
+        }
+        let rows: Vec<&str> = rows.lines().collect();
+        let mut out = String::new();
+        let more = rows.len().saturating_sub(ROWS_MAX);
+        if more > 0 {
+            let _ = writeln!(out, "  … +{more}");
+        }
+        for row in &rows[more..] {
+            let _ = writeln!(out, "  {}", row.chars().take(COLUMNS - 2).collect::<String>());
+        }
+        out
+    }
+
+    /// The bytes that are wrong, with a caret, and what they are.
+    fn bytes(&self, verdict: &Verdict) -> Option<String> {
+        const ROW: usize = 16;
+        let fault = verdict.fault.as_ref()?;
+        let came = verdict.chunks.iter();
+        let came = came
+            .filter(|chunk| chunk.connection == verdict.connection && chunk.from == Side::Server);
+        let bytes: Vec<u8> = came.flat_map(|chunk| chunk.bytes.iter().copied()).collect();
+        let (fields, _) = dissect(&bytes, &mut Context::http(Side::Server));
+        let wrong = fields.iter().rfind(|field| Some(field.kind) == fault.kind);
+        let field = wrong.or_else(|| fields.iter().find(|field| field.kind.is_fault()))?;
+        let (at, end) = (field.bytes().start, field.bytes().end);
+        let start = at / ROW * ROW;
+        let row = &bytes[start..bytes.len().min(start + ROW)];
+        let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        let carets = (end - at).clamp(1, start + row.len() - at);
+        let text: String =
+            row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
+        let mut out = String::new();
+        let label = self.style.say("байти", "bytes");
+        let _ = writeln!(out, "  {label:<9}{start:04x}  {:<47}  {text}", hex.join(" "));
+        let _ = writeln!(
+            out,
+            "{:17}{:indent$}{}",
+            "",
+            "",
+            "^^ ".repeat(carets).trim_end(),
+            indent = 3 * (at - start)
+        );
+        wrap(&mut out, &sentence(field, &bytes, self.style.language), LABEL_COLUMNS);
+        Some(out)
+    }
+
+    /// The last lines of a run.
+    pub fn summary(&self, verdicts: &[Verdict]) -> String {
+        let [had, max] = score(verdicts);
+        let count = |status| verdicts.iter().filter(|verdict| verdict.status == status).count();
+        let counts = [Status::Pass, Status::Advice, Status::Fail, Status::NotRun]
+            .map(|status| format!("{} {}", self.word(status), count(status)));
+        let points = self.style.say("балів", "points");
+        let mut out = format!("\n{points} {had}/{max}: {}", counts.join(", "));
+        let _ = write!(out, "; --seed {}", self.plan.seed);
+        let next = verdicts.iter().find(|verdict| verdict.status == Status::Fail);
+        if let Some(Verdict { check, .. }) = next {
+            let fix = self.style.say("далі", "next");
+            let again = self.style.say(
+                "виправте й перевірте саме це: --only",
+                "mend it, and check only this: --only",
+            );
+            let _ = write!(out, "\n{fix} {}: {again} {}", check.id, check.id);
+        }
+        out
+    }
+
+    /// `tests` is an array with the names of Gradescope and of GitHub Classroom.
+    pub fn json(&self, verdicts: &[Verdict], title: &str) -> String {
+        let [had, max] = score(verdicts);
+        let failed = verdicts.iter().any(|verdict| verdict.status == Status::Fail);
+        let tests: Vec<String> = verdicts.iter().map(|verdict| self.test(verdict)).collect();
+        format!(
+            "{{\"version\":1,\"name\":{},\"seed\":{},\"status\":\"{}\",\"score\":{had},\"max_score\":{max},\n\
+             \"tests\":[\n{}\n]}}",
+            quoted(title),
+            self.plan.seed,
+            if failed { "fail" } else { "pass" },
+            tests.join(",\n")
+        )
+    }
+
+    fn test(&self, verdict: &Verdict) -> String {
+        let [had, max] = verdict.score;
+        let status = verdict.status.name();
+        format!(
+            "{{\"id\":{},\"stage\":{},\"name\":{},\"status\":\"{status}\",\"score\":{had},\"max_score\":{max},\
+             \"duration_ms\":{},\"message\":{}}}",
+            quoted(verdict.check.id),
+            verdict.check.stage(),
+            quoted(self.say(&verdict.check.sentence)),
+            verdict.took.as_millis(),
+            quoted(&self.message(verdict))
+        )
+    }
+
+    fn message(&self, verdict: &Verdict) -> String {
+        match (verdict.status, &verdict.words) {
+            (Status::Fail, _) => self.block(verdict),
+            (_, Some(words)) => self.say(words).into(),
+            (_, None) => String::new(),
+        }
+    }
+
+    /// What all readers of JUnit files understand, and no more.
+    pub fn junit(&self, verdicts: &[Verdict], title: &str) -> String {
+        let count = |status| verdicts.iter().filter(|verdict| verdict.status == status).count();
+        let seconds: f64 = verdicts.iter().map(|verdict| verdict.took.as_secs_f64()).sum();
+        let mut out = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{seconds:.3}\">\n",
+            xml(title),
+            verdicts.len(),
+            count(Status::Fail),
+            count(Status::NotRun)
+        );
+        for verdict in verdicts {
+            let stage = self.say(&STAGES[verdict.check.stage()]);
+            let (id, name) = (verdict.check.id, self.say(&verdict.check.sentence));
+            let (stage, name) = (xml(stage), xml(&format!("{id} {name}")));
+            let message = verdict.words.as_ref().map_or("", |words| self.say(words));
+            let (message, text) = (xml(message), xml(&self.message(verdict)));
+            let inside = match verdict.status {
+                Status::Fail => format!("<failure message=\"{message}\">{text}</failure>"),
+                Status::NotRun => format!("<skipped message=\"{message}\"/>"),
+                _ => String::new(),
+            };
+            let _ = writeln!(
+                out,
+                "<testcase classname=\"{stage}\" name=\"{name}\" time=\"{:.3}\">{inside}</testcase>",
+                verdict.took.as_secs_f64()
+            );
+        }
+        out + "</testsuite>"
+    }
+}
+
+/// Points: had, and to be had.
+pub fn score(verdicts: &[Verdict]) -> [usize; 2] {
+    [0, 1].map(|which| verdicts.iter().map(|verdict| verdict.score[which]).sum())
+}
+
+/// The lecture's mark and the RFC.
+pub fn read(check: &Check) -> String {
+    let lecture = format!("§{0} (/source#{0})", check.mark);
+    match check.rfc {
+        Some((number, section)) => format!(
+            "{lecture}, RFC {number} §{section} \
+             (https://www.rfc-editor.org/rfc/rfc{number}#section-{section})"
+        ),
+        None => lecture,
+    }
+}
+
+/// XML has no place for control characters, not even escaped.
+fn xml(text: &str) -> String {
+    let allowed = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    escape(&text.chars().map(allowed).collect::<String>())
+}

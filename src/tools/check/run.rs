@@ -1,0 +1,256 @@
+//! One check after another: what it builds on, its second attempt, and what comes of it.
+
+use super::catalogue::{CHECKS, Check};
+use super::fault::{Done, Fault, Words, wrong};
+use super::lab::Lab;
+use super::started::Started;
+use crate::tools::tap::Chunk;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One attempt of one check, besides the hold.
+const ATTEMPT: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Pass,
+    /// It should be otherwise, and no point is lost.
+    Advice,
+    Fail,
+    /// What it builds on has failed, or there was no time.
+    NotRun,
+}
+
+pub struct Verdict {
+    pub check: &'static Check,
+    pub status: Status,
+    /// Points: had, and to be had.
+    pub score: [usize; 2],
+    /// Why it is not simply passed.
+    pub words: Option<Words>,
+    pub fault: Option<Fault>,
+    /// What passed in the attempt that failed, or else in the only one, and on which of its
+    /// connections something was expected last.
+    pub chunks: Vec<Chunk>,
+    pub connection: u64,
+    /// How many attempts there were, and how many of them passed.
+    pub attempts: [usize; 2],
+    pub took: Duration,
+    /// The last that the server printed meanwhile.
+    pub said: String,
+    /// The checker itself has failed.
+    pub broken: bool,
+}
+
+/// The server that is checked.
+pub struct Subject {
+    address: SocketAddr,
+    started: Option<Mutex<Started>>,
+}
+
+impl Subject {
+    pub fn there(address: SocketAddr) -> Subject {
+        Subject { address, started: None }
+    }
+
+    pub fn ours(started: Started) -> Subject {
+        Subject { address: started.address, started: Some(Mutex::new(started)) }
+    }
+
+    fn started(&self) -> Option<MutexGuard<'_, Started>> {
+        Some(self.started.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where it is now: one that has ended is started again.
+    pub fn address(&self) -> SocketAddr {
+        let Some(mut started) = self.started() else { return self.address };
+        // If it does not start, the check says that nobody listens.
+        let _ = started.revive();
+        started.address
+    }
+}
+
+impl Status {
+    /// For programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Advice => "advice",
+            Status::Fail => "fail",
+            Status::NotRun => "not_run",
+        }
+    }
+}
+
+/// What is to be checked, and how.
+#[derive(Clone)]
+pub struct Plan {
+    pub last_stage: usize,
+    pub only: Option<String>,
+    /// What should be must be.
+    pub strict: bool,
+    pub seed: u64,
+    pub hold: Duration,
+    /// When something has failed, no check begins after this.
+    pub ends: Instant,
+    /// No check begins after this, nor lasts much longer.
+    pub ends_for_sure: Instant,
+}
+
+impl Plan {
+    pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
+        CHECKS.iter().filter(|check| match &self.only {
+            Some(id) => check.id == id,
+            None => check.stage() <= self.last_stage,
+        })
+    }
+
+    /// Makes every check, and tells of each when it is made.
+    pub fn run(&self, subject: &Subject, mut tell: impl FnMut(&Verdict)) -> Vec<Verdict> {
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for check in self.checks() {
+            let verdict = match self.hindrance(check, subject, &verdicts) {
+                None => self.judge(check, subject),
+                // What this server need not have costs no point.
+                Some((words, needless)) => Verdict {
+                    words: Some(words),
+                    score: [0, usize::from(self.graded(check) && !needless)],
+                    ..verdict(check, Status::NotRun)
+                },
+            };
+            tell(&verdict);
+            verdicts.push(verdict);
+        }
+        verdicts
+    }
+
+    /// What comes of it if there is no server.
+    pub fn none(&self) -> Vec<Verdict> {
+        let none = |check| Verdict {
+            score: [0, usize::from(self.graded(check))],
+            ..verdict(check, Status::NotRun)
+        };
+        self.checks().map(none).collect()
+    }
+
+    /// Whether a point is to be had.
+    fn graded(&self, check: &Check) -> bool {
+        check.must || self.strict
+    }
+
+    /// Why a check is not made; and whether the server can do without it.
+    fn hindrance(
+        &self,
+        check: &Check,
+        subject: &Subject,
+        before: &[Verdict],
+    ) -> Option<(Words, bool)> {
+        if check.needs.contains("--") && subject.started.is_none() {
+            return Some((["потрібно -- КОМАНДА".into(), "it needs -- COMMAND".into()], true));
+        }
+        // Part 4 of the lecture has no /subscribe.
+        if check.id == "4.1" && self.last_stage > check.stage() && self.only.is_none() {
+            let lab = self.lab(check, subject, 0, &|| Ok(()));
+            if lab.ask(lab.get("/subscribe?lastId=0"), 404).is_ok() {
+                let words = [
+                    "/subscribe тут немає, для частини 4 це не хиба",
+                    "there is no /subscribe, and part 4 can do without it",
+                ];
+                return Some((words.map(str::to_string), true));
+            }
+        }
+        let failed = before.iter().any(|verdict| verdict.status == Status::Fail);
+        let now = Instant::now();
+        if now > self.ends_for_sure || (failed && now > self.ends) {
+            return Some((["час вийшов".into(), "the time is over".into()], false));
+        }
+        let needed = |verdict: &&Verdict| check.needs.split(' ').any(|id| id == verdict.check.id);
+        let missing = before.iter().filter(needed);
+        let missing =
+            missing.filter(|verdict| matches!(verdict.status, Status::Fail | Status::NotRun));
+        missing
+            .map(|verdict| {
+                let id = verdict.check.id;
+                let needless = verdict.status == Status::NotRun && verdict.score[1] == 0;
+                ([format!("спершу {id}"), format!("first {id}")], needless)
+            })
+            .next()
+    }
+
+    fn judge(&self, check: &'static Check, subject: &Subject) -> Verdict {
+        let began = Instant::now();
+        let (first, mut verdict) = self.attempt(check, subject, 1);
+        if let Err(fault) = first {
+            // Once more, on fresh connections: a busy machine is no mistake, a race is one.
+            let (second, again) = self.attempt(check, subject, 2);
+            verdict.attempts = [usize::from(second.is_ok()), 2];
+            verdict.broken |= again.broken;
+            let fails = self.graded(check) && !(fault.late && second.is_ok());
+            verdict.status = if fails { Status::Fail } else { Status::Advice };
+            verdict.words = Some(fault.words.clone());
+            verdict.fault = Some(fault);
+        }
+        let had = verdict.status != Status::Fail;
+        verdict.score = if self.graded(check) { [usize::from(had), 1] } else { [0, 0] };
+        verdict.took = began.elapsed();
+        verdict
+    }
+
+    fn lab<'a>(
+        &self,
+        check: &Check,
+        subject: &Subject,
+        attempt: u64,
+        restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+    ) -> Lab<'a> {
+        let ends = (Instant::now() + ATTEMPT + self.hold).min(self.ends_for_sure + ATTEMPT);
+        let id = check.id.bytes().fold(attempt, |sum, byte| sum * 256 + u64::from(byte));
+        let seed = (self.seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Lab::new(subject.address(), self.hold, restart, ends, seed)
+    }
+
+    fn attempt(&self, check: &'static Check, subject: &Subject, number: u64) -> (Done, Verdict) {
+        let restart = || subject.started().map_or(Ok(()), |mut started| started.restart());
+        let lab = self.lab(check, subject, number, &restart);
+        let done = catch_unwind(AssertUnwindSafe(|| (check.run)(&lab)));
+        let broken = done.is_err();
+        let done = done.unwrap_or_else(|_| {
+            wrong("помилка в самому rawchat check", "rawchat check itself has failed")
+        });
+        let mut trace = lab.trace();
+        let advice = std::mem::take(&mut trace.advice);
+        let status = match advice.is_empty() {
+            true => Status::Pass,
+            false if self.strict && advice.iter().any(|(should, _)| *should) => Status::Fail,
+            false => Status::Advice,
+        };
+        let verdict = Verdict {
+            words: advice.into_iter().next().map(|(_, words)| words),
+            chunks: std::mem::take(&mut trace.chunks),
+            connection: trace.connection,
+            attempts: [1, 1],
+            said: subject.started().map_or(String::new(), |started| started.said()),
+            broken,
+            ..verdict(check, status)
+        };
+        (done, verdict)
+    }
+}
+
+fn verdict(check: &'static Check, status: Status) -> Verdict {
+    Verdict {
+        check,
+        status,
+        score: [0, 0],
+        words: None,
+        fault: None,
+        chunks: Vec::new(),
+        connection: 0,
+        attempts: [0, 0],
+        took: Duration::ZERO,
+        said: String::new(),
+        broken: false,
+    }
+}

@@ -1,0 +1,149 @@
+//! `rawchat check`: what is right passes, and every check finds the fault that it is there for.
+
+use super::common::{Server, calm, eventually, patient, rawchat};
+use super::faulty::Faulty;
+use rawchat::techniques::Timing;
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
+
+const HOLD: Duration = Duration::from_secs(4);
+
+fn check(arguments: &[&str]) -> Command {
+    let mut command = rawchat(&["check", "--lang=en", "--hold=4s"]);
+    command.args(arguments);
+    command
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn output(command: &mut Command) -> (String, i32) {
+    let Output { stdout, stderr, status } = command.output().unwrap();
+    let said = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
+    (said, status.code().unwrap())
+}
+
+/// The ids of all checks, from `--list`, and whether they are advice.
+fn ids() -> Vec<(&'static str, bool)> {
+    let (list, code) = output(&mut check(&["--list"]));
+    assert_eq!(code, 0, "{list}");
+    let starts = |line: &&str| line.as_bytes().get(1) == Some(&b'.');
+    let lines = list.leak().lines().filter(starts);
+    lines.map(|line| (&line[..3], line.as_bytes()[3] == b'*')).collect()
+}
+
+/// What the JSON of a run says of each check that was made.
+fn statuses(json: &str) -> Vec<(String, String)> {
+    let json: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
+    let text = |test: &Value, name: &str| test[name].as_str().unwrap().to_string();
+    let tests = json["tests"].as_array().unwrap().iter();
+    tests.map(|test| (text(test, "id"), text(test, "status"))).collect()
+}
+
+#[test]
+fn rawchat_passes_every_check() {
+    thread::scope(|scope| {
+        for (part, not_made) in [(1, 0), (2, 0), (3, 0), (4, 9)] {
+            scope.spawn(move || {
+                let timing = Timing { hold: HOLD, ..calm() };
+                let server = Server::with(part, patient(), timing);
+                let (part, url) = (part.to_string(), url(server.address));
+                let (said, code) = output(&mut check(&[&part, &url, "--strict", "--json"]));
+                let statuses = statuses(&said);
+                let others = statuses.iter().filter(|(_, status)| status != "pass");
+                let others: Vec<_> = others.collect();
+                assert!(others.iter().all(|(_, status)| status == "not_run"), "{others:?}");
+                assert_eq!((others.len(), code), (not_made, 0), "{others:?}");
+            });
+        }
+    });
+}
+
+/// 0.1 and 7.5 are about a command, and are tried below.
+#[test]
+fn each_check_finds_its_fault_in_a_server_that_is_right_but_for_that() {
+    let rules = ids().into_iter().map(|(id, _)| id).filter(|id| !["0.1", "7.5"].contains(id));
+    let missed: Vec<&str> = thread::scope(|scope| {
+        let tried: Vec<_> = rules
+            .map(|rule| {
+                scope.spawn(move || {
+                    let hold = if rule == "4.6" { HOLD } else { Duration::from_secs(60) };
+                    let url = url(Faulty::start(rule, hold));
+                    let only = &["4", &url, "--strict", "--only", rule];
+                    let (said, code) = output(&mut check(only));
+                    (rule, code == 1 && said.contains("FAIL"))
+                })
+            })
+            .collect();
+        let tried = tried.into_iter().map(|tried| tried.join().unwrap());
+        tried.filter(|(_, found)| !found).map(|(rule, _)| rule).collect()
+    });
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn a_server_in_one_file_passes_everything_too() {
+    let url = url(Faulty::start("", HOLD));
+    let (said, _) = output(&mut check(&["4", &url, "--strict", "--json"]));
+    let others: Vec<_> =
+        statuses(&said).into_iter().filter(|(_, status)| status != "pass").collect();
+    assert_eq!(others, [("7.5".to_string(), "not_run".to_string())], "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_is_started_with_a_free_port_and_ended_with_its_children() {
+    let binary = env!("CARGO_BIN_EXE_rawchat");
+    let folder = std::env::temp_dir().join(format!("rawchat-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let port = folder.join("port");
+    // The server is a child of the command, and the port is said twice.
+    let script = format!("echo {{port}} > {port:?}; {binary:?} 1 --quiet --port {{port}}; true");
+    let only = ["1", "--only=7.5", "--json", "--", "sh", "-c", &script];
+    let (said, code) = output(&mut check(&only));
+    assert_eq!((statuses(&said), code), (vec![("7.5".into(), "pass".into())], 0), "{said}");
+    let port: u16 = std::fs::read_to_string(&port).unwrap().trim().parse().unwrap();
+    eventually("it has ended", || TcpStream::connect(("127.0.0.1", port)).is_err());
+    // One that starts only once.
+    let script = format!("mkdir {:?} && exec {binary:?} 1 --quiet", folder.join("once"));
+    let (said, code) =
+        output(&mut check(&["1", "--only=7.5", "--strict", "--", "sh", "-c", &script]));
+    assert!(code == 1 && said.contains("FAIL"), "{said}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn where_there_is_no_server_there_is_no_grade() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = url(nobody);
+    for (arguments, why) in [
+        (&["3", &*nobody][..], "refused"),
+        (&["3", "--", "no-such-program"][..], "no-such-program: "),
+        (&["3", "--", env!("CARGO_BIN_EXE_rawchat"), "explain"][..], "it has ended"),
+    ] {
+        let (said, code) = output(&mut check(arguments));
+        assert!(said.starts_with("no grade: ") && said.contains(why), "{arguments:?}: {said}");
+        assert_eq!(code, 3, "{said}");
+    }
+}
+
+#[test]
+fn what_is_asked_wrongly_is_said() {
+    for (arguments, why) in [
+        (&[][..], "PART is needed"),
+        (&["5", "http://a"][..], "from 1 to 4"),
+        (&["3"][..], "one of URL"),
+        (&["3", "http://a", "--", "b"][..], "one of URL"),
+        (&["3", "http://a", "--only=9.9"][..], "see --list"),
+        (&["3", "http://a", "--hold=1s"][..], "at the least"),
+        (&["3", "http://a", "--seed=x"][..], "from 0 to"),
+        (&["3", "http://a", "http://b"][..], "one too many"),
+    ] {
+        let (said, code) = output(&mut check(arguments));
+        assert!(code == 2 && said.contains(why), "{arguments:?}: {code}, {said}");
+    }
+}

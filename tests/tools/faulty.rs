@@ -1,0 +1,407 @@
+//! A small server of all four parts that keeps every rule of `rawchat check`, but for the one that
+//! it is told to break.
+
+use rawchat::wire::form;
+use rawchat::wire::frame::{self, Opcode, Side};
+use rawchat::wire::handshake::accept_key;
+use serde_json::{Value, json};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub struct Faulty {
+    rule: &'static str,
+    hold: Duration,
+    log: Mutex<Vec<Value>>,
+    arrived: Condvar,
+    /// Polls that wait.
+    waiting: AtomicUsize,
+    /// The messages up to this id were given to a poll.
+    given: AtomicUsize,
+    /// For the rule of the reader that does not read.
+    writing: Mutex<()>,
+}
+
+struct Request {
+    method: String,
+    target: String,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Faulty {
+    pub fn start(rule: &'static str, hold: Duration) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Arc::new(Faulty {
+            rule,
+            hold,
+            log: Mutex::default(),
+            arrived: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+            given: AtomicUsize::new(0),
+            writing: Mutex::default(),
+        });
+        thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                let server = server.clone();
+                let serve = move || drop(server.serve(socket));
+                if rule == "0.2" { serve() } else { drop(thread::spawn(serve)) }
+            }
+        });
+        address
+    }
+
+    fn breaks(&self, rule: &str) -> bool {
+        self.rule == rule
+    }
+
+    fn serve(&self, mut socket: TcpStream) -> io::Result<()> {
+        socket.set_nodelay(true)?;
+        let mut buf = Vec::new();
+        loop {
+            let Some(request) = self.request(&mut socket, &mut buf)? else { return Ok(()) };
+            if request.field("upgrade").eq_ignore_ascii_case("websocket") {
+                return self.web_socket(socket, &request, buf);
+            }
+            if self.breaks("1.4") {
+                buf.clear();
+            }
+            let closes = request.field("connection") == "close";
+            let response = self.respond(&request);
+            socket.write_all(&response)?;
+            if response.starts_with(b"HTTP/1.1 413")
+                || self.breaks("1.3")
+                || (closes && !self.breaks("1.8"))
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    fn request(&self, socket: &mut TcpStream, buf: &mut Vec<u8>) -> io::Result<Option<Request>> {
+        let end = loop {
+            if let Some(at) = buf.windows(4).position(|w| w == b"\r\n\r\n") {
+                break at + 4;
+            }
+            let came = read(socket, buf)?;
+            if came == 0 || (self.breaks("1.5") && !buf.ends_with(b"\r\n\r\n")) {
+                return Ok(None);
+            }
+        };
+        let head = String::from_utf8_lossy(&buf[..end]).into_owned();
+        buf.drain(..end);
+        let mut words = head.split(' ').map(str::to_string);
+        let (method, target) = (words.next().unwrap(), words.next().unwrap());
+        let mut request = Request { method, target, head, body: Vec::new() };
+        let length: usize = request.field("content-length").parse().unwrap_or(0);
+        let too_long = length > 1_000_000 && !self.breaks("2.8");
+        while buf.len() < length && !too_long && !self.breaks("2.3") {
+            if read(socket, buf)? == 0 {
+                return Ok(None);
+            }
+        }
+        request.body = buf.drain(..length.min(buf.len())).collect();
+        Ok(Some(request))
+    }
+
+    fn respond(&self, request: &Request) -> Vec<u8> {
+        let path = request.target.split('?').next().unwrap();
+        let json = "application/json";
+        while self.breaks("4.7")
+            && request.target == "/"
+            && self.waiting.load(Ordering::SeqCst) > 50
+        {
+            thread::park_timeout(self.hold);
+        }
+        let (status, kind, body) = match (&*request.method, path) {
+            _ if request.field("host").is_empty() && !self.breaks("1.7") => {
+                (400, json, "{}".into())
+            }
+            ("POST", "/messages") => self.post(request),
+            ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", self.page()),
+            ("GET", "/messages") => self.messages(request),
+            ("GET", "/subscribe") => self.subscribe(request),
+            _ if self.breaks("1.6") => (200, "text/html", "here".into()),
+            _ => (404, json, "{}".into()),
+        };
+        let length = if self.breaks("1.2") { body.chars().count() } else { body.len() };
+        let length =
+            if status == 204 { String::new() } else { format!("Content-Length: {length}\r\n") };
+        let store = if self.breaks("3.3") { "" } else { "Cache-Control: no-store\r\n" };
+        let place = if status == 303 { "Location: /\r\n" } else { "" };
+        let mut head =
+            format!("HTTP/1.1 {status} OK\r\nContent-Type: {kind}\r\n{length}{store}{place}\r\n");
+        if self.breaks("1.1") {
+            head = head.replace("\r\n", "\n");
+        }
+        let body =
+            if request.method == "HEAD" && !self.breaks("1.9") { String::new() } else { body };
+        (head + &body).into_bytes()
+    }
+
+    fn page(&self) -> String {
+        let log = self.log.lock().unwrap();
+        let texts =
+            log.iter().rev().take(20).map(|message| message["text"].as_str().unwrap().to_string());
+        let page = "<!doctype html><title>Чат</title>".to_string() + &texts.collect::<String>();
+        if self.breaks("2.5") { page } else { page.replace("<b", "&lt;b") }
+    }
+
+    fn post(&self, request: &Request) -> (u16, &'static str, String) {
+        let json = "application/json";
+        if request.field("content-length").parse::<usize>().is_ok_and(|length| length > 1_000_000) {
+            return (413, json, "{}".into());
+        }
+        let body = String::from_utf8_lossy(&request.body);
+        if request.field("content-type") != json {
+            self.say(&form::get(&body, "user").unwrap(), &form::get(&body, "text").unwrap());
+            return (if self.breaks("2.6") { 200 } else { 303 }, json, "{}".into());
+        }
+        match serde_json::from_str::<Value>(&body) {
+            Ok(said) => {
+                let message =
+                    self.say(said["user"].as_str().unwrap(), said["text"].as_str().unwrap());
+                (201, json, json!({ "success": true, "message": message }).to_string())
+            }
+            Err(_) if self.breaks("2.3") => {
+                (201, json, json!({ "success": true, "message": self.say("", "") }).to_string())
+            }
+            Err(_) => (if self.breaks("2.7") { 500 } else { 400 }, json, "{}".into()),
+        }
+    }
+
+    fn say(&self, user: &str, text: &str) -> Value {
+        let mut id = self.log.lock().unwrap().len() + 1;
+        if self.breaks("2.9") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let mut log = self.log.lock().unwrap();
+        if !self.breaks("2.9") {
+            id = log.len() + 1;
+        }
+        let id = if self.breaks("2.1") { 2 * id } else { id };
+        let message = json!({ "id": id, "user": user, "text": text, "timestamp": "" });
+        log.push(message.clone());
+        if self.breaks("2.2") {
+            log.push(message.clone());
+        }
+        if self.breaks("4.8") && self.waiting.load(Ordering::SeqCst) > 0 {
+            self.given.store(log.len(), Ordering::SeqCst);
+        }
+        match self.rule {
+            "4.3" => {}
+            "4.4" => self.arrived.notify_one(),
+            _ => self.arrived.notify_all(),
+        }
+        message
+    }
+
+    fn after(&self, log: &[Value], id: usize) -> String {
+        let id = if id > log.len() && !self.breaks("3.4") { 0 } else { id };
+        let text = Value::from(log.get(id..).unwrap_or_default()).to_string();
+        if self.breaks("2.4") { text.replace("\\\\", "\\").replace("\\n", "\n") } else { text }
+    }
+
+    fn messages(&self, request: &Request) -> (u16, &'static str, String) {
+        let log = self.log.lock().unwrap();
+        let id = match request.query("lastId").map(|id| id.parse::<usize>()) {
+            Some(Err(_)) if !self.breaks("3.5") => return (400, "application/json", "{}".into()),
+            Some(Ok(id)) if !self.breaks("3.1") => id,
+            _ => 0,
+        };
+        match self.after(&log, id) {
+            empty if empty == "[]" && self.breaks("3.2") => (404, "application/json", empty),
+            list => (200, "application/json", list),
+        }
+    }
+
+    fn subscribe(&self, request: &Request) -> (u16, &'static str, String) {
+        let json = "application/json";
+        let id: usize = request.query("lastId").unwrap().parse().unwrap();
+        let began = Instant::now();
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let mut looked = self.log.lock().unwrap().len() > id;
+        let mut answer = (if self.breaks("4.6") { 200 } else { 204 }, json, String::new());
+        if self.breaks("4.5") {
+            thread::sleep(Duration::from_micros(500));
+        }
+        let mut log = self.log.lock().unwrap();
+        if !self.breaks("4.5") {
+            looked = log.len() > id;
+        }
+        while !looked || self.breaks("4.1") {
+            let left = self.hold.saturating_sub(began.elapsed());
+            if left.is_zero() || self.breaks("4.2") {
+                break;
+            }
+            log = self.arrived.wait_timeout(log, left).unwrap().0;
+            looked = log.len() > id && !self.breaks("4.3");
+        }
+        let given = self.given.load(Ordering::SeqCst);
+        if looked && !(self.breaks("4.8") && given > id) {
+            answer = (200, json, self.after(&log, id));
+        }
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        answer
+    }
+}
+
+// ---- WebSocket
+
+impl Faulty {
+    fn web_socket(
+        &self,
+        mut socket: TcpStream,
+        request: &Request,
+        mut buf: Vec<u8>,
+    ) -> io::Result<()> {
+        let origin = request.field("origin");
+        let refused = match request.field("connection") {
+            _ if !origin.is_empty()
+                && !origin.ends_with(&request.field("host"))
+                && !self.breaks("5.5") =>
+            {
+                "403 No"
+            }
+            list if !list.contains("Upgrade") || (self.breaks("5.2") && list != "Upgrade") => {
+                "400 No"
+            }
+            _ if request.field("sec-websocket-version") != "13" && !self.breaks("5.3") => "426 No",
+            _ => "",
+        };
+        if !refused.is_empty() {
+            return write!(
+                socket,
+                "HTTP/1.1 {refused}\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n"
+            );
+        }
+        let key = request.field("sec-websocket-key");
+        let key = if self.breaks("5.1") { "dGhlIHNhbXBsZSBub25jZQ==" } else { &key };
+        let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept:";
+        write!(socket, "HTTP/1.1 101 OK\r\n{upgrade} {}\r\n\r\n", accept_key(key))?;
+        if self.breaks("5.4") {
+            buf.clear();
+        }
+        let out = Mutex::new(socket.try_clone()?);
+        let send = |opcode, payload: &[u8]| self.send(&out, opcode, payload);
+        let (over, out) = (&AtomicUsize::new(0), &out);
+        thread::scope(|scope| {
+            if request.target.starts_with("/echo") {
+                let _ = self.converse(&mut socket, &mut buf, send, |text| send(Opcode::Text, text));
+            } else {
+                let log = self.log.lock().unwrap();
+                let last = request.query("lastId").and_then(|id| id.parse().ok());
+                let next = last.filter(|_| !self.breaks("7.2")).unwrap_or(log.len());
+                drop(log);
+                scope.spawn(move || drop(self.tell(out, next, over)));
+                let user = request.query("user").unwrap_or_default();
+                let _ = self.converse(&mut socket, &mut buf, send, |text| {
+                    let said: Value = serde_json::from_slice(text).unwrap();
+                    self.say(&user, said["text"].as_str().unwrap());
+                    Ok(())
+                });
+            }
+            over.store(1, Ordering::SeqCst);
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+            self.arrived.notify_all();
+        });
+        Ok(())
+    }
+
+    /// Tells a member of the chat everything from `next` on.
+    fn tell(&self, out: &Mutex<TcpStream>, mut next: usize, over: &AtomicUsize) -> io::Result<()> {
+        self.send(out, Opcode::Text, br#"{"type":"welcome"}"#)?;
+        while over.load(Ordering::SeqCst) == 0 {
+            let mut log = self.log.lock().unwrap();
+            if log.len() <= next {
+                log = self.arrived.wait_timeout(log, Duration::from_millis(100)).unwrap().0;
+            }
+            let news = log.get(next..).unwrap_or_default().to_vec();
+            drop(log);
+            let _lock = self.breaks("7.3").then(|| self.writing.lock());
+            for message in news {
+                next += 1;
+                if !(self.breaks("7.1") && next.is_multiple_of(10)) {
+                    let told = json!({ "type": "message", "message": message }).to_string();
+                    self.send(out, Opcode::Text, told.as_bytes())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, out: &Mutex<TcpStream>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame::encode(&mut bytes, opcode, payload, self.breaks("6.2").then_some([1, 2, 3, 4]));
+        if self.breaks("6.1") && payload.len() > 125 {
+            bytes = [&[0x81, 127][..], &(payload.len() as u64).to_be_bytes(), payload].concat();
+        }
+        out.lock().unwrap().write_all(&bytes)
+    }
+
+    fn converse(
+        &self,
+        socket: &mut TcpStream,
+        buf: &mut Vec<u8>,
+        send: impl Fn(Opcode, &[u8]) -> io::Result<()>,
+        on_text: impl Fn(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let (mut message, mut pings) = (Vec::new(), Vec::new());
+        let close = |code: u16| send(Opcode::Close, &code.to_be_bytes());
+        loop {
+            let masked = buf.get(1).is_none_or(|second| second & 0x80 != 0);
+            let from = if self.breaks("6.3") && !masked { Side::Server } else { Side::Client };
+            let (header, used) = match frame::decode(buf, from, 1 << 24) {
+                Ok(Some(found)) if buf.len() >= found.1 + found.0.length as usize => found,
+                Err(violation) if !(self.breaks("7.4") && violation.code == 1009) => {
+                    return close(violation.code);
+                }
+                _ if read(socket, buf)? > 0 => continue,
+                _ => return Ok(()),
+            };
+            buf.drain(..used);
+            let mut payload: Vec<u8> = buf.drain(..header.length as usize).collect();
+            frame::mask(&mut payload, header.key.unwrap_or_default(), 0);
+            match header.opcode {
+                Opcode::Ping if self.breaks("6.4") => pings.push(payload),
+                Opcode::Ping => send(Opcode::Pong, &payload)?,
+                Opcode::Close if self.breaks("6.6") => return Ok(()),
+                Opcode::Close => return send(Opcode::Close, &payload),
+                Opcode::Pong => {}
+                _ => {
+                    message.extend(payload);
+                    if header.fin {
+                        if std::str::from_utf8(&message).is_err() && !self.breaks("6.5") {
+                            return close(1007);
+                        }
+                        on_text(&std::mem::take(&mut message))?;
+                        pings.drain(..).try_for_each(|ping| send(Opcode::Pong, &ping))?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Request {
+    fn field(&self, name: &str) -> String {
+        let fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut values = fields.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        values.next().map_or(String::new(), |(_, value)| value.to_string())
+    }
+
+    fn query(&self, name: &str) -> Option<String> {
+        form::get(self.target.split_once('?')?.1, name)
+    }
+}
+
+fn read(socket: &mut TcpStream, buf: &mut Vec<u8>) -> io::Result<usize> {
+    let mut chunk = [0; 64 * 1024];
+    let count = socket.read(&mut chunk)?;
+    buf.extend_from_slice(&chunk[..count]);
+    Ok(count)
+}
