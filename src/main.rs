@@ -66,7 +66,7 @@ fn serve(options: Options) -> Result<(), String> {
 fn parts_over_one_room() -> io::Result<Vec<(Arc<Handler>, Places)>> {
     let first = Chat::new(&TECHNIQUES[0], Timing::default());
     let beside = |technique| {
-        let chat = Chat::over(first.room.clone(), technique, Timing::default());
+        let chat = first.beside(technique);
         Ok(((technique.handler)(chat.clone())?, chat.places.clone()))
     };
     TECHNIQUES.iter().map(beside).collect()

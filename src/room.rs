@@ -59,7 +59,7 @@ impl Room {
 
     /// §3.2 Says something: give it the next id, push it, ring.
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let (id, timestamp) = (state.newest + 1, now_ms());
         let mut message = Message { id, user, text, timestamp, json: Arc::from("") };
         message.json = (self.render)(&message).into();
@@ -77,23 +77,35 @@ impl Room {
         message
     }
 
-    /// What comes next after `id`, and without an `id` the newest.
+    /// §2.1 What is kept after `id`, and without an `id` the newest; as much as fits.
     pub fn since(&self, id: Option<u64>) -> Excerpt {
-        self.lock().since(id)
+        let state = lock(&self.state);
+        let kept = state.messages.len();
+        let (begin, end) = match id {
+            None => (kept - how_many_fit(state.messages.iter().rev()), kept),
+            Some(id) => {
+                let forgotten = state.newest - kept as u64;
+                let begin = known(id, state.newest).saturating_sub(forgotten) as usize;
+                (begin, begin + how_many_fit(state.messages.range(begin..)))
+            }
+        };
+        Excerpt { messages: state.messages.range(begin..end).cloned().collect(), more: end < kept }
     }
 
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
     /// nothing when `patience` has run out.
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
-        self.wait(patience, |newest| newest == known(id.unwrap_or(0), newest)).since(id)
+        self.wait_while(patience, |newest| newest == known(id.unwrap_or(0), newest));
+        self.since(id)
     }
 
-    /// §3.4 Sleeps while there is `nothing_yet`; it is told the newest id. Checking and falling
-    /// asleep are one step: the lock is ours from the check on, and the Condvar gives it back only
-    /// when this thread is in its queue. Else a message could come between and ring for nobody.
-    fn wait(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) -> MutexGuard<'_, State> {
+    /// §3.4 Sleeps while there is `nothing_yet`; it is told the newest id, and so is the caller in
+    /// the end. Checking and falling asleep are one step: the lock is ours from the check on, and
+    /// the Condvar gives it back only when this thread is in its queue. Else a message could come
+    /// between and ring for nobody.
+    pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) -> u64 {
         let deadline = Instant::now() + patience;
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         // `while`, not `if`: a Condvar may wake us for nothing, or for another's news.
         while nothing_yet(state.newest) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -103,50 +115,24 @@ impl Room {
             let waited = self.arrived.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state
-    }
-
-    /// The same wait for the broadcaster of part 4, which has more to wait for than messages.
-    pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) {
-        drop(self.wait(patience, nothing_yet));
+        state.newest
     }
 
     /// Wakes all who wait. With the lock: whoever has checked already is asleep, and hears it.
     pub fn ring(&self) {
-        drop(self.lock());
+        drop(lock(&self.state));
         self.arrived.notify_all();
     }
 
     /// The id of the newest message, 0 before the first, and how many are kept.
     pub fn counts(&self) -> (u64, usize) {
-        let state = self.lock();
+        let state = lock(&self.state);
         (state.newest, state.messages.len())
-    }
-
-    /// A thread that panicked with the lock held does not end the chat: no step leaves it half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// §2.1 What is kept after `id`, as much as fits: a poll, and a page, and the end of each wait.
-    fn since(&self, id: Option<u64>) -> Excerpt {
-        let kept = self.messages.len();
-        let (begin, end) = match id {
-            None => (kept - how_many_fit(self.messages.iter().rev()), kept),
-            Some(id) => {
-                let forgotten = self.newest - kept as u64;
-                let begin = known(id, self.newest).saturating_sub(forgotten) as usize;
-                (begin, begin + how_many_fit(self.messages.range(begin..)))
-            }
-        };
-        Excerpt { messages: self.messages.range(begin..end).cloned().collect(), more: end < kept }
     }
 }
 
 /// A `lastId` from before the server was restarted counts as 0.
-fn known(id: u64, newest: u64) -> u64 {
+pub fn known(id: u64, newest: u64) -> u64 {
     if id > newest { 0 } else { id }
 }
 
@@ -161,6 +147,11 @@ fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
         count += 1;
     }
     count
+}
+
+/// A thread that panicked with a lock held does not end the chat: no step leaves a thing half done.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -1,15 +1,16 @@
 //! Part 4's timeline, without a socket: one order for all, presence, forgetting, and who waits for
-//! the broadcaster.
+//! the broadcaster. A place in the timeline is a count of bytes.
 
 mod common;
 
 use common::eventually;
 use rawchat::room::Room;
 use rawchat::techniques::t4_timeline::{
-    BEHIND_EVENTS_MAX, PAUSE, PIECE_BYTES_MAX, Piece, TIMELINE_BYTES_MAX, Timeline,
+    PAUSE, PIECE_BYTES_MAX, Piece, TIMELINE_BYTES_MAX, Timeline, UNDELIVERED_BYTES_MAX,
 };
 use rawchat::wire::frame::{self, Opcode, Side};
 use serde_json::Value;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Instant;
 
@@ -18,10 +19,12 @@ struct Chat {
     timeline: Timeline,
 }
 
-/// It lasts: a thread that a broken timeline would not let go does not keep a test from failing.
-fn chat() -> &'static Chat {
+/// Somebody is here, and nothing has happened yet. It lasts: a thread that a broken timeline would
+/// not let go does not keep a test from failing.
+fn chat() -> (&'static Chat, u64) {
     let room = Room::new(|m| format!(r#"{{"id":{},"text":"{}"}}"#, m.id, m.text));
-    Box::leak(Box::new(Chat { room, timeline: Timeline::default() }))
+    let chat: &Chat = Box::leak(Box::new(Chat { room, timeline: Timeline::default() }));
+    (chat, chat.join("Zoe"))
 }
 
 impl Chat {
@@ -29,29 +32,39 @@ impl Chat {
         self.timeline.say(&self.room, "Alice".into(), text.into()).id
     }
 
+    /// Says it so many times, and each time it is delivered at once.
     fn talk(&self, times: u64, text: &str) {
         for _ in 0..times {
             self.say(text);
+            self.deliver();
         }
     }
 
     fn join(&self, user: &str) -> u64 {
-        self.timeline.join(&self.room, user).next
+        self.timeline.join(&self.room, user).place
     }
 
     fn leave(&self, user: &str) {
-        self.timeline.leave(&self.room, user);
+        self.timeline.leave(user);
     }
 
-    /// What the broadcaster takes.
-    fn piece(&self, from: u64) -> Option<Piece> {
-        self.timeline.follow(&self.room);
-        self.timeline.piece(from)
+    /// All of it, to everybody.
+    fn deliver(&self) {
+        self.timeline.set_delivered(self.timeline.end(), self.timeline.end());
     }
 
-    fn story(&self, from: u64) -> Vec<String> {
-        story(&self.piece(from).unwrap().bytes)
+    fn piece(&self, place: u64) -> Piece {
+        self.timeline.piece(place).expect("what is kept")
     }
+
+    fn story(&self, place: u64) -> Vec<String> {
+        story(&self.piece(place).bytes)
+    }
+}
+
+/// The story of messages.
+fn ids(from: u64, to: u64) -> Vec<String> {
+    (from..=to).map(|id| id.to_string()).collect()
 }
 
 /// What happened, in a form that a test can write down: `+Bob`, `-Bob`, `7`, `heartbeat`, `Ping`.
@@ -77,27 +90,32 @@ fn story(mut bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn presence_counts_connections_and_speaks_of_names() {
-    let chat = chat();
+    let (chat, begin) = chat();
     let joined = chat.timeline.join(&chat.room, "Bob");
-    assert_eq!((joined.presence.connections, joined.last_id, joined.next), (1, 0, 1));
-    assert_eq!(chat.timeline.join(&chat.room, "Bob").presence.connections, 2);
+    assert_eq!((joined.connections, joined.last_id), (2, 0));
+    assert_eq!(chat.story(begin), ["+Bob"]);
+    assert_eq!(joined.place, chat.timeline.end(), "nobody is told of its own coming");
+    assert_eq!(chat.timeline.join(&chat.room, "Bob").connections, 3);
     let joined = chat.timeline.join(&chat.room, "Alice");
-    assert_eq!(joined.presence.here, [("Alice".into(), 1), ("Bob".into(), 2)]);
+    assert_eq!(joined.users, ["Alice", "Bob", "Zoe"].map(Into::into));
+    let here = [("Alice".into(), 1), ("Bob".into(), 2), ("Zoe".into(), 1)];
+    assert!(chat.timeline.presence().here.into_iter().eq(here));
     chat.say("hi");
     chat.leave("Bob");
     chat.leave("Bob");
     let presence = chat.timeline.presence();
-    assert_eq!((presence.connections, presence.here), (1, vec![("Alice".into(), 1)]));
-    assert_eq!(chat.story(0), ["+Bob", "+Alice", "1", "-Bob"]);
+    assert_eq!(presence.connections, 2);
+    assert!(presence.here.into_iter().eq([("Alice".into(), 1), ("Zoe".into(), 1)]));
+    assert_eq!(chat.story(begin), ["+Bob", "+Alice", "1", "-Bob"]);
+    let place = chat.timeline.end();
     chat.timeline.push_heartbeat();
-    assert_eq!(chat.story(4), ["heartbeat", "Ping"]);
+    assert_eq!(chat.story(place), ["heartbeat", "Ping"]);
 }
 
-/// What is said before a coming is the room's to tell, what is said after it the timeline's,
-/// whether the broadcaster has looked since or not; and nobody is told of its own coming.
+/// What is said before a coming is the room's to tell, what is said after it the timeline's.
 #[test]
 fn a_newcomer_s_events_begin_where_its_welcome_ends() {
-    let chat = chat();
+    let (chat, _) = chat();
     chat.say("old");
     let joined = chat.timeline.join(&chat.room, "Bob");
     assert_eq!(joined.last_id, 1);
@@ -105,151 +123,173 @@ fn a_newcomer_s_events_begin_where_its_welcome_ends() {
     chat.join("Carol");
     chat.say("newer");
     chat.leave("Carol");
-    assert_eq!(chat.story(joined.next), ["2", "+Carol", "3", "-Carol"]);
+    assert_eq!(chat.story(joined.place), ["2", "+Carol", "3", "-Carol"]);
+}
+
+/// As in parts 1 to 3: then the timeline takes no memory, and the room tells it all.
+#[test]
+fn what_is_said_while_nobody_is_here_is_the_room_s_to_tell() {
+    let (chat, begin) = chat();
+    chat.leave("Zoe");
+    chat.talk(3, "x");
+    assert_eq!(chat.story(begin), ["-Zoe"]);
+    let joined = chat.timeline.join(&chat.room, "Bob");
+    assert_eq!((joined.last_id, joined.place), (3, chat.timeline.end()));
+    chat.say("x");
+    assert_eq!(chat.story(joined.place), ["4"]);
 }
 
 #[test]
 fn pieces_fit_a_socket_s_buffer_and_follow_one_another() {
-    let chat = chat();
+    let (chat, begin) = chat();
     chat.talk(500, &"x".repeat(2_000));
-    let (mut at, mut pieces) = (0, 0);
-    while at < 500 {
-        let piece = chat.piece(at).unwrap();
+    let (mut place, mut told, mut pieces) = (begin, Vec::new(), 0);
+    while place < chat.timeline.end() {
+        let piece = chat.piece(place);
         assert!(piece.bytes.len() <= PIECE_BYTES_MAX);
-        let ids: Vec<String> = (at + 1..=piece.to()).map(|id| id.to_string()).collect();
-        assert_eq!(story(&piece.bytes), ids);
-        assert_eq!(piece.more, piece.to() < 500);
-        (at, pieces) = (piece.to(), pieces + 1);
+        told.extend(story(&piece.bytes));
+        place += piece.bytes.len() as u64;
+        assert_eq!(piece.more, place < chat.timeline.end());
+        pieces += 1;
     }
+    assert_eq!(told, ids(1, 500));
     assert_eq!(pieces, 500_usize.div_ceil(PIECE_BYTES_MAX / 2_060));
     chat.say(&"x".repeat(PIECE_BYTES_MAX));
-    assert_eq!(chat.story(500), ["501"], "one event, at least");
-    assert!(chat.piece(501).unwrap().bytes.is_empty(), "nothing new");
+    assert_eq!(chat.story(place), ["501"], "one event, at least");
+    assert!(chat.piece(chat.timeline.end()).bytes.is_empty(), "nothing new");
 }
 
-/// A short write stops anywhere: what is left of the frame there comes first, then the next event.
+/// A short write stops anywhere: what is left of the event there comes first, then the next event.
 #[test]
 fn a_write_that_stops_anywhere_is_taken_up_where_it_stopped() {
-    let chat = chat();
+    let (chat, begin) = chat();
     chat.talk(5, "hello");
-    let whole = chat.piece(0).unwrap();
-    for from in 0..=5 {
-        let start = whole.start_of(from).unwrap();
-        for taken in start..=whole.bytes.len() {
-            let (next, rest) = whole.place(taken);
-            let after = whole.start_of(next).unwrap();
-            assert_eq!([&whole.bytes[..taken], rest].concat(), whole.bytes[..after]);
-            assert_eq!(rest.is_empty(), taken == whole.bytes.len(), "a full socket is remembered");
-        }
+    let Piece { bytes, .. } = chat.piece(begin);
+    let ends: Vec<usize> = (1..=5).map(|events| events * bytes.len() / 5).collect();
+    for written in 0..bytes.len() {
+        let end = chat.piece(begin).end_of_event(written);
+        let next = ends.iter().find(|end| **end > written);
+        assert_eq!(Some(&end), next, "of {written}: a full socket is remembered");
+        assert_eq!(chat.piece(begin + end as u64).bytes, bytes[end..]);
     }
-    assert_eq!((whole.start_of(6), chat.piece(2).unwrap().start_of(1)), (None, None));
+    assert_eq!(chat.piece(begin).end_of_event(bytes.len()), bytes.len(), "nothing is left");
 }
 
 #[test]
 fn at_most_16_mib_of_events_are_kept_and_who_needs_older_ones_is_told_so() {
-    let (chat, text) = (chat(), "x".repeat(1024 * 1024));
+    let (chat, begin) = chat();
+    let text = "x".repeat(1024 * 1024);
     assert_eq!(TIMELINE_BYTES_MAX, 16 << 20);
     chat.talk(15, &text);
-    assert_eq!(chat.story(0), ["1"]);
-    chat.say(&text);
-    assert!(chat.piece(0).is_none(), "16 MiB and a few bytes");
-    assert_eq!(chat.story(1), ["2"]);
+    assert_eq!(chat.story(begin), ["1"]);
+    let second = begin + chat.piece(begin).bytes.len() as u64;
+    chat.talk(1, &text);
+    assert!(chat.timeline.piece(begin).is_none(), "16 MiB and a few bytes");
+    assert_eq!(chat.story(second), ["2"]);
 }
 
 #[test]
 fn comings_and_goings_are_forgotten_too() {
-    let chat = chat();
+    let (chat, begin) = chat();
     let name = "\u{1}".repeat(64); // six bytes each, in JSON
     let mut said = 0;
-    while chat.timeline.piece(0).is_some() {
+    while chat.timeline.piece(begin).is_some() {
         chat.join(&name);
         chat.leave(&name);
+        chat.deliver();
         said += 2;
         assert!(said * 100 < TIMELINE_BYTES_MAX, "{said} events are kept");
     }
 }
 
+/// Says so much that there is no space for one event more: the newest id.
+fn fill(chat: &Chat) -> u64 {
+    let begin = chat.timeline.end();
+    chat.deliver();
+    while chat.timeline.end() - begin <= UNDELIVERED_BYTES_MAX as u64 {
+        chat.say(&TEXT);
+    }
+    chat.room.counts().0
+}
+
+static TEXT: LazyLock<String> = LazyLock::new(|| "x".repeat(1_000));
+
 #[test]
-fn who_speaks_or_comes_faster_than_all_can_be_told_is_made_to_wait() {
-    let chat = chat();
-    // Without a broadcaster nobody waits.
-    chat.talk(2 * BEHIND_EVENTS_MAX, "x");
-    chat.timeline.follow(&chat.room);
-    let at = 2 * BEHIND_EVENTS_MAX;
-    chat.timeline.set_delivered(at, at);
-    let speaker = thread::spawn(|| chat.talk(BEHIND_EVENTS_MAX + 1, "x"));
-    eventually("so many are said", || chat.room.counts().0 == 3 * BEHIND_EVENTS_MAX);
+fn who_speaks_or_comes_or_goes_faster_than_all_can_be_told_is_made_to_wait() {
+    let (chat, begin) = chat();
+    let said = fill(chat);
     let newcomer = thread::spawn(|| chat.join("Bob"));
-    // Taken is not delivered.
-    chat.timeline.follow(&chat.room);
-    chat.timeline.set_delivered(at, at);
-    assert!(!speaker.is_finished() && !newcomer.is_finished());
-    assert_eq!(chat.room.counts().0, 3 * BEHIND_EVENTS_MAX);
-    chat.timeline.set_delivered(at + 2, at + 2);
-    eventually("they go on", || speaker.is_finished() && newcomer.is_finished());
-    assert_eq!(chat.room.counts().0, 3 * BEHIND_EVENTS_MAX + 1);
+    let leaver = thread::spawn(|| chat.leave("Zoe"));
+    let speaker = thread::spawn(|| chat.say("x"));
+    // They check again, and there is still no space.
+    chat.timeline.set_delivered(begin, begin);
+    assert!(!newcomer.is_finished() && !leaver.is_finished() && !speaker.is_finished());
+    assert_eq!((chat.room.counts().0, chat.timeline.presence().connections), (said, 1));
+    chat.deliver();
+    let all = || newcomer.is_finished() && leaver.is_finished() && speaker.is_finished();
+    eventually("they go on", all);
+    assert_eq!((chat.room.counts().0, chat.timeline.presence().connections), (said + 1, 1));
 }
 
 /// A thousand speakers may wake at once, and still only as many speak as there is space for.
 #[test]
 fn of_many_who_wait_only_as_many_speak_as_may() {
     const SPEAKERS: u64 = 200;
-    let chat = chat();
-    chat.timeline.set_delivered(0, 0);
-    chat.talk(BEHIND_EVENTS_MAX, "x");
+    let (chat, _) = chat();
+    // From here on each id has three digits, so all events are of one length.
+    chat.talk(100, "x");
+    let begin = chat.timeline.end();
+    chat.talk(1, &TEXT);
+    let length = chat.timeline.end() - begin;
+    let said = fill(chat);
     for _ in 0..SPEAKERS {
-        thread::spawn(|| chat.say("x"));
+        thread::spawn(|| chat.say(&TEXT));
     }
-    for delivered in (10..=SPEAKERS).step_by(10) {
-        chat.timeline.follow(&chat.room);
+    for more in (10..=SPEAKERS).step_by(10) {
+        let last_but_one = chat.timeline.end() + 9 * length;
+        let delivered = last_but_one - UNDELIVERED_BYTES_MAX as u64;
         chat.timeline.set_delivered(delivered, delivered);
-        eventually("ten more", || chat.room.counts().0 >= BEHIND_EVENTS_MAX + delivered);
-        assert_eq!(chat.room.counts().0, BEHIND_EVENTS_MAX + delivered);
+        eventually("ten more", || chat.room.counts().0 >= said + more);
+        assert_eq!(chat.room.counts().0, said + more);
     }
-}
-
-#[test]
-fn who_leaves_never_waits_for_the_broadcaster() {
-    let chat = chat();
-    chat.join("Bob");
-    chat.timeline.set_delivered(1, 1);
-    chat.talk(BEHIND_EVENTS_MAX, "x");
-    chat.leave("Bob");
-    assert_eq!(chat.timeline.presence().connections, 0);
 }
 
 #[test]
 fn a_reader_that_is_far_behind_slows_a_speaker_down_and_does_not_stop_it() {
     const SAID: u32 = 10;
-    let chat = chat();
-    chat.talk(9, &"x".repeat(1024 * 1024));
+    let (chat, begin) = chat();
+    let text = "x".repeat(1024 * 1024);
+    chat.talk(1, &text);
+    let near = chat.timeline.end();
+    chat.talk(8, &text);
     let pace = |slowest| {
-        chat.timeline.follow(&chat.room);
-        chat.timeline.set_delivered(chat.room.counts().0, slowest);
+        chat.timeline.set_delivered(chat.timeline.end(), slowest);
         let began = Instant::now();
-        chat.talk(SAID.into(), "x");
+        for _ in 0..SAID {
+            chat.say("x");
+        }
         began.elapsed()
     };
     // Over 8 MiB behind, it is waited for before each message; the wait is bounded, so this ends.
-    assert!(pace(0) >= PAUSE * SAID);
+    assert!(pace(begin) >= PAUSE * SAID);
     // When it has come nearer, it is not: of so many rounds one at least takes no pauses.
-    let paced = (0..50).map(|_| pace(2)).min().unwrap();
+    let paced = (0..50).map(|_| pace(near + text.len() as u64)).min().unwrap();
     assert!(paced < PAUSE * SAID, "{paced:?}");
 }
 
 #[test]
 fn all_that_is_said_by_speakers_who_are_made_to_wait_is_told_once_and_in_order() {
     const EACH: u64 = 2_000;
-    let chat = chat();
-    chat.timeline.set_delivered(0, 0);
-    let speakers = [(); 4].map(|()| thread::spawn(|| chat.talk(EACH, "x")));
-    let mut at = 0;
-    while at < 4 * EACH {
-        let piece = chat.piece(at).unwrap();
-        let ids: Vec<String> = (at + 1..=piece.to()).map(|id| id.to_string()).collect();
-        assert_eq!(story(&piece.bytes), ids);
-        at = piece.to();
-        chat.timeline.set_delivered(at, at);
+    let (chat, mut place) = chat();
+    let speak = || (0..EACH).for_each(|_| assert!(chat.say("x") > 0));
+    let speakers = [(); 4].map(|()| thread::spawn(speak));
+    let mut told = Vec::new();
+    while told.len() < 4 * EACH as usize {
+        let piece = chat.piece(place);
+        told.extend(story(&piece.bytes));
+        place += piece.bytes.len() as u64;
+        chat.timeline.set_delivered(place, place);
     }
+    assert_eq!(told, ids(1, 4 * EACH));
     speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
 }

@@ -98,7 +98,7 @@ pub struct Chat {
     /// Who waits in part 3.
     pub waiting: Waiting,
     /// What the members of part 4 are told, and who they are.
-    pub timeline: Timeline,
+    pub timeline: Arc<Timeline>,
     /// What messages of part 4 take that are not whole yet.
     pub unfinished: Budget,
     pub technique: &'static Technique,
@@ -115,14 +115,22 @@ impl Chat {
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         });
-        Chat::over(Arc::new(room), technique, timing)
+        Chat::over(Arc::new(room), Arc::default(), technique, timing)
     }
 
-    /// Another technique over the same room.
-    pub fn over(room: Arc<Room>, technique: &'static Technique, timing: Timing) -> Arc<Chat> {
+    /// Another technique over the same room, with the same members of part 4.
+    pub fn beside(&self, technique: &'static Technique) -> Arc<Chat> {
+        Chat::over(self.room.clone(), self.timeline.clone(), technique, self.timing)
+    }
+
+    fn over(
+        room: Arc<Room>,
+        timeline: Arc<Timeline>,
+        technique: &'static Technique,
+        timing: Timing,
+    ) -> Arc<Chat> {
         let (places, started) = (Places::default(), Instant::now());
-        let (waiting, timeline) = (Waiting::default(), Timeline::default());
-        let unfinished = Budget::default();
+        let (waiting, unfinished) = (Waiting::default(), Budget::default());
         Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })
     }
 

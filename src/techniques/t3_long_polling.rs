@@ -5,11 +5,13 @@
 use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
+use crate::room::lock;
 use crate::wire::http::{READ, Request, Response};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Part 1's server, and `/subscribe`.
@@ -27,7 +29,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
     let last_id = api::last_id(request)?;
     let after = last_id.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {after}");
-    let _waiting = chat.waiting.enter();
+    let _waiting = chat.waiting.begin();
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());
@@ -60,40 +62,28 @@ fn gone(socket: &TcpStream) -> bool {
     socket.set_nonblocking(false).is_err() || gone
 }
 
-/// Who waits, and since when, for `GET /stats`: a ticket each, and the smallest is the oldest.
+/// Whose threads wait, and since when, for `GET /stats`.
 #[derive(Default)]
-pub struct Waiting {
-    tickets: Mutex<BTreeMap<u64, Instant>>,
-}
+pub struct Waiting(Mutex<HashMap<ThreadId, Instant>>);
 
-/// Somebody waits while this lives.
-pub struct Ticket<'a> {
-    waiting: &'a Waiting,
-    number: u64,
-}
+/// This thread waits while this lives.
+struct Waits<'a>(&'a Waiting);
 
 impl Waiting {
-    pub fn enter(&self) -> Ticket<'_> {
-        let mut tickets = self.lock();
-        let number = tickets.last_key_value().map_or(1, |(newest, _)| newest + 1);
-        tickets.insert(number, Instant::now());
-        Ticket { waiting: self, number }
+    fn begin(&self) -> Waits<'_> {
+        lock(&self.0).insert(thread::current().id(), Instant::now());
+        Waits(self)
     }
 
     /// How many wait, and how long the first of them has.
     pub fn count(&self) -> (usize, Duration) {
-        let tickets = self.lock();
-        let oldest = tickets.first_key_value().map(|(_, began)| began.elapsed());
-        (tickets.len(), oldest.unwrap_or_default())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+        let waiting = lock(&self.0);
+        (waiting.len(), waiting.values().min().map(Instant::elapsed).unwrap_or_default())
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.waiting.lock().remove(&self.number);
+        lock(&self.0.0).remove(&thread::current().id());
     }
 }

@@ -1,14 +1,16 @@
-//! A member of the chat: what is still to be written to it, and how its socket takes that.
+//! A member of the chat: how it comes, what is still to be written to it, how its socket takes
+//! that, and how it goes.
 
 use super::Chat;
 use super::t4_broadcast::Hub;
 use super::t4_timeline::{Joined, Piece, message_frame, text_frame};
 use crate::event;
+use crate::room::{known, lock};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, json, message::close_payload};
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
@@ -25,13 +27,13 @@ pub struct Member {
     outbox: Mutex<Outbox>,
 }
 
-/// What is still to be written to a member: `pending`, then the events from `next` on. Once the
+/// What is still to be written to a member: `pending`, then the events from `place` on. Once the
 /// member is in the hub's list, whoever holds this lock may write to its socket.
 #[derive(Default)]
 struct Outbox {
     /// The rest of a frame, and what its reader has answered. Not empty: the socket was full.
     pending: Vec<u8>,
-    next: u64,
+    place: u64,
     /// Nothing may follow what is pending: it ends with a close (RFC 6455 §5.5.1), or the member
     /// was cut off, or its reader has left.
     closed: bool,
@@ -39,94 +41,126 @@ struct Outbox {
     full_since: Option<Instant>,
 }
 
-/// How far a member came in a round. A number is the event that it needs next.
+/// How far a member came in a round.
 pub enum Pace {
     /// It has everything, or needs nothing more.
     Done,
-    /// It took all that it was given, and there is more.
+    /// There is more for it, from this place on.
     Behind(u64),
-    /// Its socket is full.
-    Full(u64),
-    /// Its socket is full, and was for a while.
+    /// There is more for it, but its socket has been full for a while.
     Stalled,
 }
 
-impl Member {
-    /// Somebody who has just joined and has had nothing yet.
-    pub fn new(hub: Arc<Hub>, socket: Arc<TcpStream>, user: String, next: u64) -> Arc<Member> {
-        let outbox = Mutex::new(Outbox { next, ..Outbox::default() });
-        Arc::new(Member { hub, socket, user, outbox })
-    }
+/// A member as its reader holds it: out of the chat when the reader ends, however it ends.
+pub struct Membership(pub Arc<Member>);
 
+impl Membership {
+    /// A newcomer joins. Its own thread greets it and gives it what it has missed since `last_id`,
+    /// as far as that is kept (without a `last_id` nothing). What happens after it has joined it
+    /// gets as every member does. `Err`: it took nothing for too long, or has gone.
+    pub fn new(
+        hub: &Arc<Hub>,
+        socket: Arc<TcpStream>,
+        user: String,
+        last_id: Option<u64>,
+    ) -> io::Result<Membership> {
+        let Chat { room, timeline, timing, .. } = &*hub.chat;
+        // Whenever its own thread writes and waits.
+        socket.set_write_timeout(Some(timing.stall))?;
+        let joined = timeline.join(room, &user);
+        let outbox = Mutex::new(Outbox { place: joined.place, ..Outbox::default() });
+        let member = Arc::new(Member { hub: hub.clone(), socket, user, outbox });
+        let membership = Membership(member.clone());
+        event!("§4.10", &member.user, "joins, connections: {}", joined.connections);
+        // The others are told that it has joined.
+        hub.stir();
+        member.catch_up(&joined, last_id)?;
+        // From here on the broadcaster writes to it, too.
+        lock(&hub.members).push(member);
+        hub.stir();
+        Ok(membership)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let Membership(member) = self;
+        let hub = &member.hub;
+        let mut outbox = lock(&member.outbox);
+        // A member that has left is told no more news.
+        outbox.closed = true;
+        let rest = std::mem::take(&mut outbox.pending);
+        drop(outbox);
+        lock(&hub.members).retain(|other| !Arc::ptr_eq(other, member));
+        // First: once it has left, the others may be told.
+        event!("§4.10", &member.user, "leaves");
+        hub.chat.timeline.leave(&member.user);
+        hub.stir();
+        // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
+        let _ = (&*member.socket).write(&rest);
+    }
+}
+
+impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
-    pub fn catch_up(&self, joined: &Joined, last_id: Option<u64>) -> io::Result<()> {
+    fn catch_up(&self, joined: &Joined, last_id: Option<u64>) -> io::Result<()> {
         let mut socket = &*self.socket;
-        socket.write_all(&greeting(joined, self.hub.chat.room.epoch))?;
-        let mut last_id = last_id.unwrap_or(joined.last_id);
-        if last_id > joined.last_id {
-            last_id = 0; // of a log before this one
-        }
-        loop {
-            let missed = self.hub.chat.room.since(Some(last_id)).messages;
-            let missed = missed.iter().take_while(|message| message.id <= joined.last_id);
+        let room = &self.hub.chat.room;
+        socket.write_all(&greeting(joined, room.epoch))?;
+        let mut last_id = known(last_id.unwrap_or(joined.last_id), joined.last_id);
+        while last_id < joined.last_id {
             let mut bytes = Vec::new();
-            for message in missed {
-                bytes.extend(message_frame(message));
+            for message in room.since(Some(last_id)).messages {
                 last_id = message.id;
-            }
-            if bytes.is_empty() {
-                return Ok(());
+                // A later one is in the timeline.
+                if last_id <= joined.last_id {
+                    bytes.extend(message_frame(&message));
+                }
             }
             socket.write_all(&bytes)?;
         }
+        Ok(())
     }
 
-    /// Gives a member what it has not had. One that keeps up needs what is in `news`. A slow one
-    /// needs events before them, and one that joined after `news` was cut needs those behind them:
-    /// these two get a piece of their own.
-    pub fn deliver(&self, news: &Piece) -> io::Result<Pace> {
-        let mut outbox = lock(&self.outbox);
-        if !outbox.pending.is_empty() {
-            self.flush(&mut outbox)?;
-            if !outbox.pending.is_empty() {
-                let stalled = outbox.full_since.is_some_and(|since| since.elapsed() > TAKING);
-                return Ok(if stalled { Pace::Stalled } else { Pace::Full(outbox.next) });
+    /// Gives a member what it has not had: what is in `piece`, if that begins at its place, as it
+    /// does for all who keep up. For another member a new `piece` is made.
+    pub fn deliver(&self, piece: &mut Option<Piece>) -> io::Result<Pace> {
+        let outbox = &mut *lock(&self.outbox);
+        self.flush(outbox)?;
+        let mut more = false;
+        if outbox.pending.is_empty() && !outbox.closed {
+            if piece.as_ref().is_none_or(|piece| piece.place != outbox.place) {
+                *piece = self.hub.chat.timeline.piece(outbox.place);
             }
-            if outbox.closed {
-                self.socket.shutdown(Shutdown::Write)?;
-            }
-        }
-        if outbox.closed {
-            return Ok(Pace::Done);
-        }
-        if news.start_of(outbox.next).is_some() {
-            return self.write_piece(&mut outbox, news);
-        }
-        match self.hub.chat.timeline.piece(outbox.next) {
-            Some(piece) => self.write_piece(&mut outbox, &piece),
-            None => {
-                // It goes out in the next round.
-                outbox.push(Opcode::Close, &close_payload(1008, TOO_SLOW));
-                Ok(Pace::Stalled)
+            match piece {
+                Some(piece) => {
+                    more = piece.more;
+                    self.write_piece(outbox, piece)?;
+                }
+                None => {
+                    outbox.push(Opcode::Close, &close_payload(1008, TOO_SLOW));
+                    self.flush(outbox)?;
+                }
             }
         }
-    }
-
-    fn write_piece(&self, outbox: &mut Outbox, piece: &Piece) -> io::Result<Pace> {
-        let start = piece.start_of(outbox.next).unwrap_or_default();
-        let bytes = &piece.bytes[start..];
-        if bytes.is_empty() {
-            return Ok(Pace::Done);
-        }
-        let (next, rest) = piece.place(start + self.write_at_once(bytes)?);
-        outbox.next = next;
-        outbox.pending.extend_from_slice(rest);
-        Ok(match rest {
-            [] if piece.more => Pace::Behind(next),
-            [] => Pace::Done,
-            _ => Pace::Full(next),
+        Ok(match outbox.full_since {
+            Some(since) if since.elapsed() > TAKING => Pace::Stalled,
+            _ if more || !outbox.pending.is_empty() => Pace::Behind(outbox.place),
+            _ => Pace::Done,
         })
+    }
+
+    /// Writes what the socket takes of it. The rest of the frame that it stops in is pending.
+    fn write_piece(&self, outbox: &mut Outbox, piece: &Piece) -> io::Result<()> {
+        if piece.bytes.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_at_once(&piece.bytes)?;
+        let end = piece.end_of_event(written);
+        outbox.pending.extend_from_slice(&piece.bytes[written..end]);
+        outbox.place += end as u64;
+        Ok(())
     }
 
     /// Sends a frame of the reader's: a pong, an answer, a close. `Err`: the member was told to go
@@ -157,6 +191,9 @@ impl Member {
 
     /// §4.8 Writes as much of what is pending as the socket takes.
     fn flush(&self, outbox: &mut Outbox) -> io::Result<()> {
+        if outbox.pending.is_empty() {
+            return Ok(());
+        }
         let count = self.write_at_once(&outbox.pending)?;
         outbox.pending.drain(..count);
         if count > 0 {
@@ -164,10 +201,13 @@ impl Member {
         } else if outbox.full_since.get_or_insert_with(Instant::now).elapsed()
             >= self.hub.chat.timing.stall
         {
-            return Err(ErrorKind::TimedOut.into());
+            return Err(io::Error::new(ErrorKind::TimedOut, "took nothing for too long"));
         }
         if outbox.pending.is_empty() {
             outbox.pending = Vec::new();
+            if outbox.closed {
+                self.socket.shutdown(Shutdown::Write)?;
+            }
         }
         Ok(())
     }
@@ -185,7 +225,10 @@ impl Member {
 
     /// Ends a connection that cannot be written to: its reader finds the end of the stream.
     pub fn cut_off(&self, why: &str) {
-        lock(&self.outbox).closed = true;
+        let mut outbox = lock(&self.outbox);
+        outbox.closed = true;
+        outbox.pending = Vec::new();
+        drop(outbox);
         // First: once the socket is shut down, its reader says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {why}");
         let _ = self.socket.shutdown(Shutdown::Both);
@@ -201,38 +244,13 @@ impl Outbox {
     }
 }
 
-/// A member as its reader holds it: out of the chat when the reader ends, however it ends.
-pub struct Membership(pub Arc<Member>);
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        let Membership(member) = self;
-        let Chat { room, timeline, .. } = &*member.hub.chat;
-        let mut outbox = lock(&member.outbox);
-        // A member that has left is told no more news.
-        outbox.closed = true;
-        let rest = std::mem::take(&mut outbox.pending);
-        drop(outbox);
-        member.hub.forget(member);
-        timeline.leave(room, &member.user);
-        member.hub.stir();
-        event!("§4.10", &member.user, "leaves");
-        // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
-        let _ = (&*member.socket).write(&rest);
-    }
-}
-
 /// The first two messages of each connection: where it is, and who else is there.
 fn greeting(joined: &Joined, epoch: u64) -> Vec<u8> {
-    let Joined { presence, last_id, .. } = joined;
-    let users: Vec<String> = presence.here.iter().map(|(user, _)| json::quoted(user)).collect();
-    let (count, users) = (presence.connections, users.join(","));
+    let Joined { connections, users, last_id, .. } = joined;
+    let users: Vec<String> = users.iter().map(|user| json::quoted(user)).collect();
+    let users = users.join(",");
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let place = format!(r#""connectedClients":{count},"lastId":{last_id},"epoch":{epoch}"#);
+    let place = format!(r#""connectedClients":{connections},"lastId":{last_id},"epoch":{epoch}"#);
     let welcome = text_frame(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));
     [welcome, text_frame(&format!(r#"{{"type":"user_list","users":[{users}]}}"#))].concat()
-}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

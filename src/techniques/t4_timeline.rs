@@ -1,11 +1,10 @@
 //! §4.10 The timeline: what the members of the chat are told, in one order, and who is here.
 //!
 //! An event is kept as it travels, as a frame: a server does not mask, so the bytes are the same
-//! for everybody. Events are numbered 0, 1, 2, …, and the place of a member is the number of its
-//! next one. Messages are taken over from the room; comings and goings are added here.
+//! for everybody. All events together are one stream of bytes. A place in it is the count of the
+//! bytes before it, and the place of a member is where its next event begins.
 
-use super::api::{TEXT_CHARS_MAX, USER_CHARS_MAX};
-use crate::room::{LOG_BYTES_MAX, Message, Room, now_ms};
+use crate::room::{Message, Room, lock, now_ms};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{date, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -16,20 +15,12 @@ use std::time::Duration;
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a member is given at once: less than a socket's buffer holds.
 pub const PIECE_BYTES_MAX: usize = 128 * 1024;
-/// Anyone who speaks or joins waits while the broadcaster is so many events behind.
-pub const BEHIND_EVENTS_MAX: u64 = 500;
+/// Anyone who speaks, comes or goes waits while the broadcaster has more than this to deliver.
+/// So nothing is forgotten that it has not delivered yet.
+pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
 /// Anyone who speaks waits so long at the most for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
-
-// So nothing is forgotten, here or in the room, that the broadcaster has not written yet:
-/// The longest message, each of its characters written as `\u0000`.
-const JSON_BYTES_MAX: usize = 6 * (USER_CHARS_MAX + TEXT_CHARS_MAX + 20);
-const BEHIND_BYTES_MAX: usize = BEHIND_EVENTS_MAX as usize * (JSON_BYTES_MAX + 100);
-/// Anyone who leaves does not wait: one `user_left` for each connection that there can be.
-const LEAVING_BYTES_MAX: usize = 16_384 * (6 * USER_CHARS_MAX + 130);
-const _: () = assert!(BEHIND_BYTES_MAX < LOG_BYTES_MAX);
-const _: () = assert!(BEHIND_BYTES_MAX + LEAVING_BYTES_MAX < TIMELINE_BYTES_MAX);
 
 /// Its lock is taken before the room's, never the other way.
 #[derive(Default)]
@@ -39,140 +30,126 @@ pub struct Timeline {
     round_done: Condvar,
 }
 
-/// `events` are those with the numbers from `first` to `next() - 1`:
-///
 /// ```text
-/// forgotten | first …… slowest …………… delivered …… next()
-///             oldest    a slow member   who keeps up   has not happened yet
+/// forgotten | the first event …… slowest …………… delivered …… end
+///             oldest             a slow member   who keeps up  has not happened yet
 /// ```
 #[derive(Default)]
 struct State {
     events: VecDeque<Event>,
-    first: u64,
-    /// The bytes of all events there ever were.
-    bytes: u64,
-    /// The newest message among the events.
-    last_id: u64,
-    /// The names, and how many connections each has.
-    here: BTreeMap<Arc<str>, usize>,
-    connections: usize,
-    /// What the broadcaster writes next, if there is one: all who keep up have had the events
-    /// before this one.
-    delivered: Option<u64>,
-    /// What the slowest member needs next, of those that still take what they are given.
+    end: u64,
+    presence: Presence,
+    /// All who keep up have had the events before this place.
+    delivered: u64,
+    /// The place of the slowest member, of those that still take what they are given.
     slowest: u64,
 }
 
 struct Event {
+    place: u64,
     frame: Box<[u8]>,
-    /// The bytes of all events before this one.
-    start: u64,
 }
 
 /// Who is in the chat.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Presence {
     pub connections: usize,
-    /// The names, each once, in order, and the connections of each.
-    pub here: Vec<(Arc<str>, usize)>,
+    /// The names, and how many connections each has.
+    pub here: BTreeMap<Arc<str>, usize>,
 }
 
 /// What a newcomer finds: the messages up to `last_id` are in the room for it to read, as far as
-/// they are kept, and all that happens later is in the timeline from `next` on.
+/// they are kept, and all that happens later is in the timeline from `place` on.
 pub struct Joined {
-    pub presence: Presence,
+    pub connections: usize,
+    pub users: Vec<Arc<str>>,
     pub last_id: u64,
-    pub next: u64,
+    pub place: u64,
 }
 
 impl Timeline {
     /// A connection comes in; its name joins with the first. One lock for all of it, so nothing
     /// falls between the list of names, the messages in the room and the events to come.
     pub fn join(&self, room: &Room, user: &str) -> Joined {
-        let mut state = self.when_delivered(self.lock(), room);
-        state.follow(room);
-        *state.here.entry(user.into()).or_default() += 1;
-        state.connections += 1;
-        if state.here[user] == 1 {
+        let mut state = self.when_delivered(lock(&self.state));
+        state.presence.connections += 1;
+        let count = state.presence.here.entry(user.into()).or_default();
+        *count += 1;
+        if *count == 1 {
             state.push_presence("user_joined", user);
         }
-        Joined { presence: state.presence(), last_id: state.last_id, next: state.next() }
+        let Presence { connections, here } = &state.presence;
+        let (connections, users) = (*connections, here.keys().cloned().collect());
+        Joined { connections, users, last_id: room.counts().0, place: state.end }
     }
 
     /// A connection goes; the name goes with its last one.
-    pub fn leave(&self, room: &Room, user: &str) {
-        let mut state = self.lock();
-        state.follow(room);
-        state.connections -= 1;
-        match state.here.get_mut(user) {
+    pub fn leave(&self, user: &str) {
+        let mut state = self.when_delivered(lock(&self.state));
+        state.presence.connections -= 1;
+        match state.presence.here.get_mut(user) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
-                state.here.remove(user);
+                state.presence.here.remove(user);
                 state.push_presence("user_left", user);
             }
         }
     }
 
     pub fn presence(&self) -> Presence {
-        self.lock().presence()
+        lock(&self.state).presence.clone()
     }
 
     /// §4.11 Says something in the room, when the members can follow. This is flow control: the
     /// thread of a speaker that is too fast waits, its socket fills, and TCP slows the other side down.
     pub fn say(&self, room: &Room, user: String, text: String) -> Arc<Message> {
         // 1. For a slow reader it waits a little, and not for ever.
-        let far_behind = |state: &mut State| state.bytes_after(state.slowest) > FAR_BEHIND_BYTES;
-        let waited = self.round_done.wait_timeout_while(self.lock(), PAUSE, far_behind);
-        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let far_behind = |state: &mut State| state.end - state.slowest > FAR_BEHIND_BYTES;
+        let waited = self.round_done.wait_timeout_while(lock(&self.state), PAUSE, far_behind);
         // 2. For the broadcaster it waits as long as it must. This ends: that one waits for nobody.
-        // The lock is kept until it is said, because thousands of speakers may wake here at once.
-        let _locked = self.when_delivered(state, room);
-        room.say(user, text)
+        let mut state = self.when_delivered(waited.unwrap_or_else(PoisonError::into_inner).0);
+        // The lock is still ours, so messages stand here in the order of the room.
+        let message = room.say(user, text);
+        // In parts 1 to 3 nobody is ever here.
+        if state.presence.connections > 0 {
+            state.push(message_frame(&message));
+        }
+        message
     }
 
-    /// The lock, when the broadcaster is less than [`BEHIND_EVENTS_MAX`] behind.
-    fn when_delivered<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-        room: &Room,
-    ) -> MutexGuard<'a, State> {
-        let too_far = |state: &mut State| state.undelivered(room) >= BEHIND_EVENTS_MAX;
-        self.round_done.wait_while(state, too_far).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The newest message that was taken over from the room.
-    pub fn last_id(&self) -> u64 {
-        self.lock().last_id
-    }
-
-    /// The number of the next event to happen.
-    pub fn next(&self) -> u64 {
-        self.lock().next()
-    }
-
-    /// Takes over what was said in the room.
-    pub fn follow(&self, room: &Room) {
-        self.lock().follow(room);
+    /// The lock, when there is space for one event more. (It is kept until the event is there,
+    /// because thousands may wake here at once.)
+    fn when_delivered<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let too_much = |s: &mut State| s.end - s.delivered > UNDELIVERED_BYTES_MAX as u64;
+        self.round_done.wait_while(state, too_much).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A message for the page, and a ping for its browser.
     pub fn push_heartbeat(&self) {
         let mut frames = text_frame(r#"{"type":"heartbeat"}"#);
         frame::encode(&mut frames, Opcode::Ping, b"", None);
-        self.lock().push(frames);
+        lock(&self.state).push(frames);
     }
 
-    /// What comes next from event `from` on; `None` if some of it is forgotten already.
-    pub fn piece(&self, from: u64) -> Option<Piece> {
-        let state = self.lock();
-        let skip = from.checked_sub(state.first)? as usize;
-        let mut piece = Piece { from, bytes: Vec::new(), ends: Vec::new(), more: false };
-        for event in state.events.range(skip..) {
-            if !piece.bytes.is_empty() && piece.bytes.len() + event.frame.len() > PIECE_BYTES_MAX {
+    /// The place of what has not happened yet.
+    pub fn end(&self) -> u64 {
+        lock(&self.state).end
+    }
+
+    /// What comes next from `place` on; `None` if some of it is forgotten already.
+    pub fn piece(&self, place: u64) -> Option<Piece> {
+        let state = lock(&self.state);
+        if place < state.events.front().map_or(state.end, |oldest| oldest.place) {
+            return None;
+        }
+        let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new(), more: false };
+        let next = state.events.partition_point(|event| event.place < place);
+        for Event { frame, .. } in state.events.range(next..) {
+            if !piece.bytes.is_empty() && piece.bytes.len() + frame.len() > PIECE_BYTES_MAX {
                 piece.more = true;
                 break;
             }
-            piece.bytes.extend_from_slice(&event.frame);
+            piece.bytes.extend_from_slice(frame);
             piece.ends.push(piece.bytes.len());
         }
         Some(piece)
@@ -181,105 +158,49 @@ impl Timeline {
     /// The broadcaster tells where it is, and where the slowest reader is, and those that wait for
     /// them check again.
     pub fn set_delivered(&self, delivered: u64, slowest: u64) {
-        let mut state = self.lock();
-        (state.delivered, state.slowest) = (Some(delivered), slowest);
+        let mut state = lock(&self.state);
+        (state.delivered, state.slowest) = (delivered, slowest);
         drop(state);
         self.round_done.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn next(&self) -> u64 {
-        self.first + self.events.len() as u64
-    }
-
-    /// What was said and is not an event yet becomes one.
-    fn follow(&mut self, room: &Room) {
-        loop {
-            let excerpt = room.since(Some(self.last_id));
-            for message in excerpt.messages {
-                self.last_id = message.id;
-                self.push(message_frame(&message));
-            }
-            if !excerpt.more {
-                return;
-            }
-        }
-    }
-
     fn push_presence(&mut self, kind: &str, user: &str) {
-        let (user, count, time) = (json::quoted(user), self.connections, date::iso8601(now_ms()));
+        let (user, count) = (json::quoted(user), self.presence.connections);
         let who = format!(r#""username":{user},"connectedClients":{count}"#);
+        let time = date::iso8601(now_ms());
         self.push(text_frame(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)));
     }
 
     fn push(&mut self, frame: Vec<u8>) {
-        let start = self.bytes;
-        self.bytes += frame.len() as u64;
-        self.events.push_back(Event { frame: frame.into(), start });
-        while self.bytes_after(self.first) > TIMELINE_BYTES_MAX as u64 {
+        let place = self.end;
+        self.end += frame.len() as u64;
+        self.events.push_back(Event { place, frame: frame.into() });
+        let oldest = self.end.saturating_sub(TIMELINE_BYTES_MAX as u64);
+        while self.events.front().is_some_and(|event| event.place < oldest) {
             self.events.pop_front();
-            self.first += 1;
         }
-    }
-
-    /// The bytes of the events from `number` on that are kept.
-    fn bytes_after(&self, number: u64) -> u64 {
-        let event = self.events.get(number.saturating_sub(self.first) as usize);
-        event.map_or(0, |event| self.bytes - event.start)
-    }
-
-    /// How far the broadcaster is behind; what it has not taken over from the room counts, too.
-    fn undelivered(&self, room: &Room) -> u64 {
-        match self.delivered {
-            Some(delivered) => self.next() - delivered + room.counts().0 - self.last_id,
-            None => 0,
-        }
-    }
-
-    fn presence(&self) -> Presence {
-        let here = self.here.iter().map(|(user, count)| (user.clone(), *count)).collect();
-        Presence { connections: self.connections, here }
     }
 }
 
-/// Events that follow one another, from number `from` on.
+/// Events that follow one another.
 pub struct Piece {
-    pub from: u64,
+    /// Where the first of them begins.
+    pub place: u64,
     pub bytes: Vec<u8>,
-    /// Where each event ends in `bytes`.
+    /// Where each of them ends in `bytes`.
     ends: Vec<usize>,
     /// Whether there are newer ones, for which there was no space.
     pub more: bool,
 }
 
 impl Piece {
-    /// The number of the event that comes after these.
-    pub fn to(&self) -> u64 {
-        self.from + self.ends.len() as u64
-    }
-
-    /// Where event `number` begins in `bytes`, or they end; `None` if it is not among these.
-    pub fn start_of(&self, number: u64) -> Option<usize> {
-        match number.checked_sub(self.from)? {
-            0 => Some(0),
-            before => self.ends.get(before as usize - 1).copied(),
-        }
-    }
-
-    /// For a member that has taken `bytes` up to `taken`: the number of its next event, and the
-    /// rest of the frame before it, of which it has had a part or nothing. With frames that end at
-    /// 10 and 20, 13 bytes taken: the rest is `bytes[13..20]`, the next event is `from + 2`.
-    pub fn place(&self, taken: usize) -> (u64, &[u8]) {
-        let whole = self.ends.partition_point(|end| *end <= taken);
-        match self.ends.get(whole) {
-            Some(end) => (self.from + whole as u64 + 1, &self.bytes[taken..*end]),
-            None => (self.to(), &[]),
-        }
+    /// Where in `bytes` the event ends that a write of `written` bytes has cut, or the next one, if
+    /// it has cut none. The end of all is the end.
+    pub fn end_of_event(&self, written: usize) -> usize {
+        let whole = self.ends.partition_point(|end| *end <= written);
+        self.ends.get(whole).copied().unwrap_or(written)
     }
 }
 

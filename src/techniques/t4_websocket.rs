@@ -17,6 +17,7 @@
 
 use super::t4_broadcast::Hub;
 use super::t4_conversation::{Terms, converse};
+use super::t4_member::Membership;
 use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
@@ -25,7 +26,7 @@ use crate::wire::http::{READ, Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
 use crate::wire::{buffer::Buffer, handshake};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, BufWriter, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -63,18 +64,14 @@ fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
     let _ = converse(socket, early, terms(chat, ECHO_BYTES_MAX), send, on_message);
 }
 
-/// Header and payload in one write, and no copy of 16 MiB.
-fn write_frame(mut socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+/// `BufWriter` writes a short frame at once, and a long payload without copying it.
+fn write_frame(socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
     let (mut header, length) = (Vec::new(), payload.len() as u64);
     frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
-    let written = match socket.write_vectored(&[IoSlice::new(&header), IoSlice::new(payload)]) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-        written => written?,
-    };
-    // Nothing, mostly.
-    let of_header = written.min(header.len());
-    socket.write_all(&header[of_header..])?;
-    socket.write_all(&payload[written - of_header..])
+    let mut out = BufWriter::new(socket);
+    out.write_all(&header)?;
+    out.write_all(payload)?;
+    out.flush()
 }
 
 fn terms(chat: &Chat, bytes_max: usize) -> Terms<'_> {
@@ -101,7 +98,7 @@ fn chat(
     user: String,
     last_id: Option<u64>,
 ) -> io::Result<()> {
-    let membership = hub.admit(socket.clone(), user, last_id)?;
+    let membership = Membership::new(hub, socket.clone(), user, last_id)?;
     let member = &membership.0;
     let send = |opcode, payload: &[u8]| member.send(opcode, payload);
     let on_message = |message| {

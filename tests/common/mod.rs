@@ -63,8 +63,7 @@ impl Server {
 
     /// Another part over the room of this one.
     pub fn beside(&self, part: usize) -> Server {
-        let (room, technique) = (self.chat.room.clone(), &TECHNIQUES[part - 1]);
-        Server::of(Chat::over(room, technique, self.chat.timing), patient())
+        Server::of(self.chat.beside(&TECHNIQUES[part - 1]), patient())
     }
 
     fn of(chat: Arc<Chat>, limits: Limits) -> Server {

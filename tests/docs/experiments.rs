@@ -605,7 +605,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("UNFINISHED_BYTES_MAX", mib(t4_budget::UNFINISHED_BYTES_MAX)),
         ("FREE_BYTES", kib(t4_budget::FREE_BYTES)),
         ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
-        ("BEHIND_EVENTS_MAX", t4_timeline::BEHIND_EVENTS_MAX.to_string()),
+        ("UNDELIVERED_BYTES_MAX", kib(t4_timeline::UNDELIVERED_BYTES_MAX)),
         ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),
         ("head", seconds(limits.head)),
         ("body", seconds(limits.body)),

@@ -146,7 +146,7 @@ fn a_mark_is_about_its_function_or_its_statement_and_a_module_s_up_to_the_next_m
     {
         assert!(code(name).starts_with(begins), "§{name}: {}", code(name));
     }
-    ends("3.4", "        state\n    }");
+    ends("3.4", "        state.newest\n    }");
     ends("2.2", "\"no-store\");");
     ends("2", "t1_refresh::handler;");
     assert!(code("1.4").contains("fn of("), "a type is about what it can do");

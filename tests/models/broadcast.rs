@@ -24,7 +24,7 @@ mod t4_timeline;
 
 use model::{FOREVER, collections, explore, sync, time};
 use net::TcpStream;
-use rawchat::techniques::{Timing, api};
+use rawchat::techniques::Timing;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::message::{Assembler, Received, close_payload};
 use rawchat::{event, log, wire};
@@ -36,10 +36,11 @@ use shuttle::thread::spawn;
 use sync::Arc;
 use t4_broadcast::Hub;
 use t4_conversation::{Terms, converse};
+use t4_member::Membership;
 use t4_timeline::Timeline;
 
 mod thread {
-    use super::{io, time};
+    use super::io;
     use real::prelude::rust_2024::*;
     pub use shuttle::thread::{JoinHandle, yield_now};
 
@@ -60,11 +61,6 @@ mod thread {
             Ok(())
         }
     }
-
-    pub fn sleep(duration: time::Duration) {
-        yield_now();
-        time::pass(duration);
-    }
 }
 
 mod panic {
@@ -77,8 +73,8 @@ mod panic {
     /// The panic of a socket that the model has broken; another ends the model.
     pub struct Broken;
 
-    pub fn catch_unwind(round: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
-        let ended = catch(AssertUnwindSafe(round));
+    pub fn catch_unwind<T>(delivery: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+        let ended = catch(AssertUnwindSafe(delivery));
         match ended {
             Err(payload) if !payload.is::<Broken>() => resume_unwind(payload),
             ended => ended,
@@ -275,7 +271,7 @@ impl Client {
         let server = socket.clone();
         let connection = spawn(move || {
             let budget = Default::default();
-            if let Ok(member) = hub.admit(server.clone(), user.into(), last_id) {
+            if let Ok(member) = Membership::new(&hub, server.clone(), user.into(), last_id) {
                 let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
                 let on_message = |_| member.0.check_open();
                 let terms = Terms { bytes_max: 100, budget: &budget, period: FOREVER };
