@@ -63,6 +63,8 @@ pub struct Options {
     pub port: Setting<u16>,
     /// No line per event.
     pub quiet: bool,
+    /// A tap stands in front.
+    pub tap: bool,
     /// Names by which others may call a server that listens on loopback.
     pub allowed_hosts: Vec<String>,
 }
@@ -77,7 +79,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     let menu = menu(parts);
     let mut host = Setting::of("HOST", "127.0.0.1");
     let mut port = Setting::of("PORT", "3000");
-    let (mut part, mut quiet, mut allowed_hosts) = (None, false, Vec::new());
+    let (mut part, mut quiet, mut tap, mut allowed_hosts) = (None, false, false, Vec::new());
     let mut arguments = Arguments::new(arguments, &menu);
     while let Some(flag) = arguments.next() {
         match flag {
@@ -86,6 +88,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
                 return Ok(Command::Say(concat!("rawchat ", env!("CARGO_PKG_VERSION")).into()));
             }
             "--quiet" | "-q" if !arguments.has_value() => quiet = true,
+            "--tap" if !arguments.has_value() => tap = true,
             "--port" | "-p" => port = Setting { value: arguments.value()?.into(), from: "--port" },
             "--host" => host = Setting { value: arguments.value()?.into(), from: "--host" },
             "--allow-host" => allowed_hosts.push(host_name(arguments.value()?)?),
@@ -101,7 +104,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     let wrong =
         |_| Problem::Usage(format!("{port}: expected a number from 0 to 65535; try --port 3000"));
     let port = Setting { value: port.value.parse().map_err(wrong)?, from: port.from };
-    Ok(Command::Serve(Options { part, host, port, quiet, allowed_hosts }))
+    Ok(Command::Serve(Options { part, host, port, quiet, tap, allowed_hosts }))
 }
 
 /// A name as the field Host has it, without what else stands in an address.
@@ -131,6 +134,7 @@ fn menu(parts: &[Part]) -> String {
   --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
   --allow-host NAME answer requests with the Host NAME, too
   --quiet           no line per event on stderr
+  --tap             every byte that passes, explained on a page of its own
   --help, --version
 
 Ctrl+C ends it. In a container, start it with docker run --init: as process 1 it would ignore

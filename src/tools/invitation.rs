@@ -2,6 +2,7 @@
 //! way.
 
 use super::command_line::{Options, Part, Setting};
+use super::tap;
 use crate::server::CONNECTIONS_MAX;
 use std::fmt::Write;
 use std::io::{Error, ErrorKind};
@@ -39,7 +40,12 @@ pub fn listen(options: &Options) -> Result<(TcpListener, String), String> {
         _ => format!("cannot listen on {address}: {error}"),
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok((listener, invitation(part, address)))
+    let invitation = invitation(part, address);
+    if !options.tap {
+        return Ok((listener, invitation));
+    }
+    let (listener, told) = tap::in_front(listener, port.value)?;
+    Ok((listener, format!("{invitation}\n{told}")))
 }
 
 fn no_host(host: &Setting, error: &Error) -> String {

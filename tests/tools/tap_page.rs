@@ -1,7 +1,7 @@
 //! The tap's page, as its script sees it: rows over Server-Sent Events, an exchange by GET, and
 //! trouble by POST.
 
-use super::common::{Client, Server, get, handshake, masked, post, rawchat};
+use super::common::{Client, Process, Server, get, handshake, masked, post, rawchat};
 use super::tap::{Tap, accept, listener, session};
 use rawchat::wire::frame::Opcode;
 use serde_json::Value;
@@ -216,6 +216,22 @@ fn what_is_too_fast_to_look_at_is_counted() {
     // A request, its answer and the server's Close may be among those that were counted.
     assert!(listed + counted <= COUNT + 3, "{listed} + {counted}");
     assert!(counted > 0 && listed >= 100, "{listed} + {counted}");
+}
+
+/// `rawchat 4 --tap`: the address that it prints first leads through the tap.
+#[test]
+fn a_part_can_have_a_tap_in_front_of_it() {
+    let mut command = rawchat(&["4", "--tap", "--port=0", "--quiet"]);
+    let mut process = Process::start(&mut command);
+    let mut lines = process.stdout.take().unwrap().lines().map(Result::unwrap);
+    let told = lines.find(|line| line.starts_with("every byte")).and_then(|_| lines.next());
+    let page = told.unwrap().trim().strip_prefix("http://").unwrap().parse().unwrap();
+    let mut rows = Rows::of(page);
+    assert_eq!(process.client().ask(post("Bob", "Hi")).status, 201);
+    assert_eq!(rows.next().1["what"][0], "POST /messages");
+    let output = rawchat(&["4", "--tap", "--port=0", "--host=0.0.0.0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("leave out --host"));
 }
 
 // ---- Trouble

@@ -233,16 +233,29 @@ fn serve(
     Ok(())
 }
 
-/// In front of a server of this process: forwards to it what comes to `listener`, which was asked
-/// to be at `port`. The page has the next port; its address is given back.
-pub fn in_front(listener: TcpListener, port: u16, to: SocketAddr) -> Result<SocketAddr, Problem> {
-    let failed = |error: io::Error| Problem::Failed(format!("the tap: {error}"));
-    let page = SocketAddr::from((Ipv4Addr::LOCALHOST, next_port(port)));
-    let (page_listener, page) = site::listen(page, "--port")?;
-    let tap =
-        move || serve((listener, page_listener), to.to_string(), Trouble::default(), None, None);
+/// Puts a tap on `front`, where a server of this process was asked to be, at `port`; its page has the
+/// next port. Gives back where the server is to listen instead, and what to tell about it.
+pub fn in_front(front: TcpListener, port: u16) -> Result<(TcpListener, String), String> {
+    let failed = |error: io::Error| format!("the tap: {error}");
+    if !front.local_addr().map_err(failed)?.ip().is_loopback() {
+        let why = "it shows what people say, so it is for this machine only";
+        return Err(format!("--tap: {why}; leave out --host"));
+    }
+    let listen = |port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .map_err(|error| format!("the tap cannot listen on port {port}: {error}"))?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok::<_, String>((listener, address))
+    };
+    let (listener, behind) = listen(0)?;
+    let (page_listener, page) = listen(next_port(port))?;
+    let listeners = (front, page_listener);
+    let tap = move || serve(listeners, behind.to_string(), Trouble::default(), None, None);
     thread::Builder::new().name("tap".into()).spawn(tap).map_err(failed)?;
-    Ok(page)
+    let told = format!(
+        "every byte that passes, explained:\n  http://{page}\nbehind the tap:\n  http://{behind}"
+    );
+    Ok((listener, told))
 }
 
 /// Looks at what has passed: prints it, lists it on the page, saves it.
