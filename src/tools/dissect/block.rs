@@ -140,6 +140,10 @@ fn hex(bytes: &[u8]) -> String {
 
 /// As text, with `\r\n` for what cannot be seen.
 fn text(bytes: &[u8]) -> String {
+    // Most of what passes is plain, and a tap has no time to look at each character.
+    if bytes.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

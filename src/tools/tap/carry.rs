@@ -176,14 +176,21 @@ impl Way {
             if trouble.swallow {
                 continue;
             }
-            let bytes = gate.take(&buf[..count]);
+            let gathered;
+            let bytes = match &mut gate {
+                Gate::Open => &buf[..count],
+                gate => {
+                    gathered = gate.take(&buf[..count]);
+                    &gathered[..]
+                }
+            };
             if line.is_none() && (trouble.rtt.is_some() || trouble.bytes_per_s.is_some()) {
                 line = Some(Line::new(&self, seen == count as u64));
             }
             let passed = match &line {
                 _ if bytes.is_empty() => Ok(()),
-                Some(line) => line.send(bytes),
-                None => self.output().write_all(&bytes),
+                Some(line) => line.send(bytes.to_vec()),
+                None => self.output().write_all(bytes),
             };
             let cut = trouble.cut_after_bytes.is_some_and(|max| seen >= max);
             if passed.is_err() || (cut && self.from == Side::Server) {

@@ -57,6 +57,9 @@ Trouble, from the first connection on; the page can switch it, too:
   --freeze           stops reading: the sender feels it when the buffers are full
   --strip-upgrade    as a proxy that does not know Upgrade";
 
+/// A rest after each look: to wake the one who looks costs whoever carries more than to carry.
+const REST: Duration = Duration::from_millis(2);
+
 /// What was read, in one piece: the only truth. No bytes: this side has ended.
 pub struct Chunk {
     /// Since the tap began.
@@ -269,14 +272,18 @@ struct Looker {
 impl Looker {
     fn look(mut self, chunks: &Receiver<Chunk>, bytes_waiting: &AtomicUsize) {
         loop {
-            match chunks.recv_timeout(feed::PAUSE) {
-                Ok(chunk) => {
-                    bytes_waiting.fetch_sub(chunk.bytes.len(), Ordering::Relaxed);
-                    self.chunk(&chunk);
-                }
-                Err(RecvTimeoutError::Timeout) => self.page.breathe(),
+            let mut chunk = match chunks.recv_timeout(feed::PAUSE) {
+                Ok(chunk) => Some(chunk),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
+            };
+            while let Some(next) = chunk {
+                bytes_waiting.fetch_sub(next.bytes.len(), Ordering::Relaxed);
+                self.chunk(&next);
+                chunk = chunks.try_recv().ok();
             }
+            self.page.breathe();
+            thread::sleep(REST);
         }
     }
 
