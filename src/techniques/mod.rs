@@ -92,15 +92,16 @@ impl Default for Timing {
     }
 }
 
+#[derive(Clone)]
 pub struct Chat {
     /// The messages.
     pub room: Arc<Room>,
     /// Who waits in part 3.
-    pub waiting: Waiting,
+    pub waiting: Arc<Waiting>,
     /// What the members of part 4 are told, and who they are.
     pub timeline: Arc<Timeline>,
     /// What messages of part 4 take that are not whole yet.
-    pub unfinished: Budget,
+    pub unfinished: Arc<Budget>,
     pub technique: &'static Technique,
     pub timing: Timing,
     /// Each open connection holds a clone.
@@ -110,28 +111,19 @@ pub struct Chat {
 
 impl Chat {
     pub fn new(technique: &'static Technique, timing: Timing) -> Arc<Chat> {
-        let room = Room::new(|message| {
+        let room = Arc::new(Room::new(|message| {
             let (user, text) = (json::quoted(&message.user), json::quoted(&message.text));
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
-        });
-        Chat::over(Arc::new(room), Arc::default(), technique, timing)
-    }
-
-    /// Another technique over the same room, with the same members of part 4.
-    pub fn beside(&self, technique: &'static Technique) -> Arc<Chat> {
-        Chat::over(self.room.clone(), self.timeline.clone(), technique, self.timing)
-    }
-
-    fn over(
-        room: Arc<Room>,
-        timeline: Arc<Timeline>,
-        technique: &'static Technique,
-        timing: Timing,
-    ) -> Arc<Chat> {
+        }));
+        let (waiting, timeline, unfinished) = Default::default();
         let (places, started) = (Places::default(), Instant::now());
-        let (waiting, unfinished) = (Waiting::default(), Budget::default());
         Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })
+    }
+
+    /// Another technique over the same room, for connections of its own.
+    pub fn beside(&self, technique: &'static Technique) -> Arc<Chat> {
+        Arc::new(Chat { technique, places: Places::default(), ..self.clone() })
     }
 
     /// Says something in the room. Part 4 waits first, if its readers are far behind (§4.11).
