@@ -194,14 +194,15 @@ impl Member {
         if outbox.pending.is_empty() {
             return Ok(());
         }
-        let count = self.write_at_once(&outbox.pending)?;
-        outbox.pending.drain(..count);
-        if count > 0 {
+        let written = self.write_at_once(&outbox.pending)?;
+        outbox.pending.drain(..written);
+        if written > 0 {
             outbox.full_since = None;
-        } else if outbox.full_since.get_or_insert_with(Instant::now).elapsed()
-            >= self.hub.chat.timing.stall
-        {
-            return Err(io::Error::new(ErrorKind::TimedOut, "took nothing for too long"));
+        } else {
+            let since = outbox.full_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= self.hub.chat.timing.stall {
+                return Err(io::Error::new(ErrorKind::TimedOut, "took nothing for too long"));
+            }
         }
         if outbox.pending.is_empty() {
             outbox.pending = Vec::new();

@@ -1,8 +1,8 @@
 //! §4.10 The timeline: what the members of the chat are told, in one order, and who is here.
 //!
 //! An event is kept as it travels, as a frame: a server does not mask, so the bytes are the same
-//! for everybody. All events together are one stream of bytes. A place in it is the count of the
-//! bytes before it, and the place of a member is where its next event begins.
+//! for everybody. All events together are one stream of bytes, and a place in it is the number of
+//! bytes before it. The place of a member is where its next event begins.
 
 use crate::room::{Message, Room, lock, now_ms};
 use crate::wire::frame::{self, Opcode};
@@ -36,7 +36,7 @@ pub struct Timeline {
 /// ```
 #[derive(Default)]
 struct State {
-    events: VecDeque<Event>,
+    events: VecDeque<Entry>,
     end: u64,
     presence: Presence,
     /// All who keep up have had the events before this place.
@@ -45,9 +45,9 @@ struct State {
     slowest: u64,
 }
 
-struct Event {
+struct Entry {
     place: u64,
-    frame: Box<[u8]>,
+    event: Box<[u8]>,
 }
 
 /// Who is in the chat.
@@ -143,13 +143,13 @@ impl Timeline {
             return None;
         }
         let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new(), more: false };
-        let next = state.events.partition_point(|event| event.place < place);
-        for Event { frame, .. } in state.events.range(next..) {
-            if !piece.bytes.is_empty() && piece.bytes.len() + frame.len() > PIECE_BYTES_MAX {
+        let next = state.events.partition_point(|entry| entry.place < place);
+        for Entry { event, .. } in state.events.range(next..) {
+            if !piece.bytes.is_empty() && piece.bytes.len() + event.len() > PIECE_BYTES_MAX {
                 piece.more = true;
                 break;
             }
-            piece.bytes.extend_from_slice(frame);
+            piece.bytes.extend_from_slice(event);
             piece.ends.push(piece.bytes.len());
         }
         Some(piece)
@@ -173,12 +173,12 @@ impl State {
         self.push(text_frame(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)));
     }
 
-    fn push(&mut self, frame: Vec<u8>) {
+    fn push(&mut self, event: Vec<u8>) {
         let place = self.end;
-        self.end += frame.len() as u64;
-        self.events.push_back(Event { place, frame: frame.into() });
+        self.end += event.len() as u64;
+        self.events.push_back(Entry { place, event: event.into() });
         let oldest = self.end.saturating_sub(TIMELINE_BYTES_MAX as u64);
-        while self.events.front().is_some_and(|event| event.place < oldest) {
+        while self.events.front().is_some_and(|entry| entry.place < oldest) {
             self.events.pop_front();
         }
     }

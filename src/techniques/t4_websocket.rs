@@ -64,7 +64,7 @@ fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
     let _ = converse(socket, early, terms(chat, ECHO_BYTES_MAX), send, on_message);
 }
 
-/// `BufWriter` writes a short frame at once, and a long payload without copying it.
+/// A short frame is one write, and a long payload is not copied: `BufWriter` sees to both.
 fn write_frame(socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
     let (mut header, length) = (Vec::new(), payload.len() as u64);
     frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
@@ -103,14 +103,10 @@ fn chat(
     let send = |opcode, payload: &[u8]| member.send(opcode, payload);
     let on_message = |message| {
         member.check_open()?;
-        match take_message(&hub.chat, &member.user, message) {
-            Ok(None) => Ok(()),
-            Ok(Some(answer)) => send(Opcode::Text, answer.as_bytes()),
-            Err(problem) => {
-                let answer = format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem));
-                send(Opcode::Text, answer.as_bytes())
-            }
-        }
+        let answer = take_message(&hub.chat, &member.user, message).unwrap_or_else(|problem| {
+            Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
+        });
+        answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
     };
     converse(&socket, early, terms(&hub.chat, CHAT_BYTES_MAX), send, on_message)
 }

@@ -40,10 +40,10 @@ pub static FILES: &[File] = files! {
     2: "src/techniques/t2_short_polling.rs" "public/2.html" "public/chat.js" "public/late.js";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
-       "src/wire/message.rs" "src/techniques/t4_conversation.rs" "src/techniques/t4_budget.rs"
+       "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html"
        "public/4.js";
-    5: "src/main.rs" "src/log.rs" "src/server/door.rs" "src/wire/http/target.rs"
+    5: "src/main.rs" "src/log.rs" "src/server/door.rs" "src/techniques/t4_budget.rs" "src/wire/http/target.rs"
        "src/wire/http/host.rs" "src/wire/http/wishes.rs" "src/wire/http/advice.rs"
        "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs" "src/wire/date.rs"
        "src/wire/visible.rs" "public/draw.js";
