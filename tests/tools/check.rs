@@ -1,11 +1,13 @@
 //! `rawchat check`: what is right passes, and every check finds the fault that it is there for.
 
-use super::common::{Server, calm, eventually, patient, rawchat};
+use super::common::{Dice, Server, calm, eventually, patient, rawchat};
 use super::faulty::Faulty;
 use rawchat::techniques::Timing;
 use serde_json::Value;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -94,6 +96,82 @@ fn a_server_in_one_file_passes_everything_too() {
     assert_eq!(others, [("7.5".to_string(), "not_run".to_string())], "{said}");
 }
 
+/// What such a server says, on each connection, until nobody listens.
+fn garbage(kind: usize, dice: &mut Dice, socket: &mut TcpStream) -> io::Result<()> {
+    let mut noise = |count| (0..count).map(|_| dice.below(256) as u8).collect::<Vec<u8>>();
+    match kind {
+        0 => socket.write_all(&noise(100)),
+        1 => socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n"),
+        2 => {
+            socket.write_all(b"HTTP/1.1 201 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n")?;
+            socket.write_all(&noise(5000))
+        }
+        3 => {
+            let list = "[".repeat(10_000);
+            write!(socket, "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{list}")
+        }
+        4 => loop {
+            socket.write_all(&noise(4096))?;
+        },
+        _ => Ok(()),
+    }
+}
+
+#[test]
+fn a_server_that_answers_garbage_is_told_what_is_wrong() {
+    const CHECKS: [&str; 6] = ["1.1", "2.1", "2.9", "4.4", "5.1", "7.1"];
+    thread::scope(|scope| {
+        for (kind, id) in (0..=5).flat_map(|kind| CHECKS.map(|id| (kind, id))) {
+            scope.spawn(move || {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let url = url(listener.local_addr().unwrap());
+                thread::spawn(move || {
+                    let mut dice = Dice::new(kind as u64);
+                    for mut socket in listener.incoming().map_while(Result::ok) {
+                        let _ = garbage(kind, &mut dice, &mut socket);
+                    }
+                });
+                let (said, code) = output(&mut check(&["4", &url, "--only", id]));
+                assert!(code == 1 && said.contains("came "), "{kind}, {id}: {code}, {said}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_class_is_graded_one_after_another() {
+    let folder = std::env::temp_dir().join(format!("rawchat-class-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let binary = env!("CARGO_BIN_EXE_rawchat");
+    // The second one listens and never answers; the third does not even listen.
+    let roster = format!(
+        "name,folder,command\n\"Zoe, the \"\"<b>\"\"\",.,{binary} 1 --quiet\n\
+         Bob,.,{binary} tap --to 127.0.0.1:1 --page 0 --port {{port}}\nEve,.,{binary} explain\n"
+    );
+    std::fs::write(folder.join("class.csv"), roster).unwrap();
+    let (roster, out) = (folder.join("class.csv"), folder.join("results"));
+    let (roster, out) = (roster.to_str().unwrap(), out.to_str().unwrap());
+    let (said, code) = output(&mut check(&["1", "--roster", roster, "--out", out]));
+    assert!(code == 0 && said.contains("container") && said.contains("17/17"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(folder.join("results").join(name)).unwrap();
+    let grades = read("grades.csv");
+    let rows: Vec<&str> = grades.lines().collect();
+    assert!(rows[0].starts_with("name,score,max_score,0.1,0.2,1.1,"), "{grades}");
+    assert!(rows[1].starts_with("\"Zoe, the \"\"<b>\"\"\",17,17,pass,pass,pass"), "{grades}");
+    assert!(rows[2].starts_with("Bob,1,17,pass,fail,fail,not_run"), "{grades}");
+    assert!(rows[3].starts_with("Eve,0,17,not_run"), "{grades}");
+    let class = read("index.html");
+    assert!(class.contains("<li>1.1 ") && class.contains("&lt;b&gt;") && !class.contains("<b>"));
+    assert!(class.contains("href=\"02-Bob.html\""), "{class}");
+    for (file, words) in [("02-Bob", "FAIL"), ("03-Eve", "it has ended")] {
+        let [text, page] = ["txt", "html"].map(|kind| read(&format!("{file}.{kind}")));
+        assert!(text.contains(words) && page.contains(words), "{text}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (said, code) = output(&mut check(&["1", "--roster", "no-such.csv"]));
+    assert!(code == 1 && said.contains("no-such.csv"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_command_is_started_with_a_free_port_and_ended_with_its_children() {
@@ -146,4 +224,31 @@ fn what_is_asked_wrongly_is_said() {
         let (said, code) = output(&mut check(arguments));
         assert!(code == 2 && said.contains(why), "{arguments:?}: {code}, {said}");
     }
+}
+
+/// A busy machine is no mistake of the server.
+#[test]
+#[ignore = "takes ten minutes: make check-flakes"]
+fn nothing_fails_in_fifty_runs_beside_eight_busy_loops() {
+    const RUNS: usize = 50;
+    const AT_ONCE: usize = 5;
+    let (url, busy) = (url(Faulty::start("", HOLD)), AtomicBool::new(true));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+        }
+        let run = || {
+            let (said, code) = output(&mut check(&["3", &url, "--json"]));
+            let failed = statuses(&said).into_iter().filter(|(_, status)| status == "fail");
+            (failed.collect::<Vec<_>>(), code, said)
+        };
+        let mut failed = Vec::new();
+        for _ in 0..RUNS / AT_ONCE {
+            let runs: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
+            let ended = runs.into_iter().map(|run| run.join().unwrap());
+            failed.extend(ended.filter(|(_, code, _)| *code != 0));
+        }
+        busy.store(false, Ordering::Relaxed);
+        assert!(failed.is_empty(), "{failed:#?}");
+    });
 }

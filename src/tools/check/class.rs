@@ -2,7 +2,7 @@
 
 use super::report::{Reporter, score};
 use super::run::{Plan, Status, Subject, Verdict};
-use super::started::Started;
+use super::started::{Started, by_hand};
 use super::{Options, Problem, say};
 use crate::wire::html::escape;
 use std::fmt::Write;
@@ -47,16 +47,13 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
         let began = Instant::now();
         let plan =
             Plan { ends: began + STUDENT, ends_for_sure: began + STUDENT, ..options.plan.clone() };
-        let mut reporter = Reporter::new(options.style, &plan, "http://127.0.0.1:3000");
+        let start = by_hand(&[student.command.clone()]);
+        let mut reporter = Reporter::new(options.style, &plan, "http://127.0.0.1:3000", &start);
         let mut page = format!("{}\n", student.name);
         match Started::start(&shell(&student.command), &folder.join(&student.folder)) {
             Ok(started) => student.verdicts = plan.run(&Subject::ours(started), |_| {}),
-            Err(problem) => {
-                let _ = writeln!(
-                    page,
-                    "{}: {problem}",
-                    options.style.say("сервера немає", "there is no server")
-                );
+            Err([uk, en]) => {
+                let _ = writeln!(page, "{}", options.style.say(&uk, &en));
                 student.verdicts = plan.none();
             }
         }
@@ -167,7 +164,7 @@ fn html_of(student: &Student, page: &str, reporter: &Reporter) -> String {
 /// A row a check, a column a student; and first, what most have not managed.
 fn class_page(options: &Options, students: &[Student]) -> String {
     let style = options.style;
-    let reporter = Reporter::new(style, &options.plan, "");
+    let reporter = Reporter::new(style, &options.plan, "", "");
     let lost = |row: usize| {
         students.iter().filter(|student| student.verdicts[row].status == Status::Fail).count()
     };

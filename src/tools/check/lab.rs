@@ -29,7 +29,7 @@ pub struct Lab<'a> {
     /// How long the server lets a poll wait.
     pub hold: Duration,
     /// Kills the server and starts it again.
-    pub restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+    pub restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
     began: Instant,
     /// The attempt does.
     ends: Instant,
@@ -53,7 +53,7 @@ impl<'a> Lab<'a> {
     pub fn new(
         address: SocketAddr,
         hold: Duration,
-        restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+        restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
         ends: Instant,
         seed: u64,
     ) -> Lab<'a> {

@@ -20,6 +20,7 @@ use super::client::{Place, random};
 use super::dissect::block::{Style, say};
 use super::tap::record;
 use catalogue::{CHECKS, STAGES_OF_PARTS};
+use fault::Words;
 use report::Reporter;
 use run::{Plan, Status, Subject, Verdict};
 use started::Started;
@@ -94,8 +95,9 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
         return class::grade(&options, roster);
     }
     let subject = subject(&options).map_err(|problem| {
-        let no_grade = options.style.say("оцінки немає", "no grade");
-        Problem::Ended(NO_SERVER, format!("{no_grade}: {}", problem.trim_end()))
+        let [uk, en] = problem.map(|words| words.trim_end().to_string());
+        let (uk, en) = (format!("оцінки немає: {uk}"), format!("no grade: {en}"));
+        Problem::Ended(NO_SERVER, options.style.say(&uk, &en).into())
     })?;
     let verdicts = check(&options, &subject);
     if let Some(folder) = options.keep {
@@ -199,7 +201,7 @@ impl<'a> Options<'a> {
 }
 
 fn list(options: &Options) {
-    let reporter = Reporter::new(options.style, &options.plan, "");
+    let reporter = Reporter::new(options.style, &options.plan, "", "");
     let mut stage = None;
     for check in options.plan.checks() {
         if stage.replace(check.stage()) != Some(check.stage()) {
@@ -215,31 +217,31 @@ fn list(options: &Options) {
 }
 
 /// The server, if there is one: `Err` says why not.
-fn subject(options: &Options) -> Result<Subject, String> {
+fn subject(options: &Options) -> Result<Subject, Words> {
     let Some(url) = options.url else {
         return Started::start(options.command, Path::new(".")).map(Subject::ours);
     };
-    let place = Place::of(&[url], "http://127.0.0.1:3000")?;
-    let addresses = place.addresses().map_err(|error| format!("{url}: {error}"))?;
+    let same = |problem: String| [problem.clone(), problem];
+    let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(same)?;
     let mut problem = String::new();
-    for address in addresses {
+    for address in place.addresses().map_err(|error| same(format!("{url}: {error}")))? {
         match TcpStream::connect_timeout(&address, lab::PATIENCE) {
             Ok(_) => return Ok(Subject::there(address)),
             Err(error) => problem = format!("{address}: {error}"),
         }
     }
-    Err(problem)
+    Err(same(problem))
 }
 
 /// Tells of each check as it is made.
 fn check(options: &Options, subject: &Subject) -> Vec<Verdict> {
     let title = format!("rawchat check {}", options.part);
     // What we have started ends with us: who tries something by hand starts it anew.
-    let by_hand = match options.url {
-        Some(_) => format!("http://{}", subject.address()),
-        None => "http://127.0.0.1:3000".into(),
+    let (by_hand, start) = match options.url {
+        Some(_) => (format!("http://{}", subject.address()), String::new()),
+        None => ("http://127.0.0.1:3000".into(), started::by_hand(options.command)),
     };
-    let mut reporter = Reporter::new(options.style, &options.plan, &by_hand);
+    let mut reporter = Reporter::new(options.style, &options.plan, &by_hand, &start);
     let text = options.form == Form::Text;
     if text {
         say(&format!("{title} · http://{} · --seed {}", subject.address(), options.plan.seed));

@@ -2,7 +2,7 @@
 
 use super::catalogue::{Check, STAGES};
 use super::run::{Plan, Status, Verdict};
-use crate::tools::dissect::block::{COLUMNS, Style, wrap};
+use crate::tools::dissect::block::{COLUMNS, Style, clipped, wrap};
 use crate::tools::dissect::kinds::sentence;
 use crate::tools::dissect::{Context, Side, dissect};
 use crate::tools::tap::terminal::{Filter, Terminal};
@@ -22,20 +22,21 @@ pub struct Reporter<'a> {
     plan: &'a Plan,
     /// `http://127.0.0.1:4021`, for the commands to be typed.
     url: &'a str,
+    /// How to start the server; nothing, if it runs.
+    start: &'a str,
     stage: Option<usize>,
     failed: bool,
 }
 
 impl<'a> Reporter<'a> {
-    pub fn new(style: Style, plan: &'a Plan, url: &'a str) -> Reporter<'a> {
-        Reporter { style, plan, url, stage: None, failed: false }
+    pub fn new(style: Style, plan: &'a Plan, url: &'a str, start: &'a str) -> Reporter<'a> {
+        Reporter { style, plan, url, start, stage: None, failed: false }
     }
 
     /// A line, and before a stage its heading; the first failure in full.
     pub fn tell(&mut self, verdict: &Verdict) -> String {
         let fails = verdict.status == Status::Fail;
-        let full =
-            self.plan.only.is_some() || (fails && !std::mem::replace(&mut self.failed, fails));
+        let full = fails && !std::mem::replace(&mut self.failed, fails);
         let stage = verdict.check.stage();
         let heading = match self.stage.replace(stage) == Some(stage) {
             true => String::new(),
@@ -49,7 +50,7 @@ impl<'a> Reporter<'a> {
             Status::Pass => ["добре", "pass"],
             Status::Advice => ["порада", "advice"],
             Status::Fail => ["ХИБА", "FAIL"],
-            Status::NotRun => ["пропуск", "not run"],
+            Status::NotRun => ["пропущено", "not run"],
         };
         self.style.say(uk, en)
     }
@@ -110,7 +111,16 @@ impl<'a> Reporter<'a> {
         part("спроби", "tries", &tries);
         // To be copied: never broken into lines.
         let by_hand = self.by_hand(verdict.check);
+        if !self.start.is_empty() {
+            let _ = writeln!(out, "  {:<9}{}", self.style.say("запуск", "start"), self.start);
+        }
         let _ = writeln!(out, "  {:<9}{by_hand}", self.style.say("руками", "try"));
+        if by_hand.contains("lastId=N") {
+            let n = self
+                .style
+                .say("N — id найновішого повідомлення", "N is the id of the newest message");
+            let _ = writeln!(out, "{:11}({n})", "");
+        }
         out += &self.steps(verdict);
         out += &self.bytes(verdict).unwrap_or_default();
         let said: Vec<&str> = verdict.said.lines().collect();
@@ -146,7 +156,7 @@ impl<'a> Reporter<'a> {
             let _ = writeln!(out, "  … +{more}");
         }
         for row in &rows[more..] {
-            let _ = writeln!(out, "  {}", row.chars().take(COLUMNS - 2).collect::<String>());
+            let _ = writeln!(out, "  {}", clipped(row, COLUMNS - 2));
         }
         out
     }

@@ -203,7 +203,7 @@ impl Plan {
         check: &Check,
         subject: &Subject,
         attempt: u64,
-        restart: &'a (dyn Fn() -> Result<(), String> + Sync),
+        restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
     ) -> Lab<'a> {
         let ends = (Instant::now() + ATTEMPT + self.hold).min(self.ends_for_sure + ATTEMPT);
         let id = check.id.bytes().fold(attempt, |sum, byte| sum * 256 + u64::from(byte));
@@ -212,6 +212,7 @@ impl Plan {
     }
 
     fn attempt(&self, check: &'static Check, subject: &Subject, number: u64) -> (Done, Verdict) {
+        drop(subject.started().map(|started| started.said()));
         let restart = || subject.started().map_or(Ok(()), |mut started| started.restart());
         let lab = self.lab(check, subject, number, &restart);
         let done = catch_unwind(AssertUnwindSafe(|| (check.run)(&lab)));

@@ -1,11 +1,13 @@
 //! A server that is started to be checked, and ended with everything that it has started.
 
+use super::fault::Words;
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A server listens within this.
@@ -16,6 +18,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SAID_BYTES_MAX: usize = 4096;
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
+/// How somebody starts it without us.
+pub fn by_hand(command: &[String]) -> String {
+    format!("PORT=3000 {}", command.join(" ").replace("{port}", "3000"))
+}
+
 pub struct Started {
     command: Vec<String>,
     folder: PathBuf,
@@ -24,34 +31,41 @@ pub struct Started {
     /// When it closes, everything that the command has started is killed.
     leash: Option<(ChildStdin, Child)>,
     said: Arc<Mutex<Vec<u8>>>,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 impl Started {
     /// Starts it with a free `PORT`, also in place of `{port}`, and waits until it listens there.
-    pub fn start(command: &[String], folder: &Path) -> Result<Started, String> {
+    pub fn start(command: &[String], folder: &Path) -> Result<Started, Words> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
-        let port = free.map_err(|error| format!("no free port: {error}"))?.port();
+        let port =
+            free.map_err(|error| both("немає вільного порту", "no free port", &error))?.port();
         Started::at(command, folder, port)
     }
 
-    fn at(command: &[String], folder: &Path, port: u16) -> Result<Started, String> {
+    fn at(command: &[String], folder: &Path, port: u16) -> Result<Started, Words> {
         let places = LOOPBACK.map(|ip| SocketAddr::new(ip, port));
         if let Some(place) = places.iter().find(|place| listens(place)) {
-            return Err(format!("somebody else listens on {place}"));
+            return Err(both("тут слухає хтось інший", "somebody else listens here", place));
         }
         let words: Vec<String> =
             command.iter().map(|word| word.replace("{port}", &port.to_string())).collect();
-        let [program, arguments @ ..] = &words[..] else { return Err("no command".into()) };
+        let [program, arguments @ ..] = &words[..] else {
+            return Err(both("немає команди", "no command", &""));
+        };
         let mut start = Command::new(program);
         start.args(arguments).current_dir(folder).env("PORT", port.to_string());
         start.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut start, 0);
-        let child = start.spawn().map_err(|error| format!("{program}: {error}"))?;
+        let child = start.spawn().map_err(|error| {
+            both("не запускається", "it does not start", &format!("{program}: {error}"))
+        })?;
         let (command, folder) = (command.to_vec(), folder.to_path_buf());
         let leash = leash(child.id());
         let address = places[0];
-        let mut started = Started { command, folder, address, child, leash, said: Arc::default() };
+        let (said, listeners) = (Arc::default(), Vec::new());
+        let mut started = Started { command, folder, address, child, leash, said, listeners };
         let (out, err) = (started.child.stdout.take(), started.child.stderr.take());
         out.into_iter().for_each(|out| started.listen_to(out));
         err.into_iter().for_each(|err| started.listen_to(err));
@@ -59,25 +73,23 @@ impl Started {
         loop {
             let found = places.iter().find(|place| listens(place));
             if let Some(ended) = started.ended() {
-                return Err(format!("it has ended ({ended})\n{}", started.said()));
+                let said = format!("{ended}\n{}", started.last_words());
+                return Err(both("програма завершилася", "it has ended", &said));
             }
             if let Some(place) = found {
                 started.address = *place;
                 return Ok(started);
             }
             if began.elapsed() > START {
-                return Err(format!(
-                    "after {} s nobody listens on port {port} (from PORT)\n{}",
-                    START.as_secs(),
-                    started.said()
-                ));
+                let said = format!("PORT={port}\n{}", started.last_words());
+                return Err(both("за 10 с ніхто не слухає", "after 10 s nobody listens", &said));
             }
             thread::sleep(PAUSE);
         }
     }
 
     /// Kills it and starts it again, at the same port.
-    pub fn restart(&mut self) -> Result<(), String> {
+    pub fn restart(&mut self) -> Result<(), Words> {
         self.end();
         // A killed process is gone a little later.
         let began = Instant::now();
@@ -89,7 +101,7 @@ impl Started {
     }
 
     /// Starts it again, at another port, if it has ended.
-    pub fn revive(&mut self) -> Result<(), String> {
+    pub fn revive(&mut self) -> Result<(), Words> {
         if self.ended().is_some() {
             *self = Started::start(&self.command, &self.folder)?;
         }
@@ -107,10 +119,21 @@ impl Started {
         String::from_utf8_lossy(&std::mem::take(&mut *said)).into_owned()
     }
 
+    /// Ends it, and waits a little for what it has still to say.
+    fn last_words(&mut self) -> String {
+        self.end();
+        let began = Instant::now();
+        let silent = |started: &Started| started.listeners.iter().all(JoinHandle::is_finished);
+        while !silent(self) && began.elapsed() < Duration::from_secs(1) {
+            thread::sleep(PAUSE);
+        }
+        self.said()
+    }
+
     /// A thread reads what it prints, so that it never waits for a reader.
-    fn listen_to(&self, mut output: impl Read + Send + 'static) {
+    fn listen_to(&mut self, mut output: impl Read + Send + 'static) {
         let said = self.said.clone();
-        thread::spawn(move || {
+        self.listeners.push(thread::spawn(move || {
             let mut chunk = [0; 1024];
             while let Ok(count @ 1..) = output.read(&mut chunk) {
                 let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +141,7 @@ impl Started {
                 let excess = said.len().saturating_sub(SAID_BYTES_MAX);
                 said.drain(..excess);
             }
-        });
+        }));
     }
 
     fn end(&mut self) {
@@ -159,6 +182,10 @@ fn leash(group: u32) -> Option<(ChildStdin, Child)> {
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     let mut shell = shell.spawn().ok()?;
     Some((shell.stdin.take()?, shell))
+}
+
+fn both(uk: &str, en: &str, what: &dyn Display) -> Words {
+    [uk, en].map(|words| format!("{words}: {what}").trim_end().to_string())
 }
 
 fn listens(place: &SocketAddr) -> bool {
