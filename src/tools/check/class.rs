@@ -47,7 +47,7 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
         let began = Instant::now();
         let plan =
             Plan { ends: began + STUDENT, ends_for_sure: began + STUDENT, ..options.plan.clone() };
-        let start = by_hand(&[student.command.clone()]);
+        let start = by_hand(std::slice::from_ref(&student.command));
         let mut reporter = Reporter::new(options.style, &plan, "http://127.0.0.1:3000", &start);
         let mut page = format!("{}\n", student.name);
         match Started::start(&shell(&student.command), &folder.join(&student.folder)) {
