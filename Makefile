@@ -4,7 +4,7 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test models peers crowd experiments exercises browser outage tidy bench autobahn fuzz notes-accept ci
+.PHONY: help run test models peers crowd check-flakes experiments exercises browser outage tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
 	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ peers: # a WebSocket client of another house against part 4
 
 crowd: # twelve thousand clients of one server
 	cargo test --test faults twelve_thousand -- --ignored
+
+check-flakes: # rawchat check fails nothing on a busy machine; ten minutes
+	cargo test --test tools nothing_fails_in_fifty -- --ignored
 
 browser: # the pages in Chromium and in Firefox, without a window; needs node 20 and both
 	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }

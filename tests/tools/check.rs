@@ -235,7 +235,11 @@ fn nothing_fails_in_fifty_runs_beside_eight_busy_loops() {
     let (url, busy) = (url(Faulty::start("", HOLD)), AtomicBool::new(true));
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| while busy.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let run = || {
             let (said, code) = output(&mut check(&["3", &url, "--json"]));
