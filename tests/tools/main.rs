@@ -13,6 +13,7 @@ mod dissect;
 mod explain;
 mod faulty;
 mod feed;
+mod homework;
 mod race;
 mod raw;
 mod tap;
