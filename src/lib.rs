@@ -11,7 +11,7 @@
 //! Read in this order:
 //!
 //! 1. [`handler`] says what a server and a technique want of each other; [`server`] takes
-//!    connections and carries bytes in a [`wire::buffer`]; [`wire::http`] makes requests of them.
+//!    connections and carries bytes; [`wire::http`] makes requests of them.
 //! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers, and
 //!    [`techniques::api`], what all four answer. Part 2 is the same server.
 //! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
@@ -20,10 +20,10 @@
 //!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it
 //!    to each [`techniques::t4_member`].
 //!
-//! To be believed at first: `date`, `form`, `html`, `json`, `visible` in [`wire`]; `target`, `host`,
-//! `wishes`, `advice` in [`wire::http`]; the server's `door`, part 4's `t4_budget`, and [`log`].
-//! `main` is last. The § numbers follow the subjects of the lecture, so in a file they do not always
-//! stand in a row.
+//! To be believed at first, and read last: `buffer`, `date`, `form`, `html`, `json`, `visible` in
+//! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; the server's
+//! `door`, part 4's `t4_budget`; [`log`] and `main`. The § numbers follow the subjects of the
+//! lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

@@ -32,10 +32,9 @@ macro_rules! files {
 #[rustfmt::skip]
 pub static FILES: &[File] = files! {
     0: "src/lib.rs";
-    1: "src/handler.rs" "src/server.rs" "src/wire/mod.rs" "src/wire/buffer.rs"
-       "src/wire/http/mod.rs" "src/wire/http/request.rs" "src/wire/http/head.rs"
-       "src/wire/http/line.rs" "src/wire/http/body.rs" "src/wire/http/response.rs"
-       "src/wire/http/refusal.rs"
+    1: "src/handler.rs" "src/server.rs" "src/wire/mod.rs" "src/wire/http/mod.rs"
+       "src/wire/http/request.rs" "src/wire/http/head.rs" "src/wire/http/line.rs"
+       "src/wire/http/response.rs"
        "src/techniques/mod.rs" "src/techniques/t1_refresh.rs" "src/techniques/api.rs" "public/1.html";
     2: "src/techniques/t2_short_polling.rs" "public/2.html" "public/chat.js" "public/late.js";
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
@@ -43,10 +42,11 @@ pub static FILES: &[File] = files! {
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html"
        "public/4.js";
-    5: "src/main.rs" "src/log.rs" "src/server/door.rs" "src/techniques/t4_budget.rs" "src/wire/http/target.rs"
-       "src/wire/http/host.rs" "src/wire/http/wishes.rs" "src/wire/http/advice.rs"
-       "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs" "src/wire/date.rs"
-       "src/wire/visible.rs" "public/draw.js";
+    5: "src/wire/buffer.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
+       "src/wire/http/target.rs" "src/wire/http/host.rs" "src/wire/http/wishes.rs"
+       "src/wire/http/advice.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
+       "src/wire/date.rs" "src/wire/visible.rs" "src/server/door.rs" "src/techniques/t4_budget.rs"
+       "src/main.rs" "src/log.rs" "public/draw.js";
     6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
