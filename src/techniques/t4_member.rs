@@ -126,8 +126,8 @@ impl Member {
     /// Gives a member what it has not had: what is in `piece`, if that begins at its place, as it
     /// does for all who keep up. For another member a new `piece` is made.
     pub fn deliver(&self, piece: &mut Option<Piece>) -> io::Result<Pace> {
-        let outbox = &mut *lock(&self.outbox);
-        self.flush(outbox)?;
+        let mut outbox = lock(&self.outbox);
+        self.flush(&mut outbox)?;
         let mut more = false;
         if outbox.pending.is_empty() && !outbox.closed {
             if piece.as_ref().is_none_or(|piece| piece.place != outbox.place) {
@@ -136,11 +136,11 @@ impl Member {
             match piece {
                 Some(piece) => {
                     more = piece.more;
-                    self.write_piece(outbox, piece)?;
+                    self.write_piece(&mut outbox, piece)?;
                 }
                 None => {
                     outbox.push(Opcode::Close, &close_payload(1008, TOO_SLOW));
-                    self.flush(outbox)?;
+                    self.flush(&mut outbox)?;
                 }
             }
         }
