@@ -40,13 +40,12 @@ pub static FILES: &[File] = files! {
     3: "src/room.rs" "src/techniques/t3_long_polling.rs" "public/3.html" "public/3.js";
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
-       "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html"
-       "public/4.js";
+       "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
     5: "src/wire/buffer.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
        "src/wire/http/target.rs" "src/wire/http/host.rs" "src/wire/http/wishes.rs"
        "src/wire/http/advice.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/door.rs" "src/techniques/t4_budget.rs"
-       "src/main.rs" "src/log.rs" "public/draw.js";
+       "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
     6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
