@@ -96,6 +96,81 @@ fn a_server_in_one_file_passes_everything_too() {
     assert_eq!(others, [("7.5".to_string(), "not_run".to_string())], "{said}");
 }
 
+#[test]
+fn late_is_advice_and_once_wrong_is_wrong() {
+    let slow = url(Faulty::start("slow", HOLD));
+    let (said, code) = output(&mut check(&["1", &slow, "--only=1.1", "--strict"]));
+    assert!(code == 0 && said.contains("advice") && said.contains("came after "), "{said}");
+    let once = url(Faulty::start("once", HOLD));
+    let (said, code) = output(&mut check(&["1", &once, "--only=1.1"]));
+    assert!(code == 1 && said.contains("500, and not 200") && said.contains("1 of 2"), "{said}");
+}
+
+#[test]
+fn what_should_be_is_demanded_only_if_somebody_says_so() {
+    let url = url(Faulty::start("1.7", HOLD));
+    for (strict, word, code) in
+        [(&["--only=1.7"][..], "advice", 0), (&["--only=1.7", "--strict"][..], "FAIL", 1)]
+    {
+        let (said, came) = output(check(&["1", &url]).args(strict));
+        assert!(came == code && said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn a_failure_is_told_in_full_with_its_bytes_and_in_both_languages() {
+    let url = url(Faulty::start("6.2", HOLD));
+    for (lang, words) in [
+        (
+            "en",
+            [
+                "  must ",
+                "  often ",
+                "RFC 6455 §5.3",
+                "  try ",
+                "a server must not mask",
+                "MASK",
+                "^^",
+            ],
+        ),
+        ("uk", ["  має ", "  часто ", "RFC 6455 §5.3", "  руками ", "маску", "MASK", "^^"]),
+    ] {
+        let (said, _) = output(check(&["4", &url, "--only=6.2"]).args(["--lang", lang]));
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    let url = super::check::url(Faulty::start("1.1", HOLD));
+    let (said, _) = output(&mut check(&["1", &url, "--only=1.1"]));
+    // The first bare LF stands behind the status line.
+    assert!(said.contains("0000  48 54 54 50 2f 31 2e 31 20 32 30 30 20 4f 4b 0a"), "{said}");
+    assert!(said.contains(&format!("\n{:62}^^\n", "")), "{said}");
+}
+
+#[test]
+fn a_run_is_kept_repeated_and_told_to_programs() {
+    let url = url(Faulty::start("1.6", HOLD));
+    let folder = std::env::temp_dir().join(format!("rawchat-keep-{}", std::process::id()));
+    let kept = || {
+        let arguments = ["1", &url, "--seed=7", "--only=1.6", "--junit", "--keep"];
+        let (junit, code) = output(check(&arguments).arg(&folder));
+        assert_eq!(code, 1, "{junit}");
+        for part in [
+            "<testsuite name=\"rawchat check 1\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\" time=",
+            "<testcase classname=\"It speaks HTTP\" name=\"1.6 an unknown path is 404, and the connection lives\" time=",
+            "<failure message=\"200, and not 404\">",
+            "</testsuite>\n",
+        ] {
+            assert!(junit.contains(part), "{part}: {junit}");
+        }
+        std::fs::read_to_string(folder.join("1.6.jsonl")).unwrap()
+    };
+    let request =
+        |kept: &str| kept.lines().next().unwrap().rsplit_once("hex").unwrap().1.to_string();
+    assert_eq!(request(&kept()), request(&kept()));
+    let (shown, code) = output(rawchat(&["tap", "--open"]).arg(folder.join("1.6.jsonl")));
+    assert!(code == 0 && shown.contains("GET /nosuch-"), "{shown}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// What such a server says, on each connection, until nobody listens.
 fn garbage(kind: usize, dice: &mut Dice, socket: &mut TcpStream) -> io::Result<()> {
     let mut noise = |count| (0..count).map(|_| dice.below(256) as u8).collect::<Vec<u8>>();

@@ -1,5 +1,5 @@
 //! A small server of all four parts that keeps every rule of `rawchat check`, but for the one that
-//! it is told to break.
+//! it is told to break. Two more: it is wrong `once`, or it is `slow`.
 
 use rawchat::wire::form;
 use rawchat::wire::frame::{self, Opcode, Side};
@@ -117,11 +117,19 @@ impl Faulty {
         {
             thread::park_timeout(self.hold);
         }
+        if self.breaks("slow") {
+            thread::sleep(Duration::from_millis(1500));
+        }
         let (status, kind, body) = match (&*request.method, path) {
             _ if request.field("host").is_empty() && !self.breaks("1.7") => {
                 (400, json, "{}".into())
             }
             ("POST", "/messages") => self.post(request),
+            ("GET", "/")
+                if self.breaks("once") && self.given.fetch_add(1, Ordering::SeqCst) == 0 =>
+            {
+                (500, json, "{}".into())
+            }
             ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", self.page()),
             ("GET", "/messages") => self.messages(request),
             ("GET", "/subscribe") => self.subscribe(request),
