@@ -117,8 +117,8 @@ impl Timeline {
         message
     }
 
-    /// The lock, when there is space for one event more. (It is kept until the event is there,
-    /// because thousands may wake here at once.)
+    /// Waits until there is space for one event more. The caller keeps the lock until the event is
+    /// there, because thousands may wake here at once.
     fn when_delivered<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let too_much = |s: &mut State| s.end - s.delivered > UNDELIVERED_BYTES_MAX as u64;
         self.round_done.wait_while(state, too_much).unwrap_or_else(PoisonError::into_inner)
@@ -196,8 +196,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where in `bytes` the event ends that a write of `written` bytes has cut, or the next one, if
-    /// it has cut none. The end of all is the end.
+    /// Where the event ends that a write of `written` bytes has stopped in, or before. With events
+    /// that end at 10 and 20 it is 20 for 13, and for 10, and for 20, when nothing is left.
     pub fn end_of_event(&self, written: usize) -> usize {
         let whole = self.ends.partition_point(|end| *end <= written);
         self.ends.get(whole).copied().unwrap_or(written)
