@@ -45,7 +45,7 @@ pub enum Problem {
 }
 
 /// Every tool.
-pub static TOOLS: [Tool; 6] = [
+pub static TOOLS: [Tool; 7] = [
     Tool {
         name: "explain",
         arguments: "BYTES",
@@ -69,6 +69,12 @@ pub static TOOLS: [Tool; 6] = [
         arguments: "1|2|3|4 [URL]",
         purpose: "a crowd that checks what it gets",
         run: |arguments, _| crowd::load::run(arguments),
+    },
+    Tool {
+        name: "measure",
+        arguments: "[--case NAME]",
+        purpose: "the four techniques, measured beside the model",
+        run: |arguments, _| crowd::measure::run(arguments),
     },
     Tool {
         name: "race",

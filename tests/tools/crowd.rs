@@ -8,7 +8,7 @@ use rawchat::tools::client::Place;
 use rawchat::tools::crowd::browser::FETCH;
 use rawchat::tools::crowd::histogram::Histogram;
 use rawchat::tools::crowd::timetable::Timetable;
-use rawchat::tools::crowd::{Outcome, Plan, Technique, run};
+use rawchat::tools::crowd::{Errand, Outcome, Plan, Technique, run};
 use rawchat::wire::http::Response;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -79,6 +79,8 @@ fn place(address: SocketAddr) -> Place {
 
 fn plan(technique: Technique, address: SocketAddr) -> Plan {
     Plan {
+        errand: Errand::Say,
+        warm_up: Duration::ZERO,
         technique,
         place: place(address),
         users: 5,
@@ -91,14 +93,18 @@ fn plan(technique: Technique, address: SocketAddr) -> Plan {
 }
 
 fn outcome(plan: Plan) -> Outcome {
-    run(plan, |_| {}, || {}, || {}).unwrap()
+    run(plan, |_, _| {}).unwrap()
 }
 
 #[test]
 fn in_each_technique_everybody_gets_each_message_once_and_in_order() {
-    for (part, technique) in (1..).zip(Technique::ALL) {
-        let server = Server::start(part);
-        let outcome = outcome(plan(technique, server.address));
+    let all = Technique::ALL.map(|technique| {
+        let server = Server::start(technique as usize);
+        let plan = plan(technique, server.address);
+        (technique, server, thread::spawn(move || outcome(plan)))
+    });
+    for (technique, server, outcome) in all {
+        let outcome = outcome.join().unwrap();
         let counts = (outcome.lost(), outcome.doubled, outcome.disordered, outcome.errors);
         assert_eq!(counts, (0, 0, 0, 0), "{technique:?} {:?}", outcome.first_error);
         assert!(outcome.messages > 5, "{technique:?}: {}", outcome.messages);
@@ -159,9 +165,10 @@ fn a_longer_way_makes_messages_older_and_long_polls_rarer() {
     let rtt = Duration::from_millis(200);
     let outcomes = [Duration::ZERO, rtt].map(|rtt| {
         let server = Server::start(3);
-        outcome(Plan { rtt, ..plan(Technique::LongPolling, server.address) })
+        let plan = Plan { rtt, ..plan(Technique::LongPolling, server.address) };
+        thread::spawn(move || outcome(plan))
     });
-    let [near, far] = &outcomes;
+    let [near, far] = &outcomes.map(|outcome| outcome.join().unwrap());
     // Half of the way back, at the very least; and no more questions than there are ways.
     let youngest = far.ages.steps().next().unwrap().0;
     assert!(youngest >= 98_000, "{youngest} µs");
@@ -317,7 +324,7 @@ fn a_load_that_could_not_be_offered_is_exit_3_and_says_why() {
         (&["4", &url, "--seconds=1"], "0 of 100 users came in: the handshake: no WebSocket"),
         (
             &["2", &forgetting, "--seconds=1", "--users=2"],
-            "messages were taken: POST /messages is answered 503",
+            "were taken: POST /messages is answered 503",
         ),
     ] {
         let (code, _, stderr) = load(arguments);
@@ -370,9 +377,13 @@ fn the_summary_is_in_both_languages_and_needs_no_reader() {
     let server = Server::start(3);
     let url = format!("http://{}", server.address);
     let small = ["3", &url, "--users=2", "--rate=20", "--seconds=1"];
-    for (language, words) in [("en", "0 lost, 0 doubled"), ("uk", "втрачено 0, двічі 0")]
-    {
-        let (code, stdout, stderr) = load(&[&small[..], &["--lang", language]].concat());
+    let said =
+        [("en", "0 lost, 0 doubled"), ("uk", "втрачено 0, двічі 0")].map(|(language, words)| {
+            let arguments = [&small[..], &["--lang", language]].concat().join(" ");
+            (thread::spawn(move || load(&arguments.split(' ').collect::<Vec<_>>())), words)
+        });
+    for (said, words) in said {
+        let (code, stdout, stderr) = said.join().unwrap();
         assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
         assert!(stdout.contains(words) && !stdout.contains('{'), "{stdout}");
     }

@@ -1,7 +1,7 @@
 //! `rawchat load 3 --users 500 --rate 10 --seconds 30 URL`: a crowd for one server.
 
 use super::report::{bytes, machine, number, or_dash, outcome_json, quantile, thousands, time};
-use super::{Crowd, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
+use super::{Crowd, Errand, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
 use crate::tools::arguments::Arguments;
 use crate::tools::client::Place;
 use crate::tools::dissect::block::{Style, say};
@@ -78,10 +78,11 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
         return Err(arguments.problem(format!("more than {MESSAGES_MAX} messages")));
     }
     let (length, pause) = (Duration::from_secs(seconds), pause.unwrap_or(usual_pause(technique)));
-    let plan = Plan { technique, place, users, rate, length, pause, rtt, seed };
+    let (errand, warm_up) = (Errand::Say, Duration::ZERO);
+    let plan = Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed };
     enough_descriptors(users).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
     let mut live = Live::new(style);
-    let outcome = super::run(plan.clone(), |crowd| live.show(crowd), || {}, || {});
+    let outcome = super::run(plan.clone(), |crowd, _| live.show(crowd));
     live.clear();
     let outcome = outcome.map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
     say(&match json {
@@ -119,7 +120,7 @@ pub fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
 
 fn summary(plan: &Plan, outcome: &Outcome, style: &Style) -> String {
     let (seconds, traffic) = (plan.length.as_secs_f64(), &outcome.traffic);
-    let each = |count: u64| count as f64 / outcome.delivered.max(1) as f64;
+    let each = |count: u64| count as f64 / traffic.messages.max(1) as f64;
     let age = |part| or_dash(quantile(&outcome.ages, part), time);
     let error = outcome.first_error.as_deref().unwrap_or("–");
     let [uk, en] = [

@@ -7,11 +7,16 @@
 //! users but counters.
 
 pub mod browser;
+pub mod cases;
 pub mod histogram;
 pub mod load;
+pub mod measure;
+pub mod model;
+pub mod process;
 pub mod race;
 pub mod report;
 mod senders;
+pub mod table;
 pub mod timetable;
 mod user;
 
@@ -63,16 +68,28 @@ impl Technique {
     }
 }
 
+/// What is done at the moments of the timetable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// Somebody says something.
+    Say,
+    /// Somebody comes in, reads the `count` messages after `since`, and leaves.
+    Visit { since: u64, count: u64 },
+}
+
 /// What a crowd does.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    pub errand: Errand,
     pub technique: Technique,
     pub place: Place,
     pub users: usize,
-    /// Messages a second in the whole room.
+    /// Messages (or visits) a second in the whole room.
     pub rate: f64,
-    /// The time in which messages are sent and bytes are counted.
+    /// The time in which bytes are counted; and before it, a time in which messages are sent already:
+    /// the first polls find less than the others.
     pub length: Duration,
+    pub warm_up: Duration,
     /// Between an answer and the next question, in parts 1 and 2.
     pub pause: Duration,
     /// How long a byte is under way to the server and back, more than on this network: each user
@@ -82,12 +99,14 @@ pub struct Plan {
     pub seed: u64,
 }
 
-/// Bytes and requests of all users, while messages were sent.
+/// Bytes and requests of all users, while they were counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Traffic {
     /// Answers that came, and those without a message. A WebSocket has none after its handshake.
     pub requests: u64,
     pub empty: u64,
+    /// Messages that they brought.
+    pub messages: u64,
     /// Connections that were made.
     pub connections: u64,
     /// Bytes of each direction, and how many of those that came were bodies or payloads of messages:
@@ -101,10 +120,15 @@ impl Traffic {
     pub fn add(&mut self, other: &Traffic) {
         self.requests += other.requests;
         self.empty += other.empty;
+        self.messages += other.messages;
         self.connections += other.connections;
         self.up += other.up;
         self.down += other.down;
         self.body_down += other.body_down;
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.up + self.down
     }
 
     pub fn head_down(&self) -> u64 {
@@ -137,6 +161,9 @@ pub struct Outcome {
     /// How much later than in the timetable the senders sent.
     pub lateness: Histogram,
     pub traffic: Traffic,
+    /// Visits, and their bytes.
+    pub visits: u64,
+    pub visitors: Traffic,
     /// What the first user did.
     pub exchanges: Vec<Exchange>,
     /// Connections that broke and answers that were no answers; and the first of them.
@@ -166,6 +193,8 @@ impl Outcome {
         self.ages.merge(&other.ages);
         self.lateness.merge(&other.lateness);
         self.traffic.add(&other.traffic);
+        self.visits += other.visits;
+        self.visitors.add(&other.visitors);
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error.clone());
         self.not_offered = self.not_offered.take().or(other.not_offered.clone());
@@ -203,28 +232,31 @@ pub struct Progress {
     pub bytes: u64,
 }
 
-/// Runs a plan. `look` is called now and then; `before` when all are in and nothing was said yet,
-/// and `after` when the last message is due. `Err`: there is nobody to talk to.
-pub fn run(
-    plan: Plan,
-    mut look: impl FnMut(&Crowd),
-    before: impl FnOnce(),
-    after: impl FnOnce(),
-) -> Result<Outcome, String> {
+/// What [`run`] tells the one who has called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Now and then.
+    Passing,
+    /// All are in, and nobody has said anything.
+    AllIn,
+    CountingBegins,
+    CountingEnds,
+}
+
+/// Runs a plan, and says how far it is. `Err`: there is nobody to talk to.
+pub fn run(plan: Plan, mut look: impl FnMut(&Crowd, Moment)) -> Result<Outcome, String> {
     let crowd = Crowd::new(plan)?;
-    let length = crowd.plan.length;
     thread::scope(|scope| {
         let readers = crowd.enter(scope, &mut look);
         let missing = crowd.wait_for_entry(&mut look);
-        before();
+        look(&crowd, Moment::AllIn);
         let began = Instant::now();
         let _ = crowd.began.set(began);
         let senders = senders::start(scope, &crowd);
-        while began.elapsed() < length {
-            look(&crowd);
-            crowd.rest(TICK.min(length.saturating_sub(began.elapsed())));
-        }
-        after();
+        crowd.wait_until(began + crowd.plan.warm_up, &mut look);
+        look(&crowd, Moment::CountingBegins);
+        crowd.wait_until(began + crowd.plan.warm_up + crowd.plan.length, &mut look);
+        look(&crowd, Moment::CountingEnds);
         let mut outcome = senders.finish(&crowd);
         outcome.expected = outcome.messages * crowd.entered.load(Ordering::Relaxed) as u64;
         crowd.wait_for_the_rest(outcome.expected, &mut look);
@@ -293,7 +325,8 @@ impl Crowd {
         let found = addresses.iter().find_map(open);
         let (address, mut connection) = found.ok_or(format!("nobody answers at {host}"))?;
         let ways = Ways::find(&plan, &mut connection)?;
-        let timetable = Timetable::poisson(random() as u32, plan.rate, plan.length, plan.seed);
+        let length = plan.warm_up + plan.length;
+        let timetable = Timetable::poisson(random() as u32, plan.rate, length, plan.seed);
         Ok(Crowd {
             address,
             timetable,
@@ -317,13 +350,13 @@ impl Crowd {
     fn enter<'scope, 'env>(
         &'env self,
         scope: &'scope thread::Scope<'scope, 'env>,
-        look: &mut impl FnMut(&Crowd),
+        look: &mut impl FnMut(&Crowd, Moment),
     ) -> Readers<'scope> {
         let mut readers = Vec::new();
         let last = Instant::now() + ENTRY;
         for number in 0..self.plan.users {
             while number >= self.settled() + NEWCOMERS_MAX && Instant::now() < last {
-                look(self);
+                look(self, Moment::Passing);
                 self.rest(Duration::from_millis(2));
             }
             let builder = thread::Builder::new().stack_size(STACK_BYTES);
@@ -341,10 +374,10 @@ impl Crowd {
     }
 
     /// Waits until all users are in; says why some are not.
-    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd)) -> Option<String> {
+    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd, Moment)) -> Option<String> {
         let last = Instant::now() + ENTRY;
         while self.settled() < self.plan.users && Instant::now() < last {
-            look(self);
+            look(self, Moment::Passing);
             self.rest(TICK / 10);
         }
         let (entered, users) = (self.entered.load(Ordering::Relaxed), self.plan.users);
@@ -354,12 +387,19 @@ impl Crowd {
         (entered < users).then(|| format!("{entered} of {users} users came in: {why}"))
     }
 
+    fn wait_until(&self, end: Instant, look: &mut impl FnMut(&Crowd, Moment)) {
+        while Instant::now() < end {
+            look(self, Moment::Passing);
+            self.rest(TICK.min(end.saturating_duration_since(Instant::now())));
+        }
+    }
+
     /// What is under way may come, as long as something does. Then a moment more, for what comes twice.
-    fn wait_for_the_rest(&self, expected: u64, look: &mut impl FnMut(&Crowd)) {
+    fn wait_for_the_rest(&self, expected: u64, look: &mut impl FnMut(&Crowd, Moment)) {
         let patience = self.cycle() + GRACE;
         let (mut came, mut since) = (0, Instant::now());
         while came < expected && since.elapsed() < patience {
-            look(self);
+            look(self, Moment::Passing);
             self.rest(TICK);
             let now = self.delivered.load(Ordering::Relaxed);
             if now > came {
@@ -406,7 +446,9 @@ impl Crowd {
 
     /// Whether bytes are counted now.
     fn counts(&self) -> bool {
-        self.began.get().is_some_and(|began| began.elapsed() <= self.plan.length)
+        let Some(began) = self.began.get() else { return false };
+        let counted = began.elapsed().checked_sub(self.plan.warm_up);
+        counted.is_some_and(|counted| counted <= self.plan.length)
     }
 
     pub fn progress(&self) -> Progress {

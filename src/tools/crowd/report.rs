@@ -29,7 +29,7 @@ pub fn bytes(bytes: f64) -> String {
 /// `0.02`, `9.8`, `312`: two digits that count, or all before the point.
 pub fn number(number: f64) -> String {
     match number {
-        0.0 => "0".into(),
+        0.0..0.005 => "0".into(),
         0.0..0.995 => format!("{number:.2}"),
         0.0..99.5 => format!("{number:.1}"),
         _ => thousands(number.round() as u64),
@@ -51,7 +51,7 @@ pub fn thousands(number: u64) -> String {
 
 /// A quantile, if there are samples enough to know it.
 pub fn quantile(ages: &Histogram, part: f64) -> Option<Duration> {
-    let beyond = ages.total() as f64 * (1.0 - part);
+    let beyond = (ages.total() as f64 * (1.0 - part)).round();
     ages.quantile(part).filter(|_| beyond >= SAMPLES_BEYOND_MIN)
 }
 
@@ -86,7 +86,7 @@ pub fn histogram_json(ages: &Histogram) -> String {
 
 /// Every count of a run, and its histograms.
 pub fn outcome_json(outcome: &Outcome) -> String {
-    let Traffic { requests, empty, connections, up, down, body_down } = outcome.traffic;
+    let Traffic { requests, empty, messages, connections, up, down, body_down } = outcome.traffic;
     let text = |text: &Option<String>| or_null(text.as_deref().map(quoted));
     let exchanges: Vec<String> = outcome
         .exchanges
@@ -100,7 +100,7 @@ pub fn outcome_json(outcome: &Outcome) -> String {
     format!(
         concat!(
             r#"{{"messages":{},"expected":{},"delivered":{},"lost":{},"doubled":{},"disordered":{},"#,
-            r#""requests":{},"empty":{},"connections":{},"bytesUp":{},"bytesDown":{},"bodyBytesDown":{},"#,
+            r#""requests":{},"empty":{},"broughtMessages":{},"connections":{},"bytesUp":{},"bytesDown":{},"bodyBytesDown":{},"#,
             r#""errors":{},"firstError":{},"notOffered":{},"agesUs":{},"latenessUs":{},"exchangesUs":[{}]}}"#
         ),
         outcome.messages,
@@ -111,6 +111,7 @@ pub fn outcome_json(outcome: &Outcome) -> String {
         outcome.disordered,
         requests,
         empty,
+        messages,
         connections,
         up,
         down,

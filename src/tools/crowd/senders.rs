@@ -1,10 +1,12 @@
-//! Those who write. They follow the timetable: nobody waits for the answer to an earlier message,
+//! Those who write, or come and go. They follow the timetable: nobody waits for the answer to an earlier message,
 //! as long as one of them is free.
 
-use super::{Crowd, Histogram, Outcome, PATIENCE, at, browser, post};
+use super::user::get;
+use super::{Crowd, Errand, Histogram, Outcome, PATIENCE, Technique, Traffic, at, browser, post};
 use crate::tools::client::{Connection, WebSocket};
 use crate::wire::frame::Opcode;
 use crate::wire::json::quoted;
+use crate::wire::message::{Received, close_payload};
 use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ pub(super) struct Senders<'scope> {
 #[derive(Default)]
 struct Sender {
     accepted: u64,
+    /// Of visits.
+    traffic: Traffic,
     lateness: Histogram,
     /// The longest wait for an answer.
     answer: Duration,
@@ -44,7 +48,8 @@ pub(super) fn start<'scope, 'env>(
 fn send_all(crowd: &Crowd) -> Sender {
     let mut sender = Sender::default();
     let mut line = Line::Closed;
-    let last = crowd.began.get().map(|began| *began + crowd.plan.length + PATIENCE);
+    let patience = crowd.plan.warm_up + crowd.plan.length + PATIENCE;
+    let last = crowd.began.get().map(|began| *began + patience);
     loop {
         let number = crowd.next.fetch_add(1, Ordering::Relaxed);
         if number >= crowd.timetable.count() || last.is_none_or(|last| Instant::now() > last) {
@@ -54,7 +59,13 @@ fn send_all(crowd: &Crowd) -> Sender {
         crowd.rest(due.saturating_duration_since(Instant::now()));
         let sent = Instant::now();
         sender.lateness.add(sent.saturating_duration_since(due));
-        match line.say(crowd, &crowd.timetable.text(number)) {
+        let done = match crowd.plan.errand {
+            Errand::Say => line.say(crowd, &crowd.timetable.text(number)),
+            Errand::Visit { since, count } => {
+                visit(crowd, number, since, count).map(|traffic| sender.traffic.add(&traffic))
+            }
+        };
+        match done {
             Ok(()) => sender.accepted += 1,
             Err(why) => {
                 line = Line::Closed;
@@ -118,28 +129,71 @@ impl Line {
     }
 }
 
+/// Comes in, reads the `count` messages that came after `since`, and leaves.
+fn visit(crowd: &Crowd, number: usize, since: u64, count: u64) -> Result<Traffic, String> {
+    let host = &crowd.plan.place.host;
+    let mut connection = at("a visitor", Connection::open(crowd.address, PATIENCE))?;
+    let (sent, received) = match crowd.plan.technique {
+        Technique::WebSocket => {
+            let target = format!("/?user=visitor-{number}&lastId={since}");
+            let fields = browser::UPGRADE.replace("HOST", host);
+            let socket = WebSocket::open(connection, host, &target, &fields);
+            let mut socket = at("a visitor", socket)?;
+            let mut messages = 0;
+            while messages < count {
+                let event = at("a visitor", socket.receive())?;
+                let Received::Text(text) = event else {
+                    return Err("a visitor is sent away".into());
+                };
+                messages += u64::from(text.starts_with(r#"{"type":"message""#));
+            }
+            at("a visitor", socket.send(Opcode::Close, &close_payload(1001, "")))?;
+            (socket.connection.sent, socket.connection.received)
+        }
+        technique => {
+            let (target, fields) = match technique {
+                Technique::Refresh => (format!("/?user=visitor-{number}"), browser::PAGE),
+                _ => (format!("/messages?lastId={since}"), browser::FETCH),
+            };
+            let request = get(host, &target, fields);
+            let response = at("a visitor", connection.ask("GET", request.as_bytes()))?;
+            if response.status != 200 {
+                return Err(format!("GET {target} is answered {}", response.status));
+            }
+            (connection.sent, connection.received)
+        }
+    };
+    let requests = 1;
+    Ok(Traffic { requests, connections: 1, up: sent, down: received, ..Traffic::default() })
+}
+
 impl Senders<'_> {
     /// Waits until all is said.
     pub(super) fn finish(self, crowd: &Crowd) -> Outcome {
         let (mut outcome, mut answer, mut refused) = (Outcome::default(), Duration::ZERO, None);
+        let mut accepted = 0;
         for sender in self.threads.into_iter().flat_map(|thread| thread.join()) {
-            outcome.messages += sender.accepted;
+            accepted += sender.accepted;
+            outcome.visitors.add(&sender.traffic);
             outcome.lateness.merge(&sender.lateness);
             answer = answer.max(sender.answer);
             refused = refused.or(sender.refused);
         }
-        let (accepted, planned) = (outcome.messages, crowd.timetable.count());
+        match crowd.plan.errand {
+            Errand::Say => outcome.messages = accepted,
+            Errand::Visit { .. } => outcome.visits = accepted,
+        }
+        let planned = crowd.timetable.count();
         let late = outcome.lateness.max();
         if let Some(why) = refused {
-            outcome.not_offered =
-                Some(format!("{accepted} of {planned} messages were taken: {why}"));
+            outcome.not_offered = Some(format!("{accepted} of {planned} were taken: {why}"));
         } else if accepted < planned as u64 || late > LATENESS_MAX {
             // Either the server keeps all senders waiting, or this machine has too much to do.
             let slow = format!("the server took up to {answer:.1?} to answer a POST");
             let busy = "this machine has too much to do".to_string();
             let why = if answer > late / 4 { slow } else { busy };
             outcome.not_offered =
-                Some(format!("messages were sent up to {late:.1?} later than planned: {why}"));
+                Some(format!("they came up to {late:.1?} later than planned: {why}"));
         }
         outcome
     }

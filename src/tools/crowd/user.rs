@@ -35,7 +35,7 @@ struct User<'a> {
     crowd: &'a Crowd,
     number: usize,
     connection: Option<Connection>,
-    /// Of all its exchanges.
+    /// Of all its exchanges; of a WebSocket, of the one that has not ended.
     bytes: u64,
     /// The newest id, as in the page: everything after it is news.
     last_id: u64,
@@ -274,8 +274,10 @@ impl User<'_> {
                 (traffic.up, traffic.down) = (traffic.up + up, traffic.down + down);
                 traffic.body_down += body;
             }
+            self.bytes += up + down;
             if body > 0 {
-                self.remember(Instant::now(), news, up + down);
+                self.remember(Instant::now(), news, self.bytes);
+                self.bytes = 0;
             }
             if !*entered && (body > 0 || opened.elapsed() > WELCOME) {
                 *entered = true;
@@ -330,6 +332,7 @@ impl User<'_> {
         let stripe = &self.crowd.ages[self.number % self.crowd.ages.len()];
         lock(stripe).add(shown.saturating_duration_since(due));
         self.report.delivered += 1;
+        self.report.traffic.messages += u64::from(self.crowd.counts());
         self.crowd.delivered.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -347,10 +350,10 @@ impl User<'_> {
     }
 
     /// An exchange that has just ended, if this is the first user.
-    fn remember(&mut self, at: Instant, messages: usize, bytes: u64) {
+    fn remember(&mut self, began: Instant, messages: usize, bytes: u64) {
         let Some(run) = self.crowd.began.get() else { return };
-        if self.number == 0 && self.report.exchanges.len() < EXCHANGES_MAX && at >= *run {
-            let (began, ended) = (at - *run, run.elapsed());
+        if self.number == 0 && self.report.exchanges.len() < EXCHANGES_MAX {
+            let (began, ended) = (began.saturating_duration_since(*run), run.elapsed());
             self.report.exchanges.push(Exchange { began, ended, messages, bytes });
         }
     }

@@ -1,0 +1,331 @@
+//! The model against a simulation with a clock of its own, and `rawchat measure`.
+
+use super::common::{AGES, Server, calm, cyrillic, patient, rawchat};
+use rawchat::techniques::Timing;
+use rawchat::tools::client::Place;
+use rawchat::tools::crowd::browser::FETCH;
+use rawchat::tools::crowd::cases::CASES;
+use rawchat::tools::crowd::measure::{Measured, Report, Round, Silence, hour};
+use rawchat::tools::crowd::model::Model;
+use rawchat::tools::crowd::process::Usage;
+use rawchat::tools::crowd::report::{bytes, number, quantile, time};
+use rawchat::tools::crowd::table::table;
+use rawchat::tools::crowd::timetable::Timetable;
+use rawchat::tools::crowd::{Errand, Outcome, Plan, Technique, run};
+use rawchat::tools::dissect::Language;
+use rawchat::tools::dissect::block::Style;
+use serde_json::Value;
+use std::time::Duration;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+// ---- The model
+
+/// What one reader meets in a long time.
+#[derive(Default)]
+struct Simulated {
+    seconds: f64,
+    requests: f64,
+    empty: f64,
+    /// In seconds, sorted.
+    ages: Vec<f64>,
+}
+
+impl Simulated {
+    fn age(&self, part: f64) -> f64 {
+        self.ages[(part * (self.ages.len() - 1) as f64) as usize]
+    }
+}
+
+/// A question arrives at the server at `at`; the answer leaves at once, or, if the server holds it,
+/// when there is news or the hold is over. The next question arrives `between` later.
+fn simulate(model: &Model) -> Simulated {
+    let table = Timetable::poisson(1, model.rate, Duration::from_secs(200_000), 7);
+    let messages: Vec<f64> = (0..table.count()).map(|n| table.due(n).as_secs_f64()).collect();
+    let (way, hold) = (model.rtt.as_secs_f64() / 2.0, model.hold.as_secs_f64());
+    let pause = model.pause.as_secs_f64();
+    let holds = model.technique == Technique::LongPolling;
+    let between = 2.0 * way + if holds { 0.0 } else { pause };
+    let (mut now, mut simulated, mut next) = (0.0, Simulated::default(), 0);
+    while now < *messages.last().unwrap() {
+        let mut answered = now;
+        if holds && messages.get(next).is_none_or(|message| *message > now) {
+            answered = messages.get(next).map_or(now + hold, |message| message.min(now + hold));
+        }
+        let before = next;
+        while messages.get(next).is_some_and(|message| *message <= answered) {
+            simulated.ages.push(answered - messages[next] + way);
+            next += 1;
+        }
+        simulated.requests += 1.0;
+        simulated.empty += f64::from(u8::from(next == before));
+        now = answered + between;
+    }
+    simulated.ages.sort_by(f64::total_cmp);
+    simulated.seconds = now;
+    simulated
+}
+
+#[test]
+fn the_model_is_what_a_simulation_finds() {
+    let model = |technique, rate, pause, rtt| Model {
+        technique,
+        rate,
+        pause: MS(pause),
+        hold: Duration::from_secs(30),
+        rtt: MS(rtt),
+    };
+    for model in [
+        model(Technique::Refresh, 0.3, 5_000, 50),
+        model(Technique::ShortPolling, 2.0, 3_000, 50),
+        model(Technique::ShortPolling, 0.1, 3_000, 1),
+        model(Technique::LongPolling, 0.02, 3_000, 50),
+        model(Technique::LongPolling, 0.1, 3_000, 50),
+        model(Technique::LongPolling, 2.0, 3_000, 50),
+        model(Technique::LongPolling, 5.0, 3_000, 200),
+    ] {
+        let found = simulate(&model);
+        let near = |a: f64, b: f64| (a - b).abs() <= 0.02 * b + 0.001;
+        assert!(near(found.requests / found.seconds, model.requests_per_s()), "{model:?}");
+        let per_message = found.requests / found.ages.len() as f64;
+        assert!(near(per_message / model.requests_per_message(), 1.0), "{model:?}: {per_message}");
+        let empty = found.empty / found.requests;
+        // Of the answers of a long poll, the model counts those without news in a whole hold.
+        assert!((empty - model.empty()).abs() < 0.01, "{model:?}: {empty}, {}", model.empty());
+        for part in [0.1, 0.5, 0.95] {
+            let (found, said) = (found.age(part), model.age(part).as_secs_f64());
+            let oldest = model.age(1.0).as_secs_f64();
+            assert!((found - said).abs() < 0.02 * oldest, "{model:?} {part}: {found}, {said}");
+        }
+    }
+}
+
+#[test]
+fn the_model_has_a_ceiling_a_floor_and_a_crossing() {
+    let model = |technique, rate, rtt_ms| {
+        let (pause, hold, rtt) = (MS(3000), MS(30_000), MS(rtt_ms));
+        Model { technique, rate, pause, hold, rtt }
+    };
+    // By hand, with three seconds' pause and 50 ms there and back.
+    for (rate, requests) in [(0.1, 0.105), (2.0, 1.99), (20.0, 14.6), (100.0, 19.97)] {
+        let said = model(Technique::LongPolling, rate, 50).requests_per_s();
+        assert!((said / requests - 1.0).abs() < 0.01, "{rate}: {said}");
+    }
+    assert!(model(Technique::LongPolling, 1e6, 50).requests_per_s() <= 20.0, "1 / RTT");
+    let silent = model(Technique::LongPolling, 0.0, 50).requests_per_s();
+    assert!((silent - 1.0 / 30.05).abs() < 1e-9, "{silent}");
+    // Below so many messages a second, long polling asks less often than short polling.
+    for (rtt, crossing) in [(1, 0.333), (50, 0.328), (200, 0.313)] {
+        let asks_more = |rate| {
+            let [long, short] = [Technique::LongPolling, Technique::ShortPolling]
+                .map(|technique| model(technique, rate, rtt).requests_per_s());
+            long > short
+        };
+        assert!(asks_more(crossing + 0.005) && !asks_more(crossing - 0.005), "{rtt} ms");
+    }
+    let socket = model(Technique::WebSocket, 2.0, 50);
+    assert_eq!((socket.requests_per_s(), socket.age(0.99)), (0.0, MS(25)));
+}
+
+// ---- Silence, and visits
+
+fn plan(technique: Technique, server: &Server) -> Plan {
+    Plan {
+        errand: Errand::Say,
+        warm_up: Duration::ZERO,
+        technique,
+        place: Place::of(&[&server.address.to_string()], "").unwrap(),
+        users: 1,
+        rate: 0.0,
+        length: MS(1500),
+        pause: MS(200),
+        rtt: Duration::ZERO,
+        seed: 1,
+    }
+}
+
+fn outcome(plan: Plan) -> Outcome {
+    run(plan, |_, _| {}).unwrap()
+}
+
+#[test]
+fn a_silent_readers_hour_is_made_of_whole_exchanges() {
+    let timing = Timing { hold: MS(200), heartbeat: MS(200), ..calm() };
+    for (part, technique) in [(3, Technique::LongPolling), (4, Technique::WebSocket)] {
+        let server = Server::with(part, patient(), timing);
+        let outcome = outcome(plan(technique, &server));
+        let (requests, bytes) = hour(&outcome).expect("two exchanges");
+        // At most one in each period, however slow this machine is.
+        assert!(requests <= 3600.0 / 0.199, "{requests}");
+        let count = outcome.exchanges.len() - 1;
+        let whole = (bytes / requests * count as f64).round() as usize;
+        match technique {
+            // Text frames with the heartbeat, and about as many pings with their pongs.
+            Technique::WebSocket => {
+                let pings = whole - count * (2 + r#"{"type":"heartbeat"}"#.len());
+                assert!(
+                    pings.is_multiple_of(2 + 6) && (pings / 8).abs_diff(count) <= 1,
+                    "{pings} B"
+                );
+            }
+            _ => {
+                let host = server.address.to_string();
+                let fields = FETCH.replace("HOST", &host);
+                let request = "GET /subscribe?lastId=1 HTTP/1.1\r\nHost: \r\n\r\n".len();
+                let request = request + host.len() + fields.len();
+                let answer = server.get("/subscribe?lastId=1").head.len();
+                assert_eq!(whole, count * (request + answer));
+                assert_eq!(outcome.traffic.empty, outcome.traffic.requests);
+            }
+        }
+    }
+}
+
+#[test]
+fn everybody_is_told_of_a_visit_in_part_4_and_nobody_in_part_2() {
+    let told =
+        [(2, Technique::ShortPolling), (4, Technique::WebSocket)].map(|(part, technique)| {
+            let server = Server::start(part);
+            server.post("Alice", "one");
+            server.post("Alice", "two");
+            let errand = Errand::Visit { since: 1, count: 2 };
+            // Nobody asks in this time.
+            let outcome = outcome(Plan {
+                errand,
+                users: 3,
+                rate: 20.0,
+                pause: AGES,
+                ..plan(technique, &server)
+            });
+            assert_eq!(
+                (outcome.not_offered.as_deref(), outcome.first_error.as_deref()),
+                (None, None)
+            );
+            assert!(outcome.visits > 5 && outcome.visits == outcome.visitors.connections);
+            assert!(outcome.visitors.down > outcome.visits * 100, "{:?}", outcome.visitors);
+            (outcome.traffic.down, outcome.visits)
+        });
+    let [(polling, _), (frames, visits)] = told;
+    assert_eq!(polling, 0);
+    // It came, and of the first ones it has surely been told that they went.
+    let least =
+        r#"{"type":"user_joined","username":"visitor-0","connectedClients":4}"#.len() as u64;
+    assert!(frames > 3 * (visits - 1) * least, "{frames} bytes for {visits} visits");
+}
+
+// ---- The command
+
+fn measure(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = rawchat(&[&["measure"], arguments].concat()).env("LANG", "C").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const SMALL: [&str; 7] = [
+    "--users=3",
+    "--rate=30",
+    "--pause=300ms",
+    "--rtt=20ms",
+    "--seconds=1",
+    "--rounds=1",
+    "--silence=2",
+];
+
+#[test]
+fn the_four_techniques_are_measured_and_their_ages_are_in_the_order_of_the_lecture() {
+    let (code, stdout, stderr) = measure(&[&SMALL[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+    assert_eq!(code, Some(0), "{stderr}");
+    let techniques = report["techniques"].as_array().unwrap();
+    assert_eq!(techniques.len(), 4);
+    let outcome = |part: usize| &techniques[part - 1]["rounds"][0]["outcome"];
+    let age = |part: usize| outcome(part)["agesUs"]["p50"].as_u64().unwrap();
+    assert!(age(4).max(age(3)) < age(2).min(age(1)), "{} {} {} {}", age(1), age(2), age(3), age(4));
+    assert!(age(4) >= 10_000, "half of the way");
+    for part in 1..=4 {
+        let of = |name: &str| outcome(part)[name].as_u64().unwrap();
+        assert_eq!((of("lost"), of("doubled"), of("disordered")), (0, 0, 0), "part {part}");
+        assert_eq!(of("delivered"), 3 * of("messages"), "part {part}");
+        assert_eq!(of("requests") > 0, part < 4, "part {part}");
+        let held = &techniques[part - 1]["rounds"][0]["held"];
+        if cfg!(target_os = "linux") {
+            let held = ["connections", "threads"].map(|name| held[name].as_f64().unwrap().round());
+            assert_eq!(held, [1.0, 1.0], "part {part} holds one of each for each reader");
+        }
+    }
+    assert!(techniques[1]["silence"]["requestsPerHour"].as_f64().unwrap() > 0.0);
+    assert!(report["machine"].as_str().unwrap().contains("rawchat"));
+}
+
+#[test]
+fn a_case_has_a_name_and_what_else_is_said_changes_it() {
+    let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+    assert_eq!(names, ["lecture", "night", "far", "visitors", "digest", "idle"]);
+    let (code, help, _) = measure(&["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(names.iter().all(|name| help.contains(name)), "{help}");
+    for (arguments, problem) in [
+        (&["--case", "dream"][..], "there is no case \"dream\""),
+        (&["--case"], "there is no case"),
+        (&["--users=0"], "--users \"0\": from 1 to 15000"),
+        (&["lecture"], "\"lecture\" is not understood"),
+    ] {
+        let (code, _, stderr) = measure(arguments);
+        assert!(code == Some(2) && stderr.contains(problem), "{stderr}");
+    }
+}
+
+#[test]
+fn the_table_is_in_both_languages_and_leaves_no_gap() {
+    for case in &CASES {
+        let measured = Technique::ALL.map(|technique| {
+            let mut outcome =
+                Outcome { messages: 100, delivered: 1000, visits: 10, ..Outcome::default() };
+            for age in 0..1000 {
+                outcome.ages.add(MS(age));
+            }
+            let held = Usage { threads: Some(1.0), ..Usage::default() };
+            let traffic = &mut outcome.traffic;
+            (traffic.requests, traffic.messages, traffic.up, traffic.down) =
+                (500, 1000, 300_000, 200_000);
+            let rounds = vec![Round { outcome, held, cpu_ms: Some(12.0), seconds: 10.0 }];
+            let (requests, bytes) = (Some(120.0), Some(90_000.0));
+            let silence = Silence { requests_per_hour: requests, bytes_per_hour: bytes, held };
+            let (pause, hold, rtt) = (MS(3000), MS(30_000), MS(50));
+            let model = Model { technique, rate: 10.0, pause, hold, rtt };
+            Measured { technique, rounds, silence: Some(silence), model }
+        });
+        let says = case.clone();
+        let report = Report { case: case.clone(), seed: 1, measured: measured.into() };
+        for (language, columns) in
+            [(Language::En, "measured | model"), (Language::Uk, "виміряно | модель")]
+        {
+            let table = table(&report, &Style { language, coloured: false, everything: false });
+            assert!(table.starts_with(columns) && table.contains("4 WebSocket"), "{table}");
+            assert!(!table.contains(['{', '}']) && !table.contains("NaN"), "{table}");
+            assert!(!table.contains("inf"), "{table}");
+            let lesson = says.lesson[usize::from(language == Language::En)];
+            let words: Vec<&str> = table.split_whitespace().collect();
+            assert!(words.join(" ").contains(lesson), "{table}");
+            assert_eq!(cyrillic(&table), language == Language::Uk, "{table}");
+            let widths =
+                table.lines().take_while(|line| !line.is_empty()).map(|line| line.chars().count());
+            let widths: Vec<usize> = widths.collect();
+            assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+        }
+    }
+}
+
+#[test]
+fn figures_are_written_with_the_digits_that_count() {
+    let times = [(0, "0.0 ms"), (2_140, "2.1 ms"), (312_400, "312 ms"), (1_553_000, "1.55 s")];
+    assert!(times.iter().all(|(us, shown)| time(Duration::from_micros(*us)) == *shown));
+    let sizes = [(0.0, "0 B"), (520.4, "520 B"), (5_749.0, "5.7 kB"), (1_234_567.0, "1.2 MB")];
+    assert!(sizes.iter().all(|(size, shown)| bytes(*size) == *shown));
+    let numbers = [(0.0, "0"), (0.001, "0"), (0.02, "0.02"), (9.84, "9.8"), (12_345.0, "12,345")];
+    assert!(numbers.iter().all(|(value, shown)| number(*value) == *shown));
+    let mut ages = rawchat::tools::crowd::histogram::Histogram::default();
+    (0..100).for_each(|age| ages.add(MS(age)));
+    // Ten lie beyond 90 %, and one beyond 99 %: too few to know where it is.
+    assert_eq!((quantile(&ages, 0.9).is_some(), quantile(&ages, 0.99)), (true, None));
+}
