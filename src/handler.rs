@@ -2,9 +2,11 @@
 
 use crate::wire::buffer::Buffer;
 use crate::wire::http::{Refusal, Request, Response};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// How many connections a server has.
 #[derive(Debug, Clone, Default)]
@@ -54,4 +56,23 @@ pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
         _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
     };
     Err(response.with("Allow", allow))
+}
+
+/// Writes all of `parts`, one behind the other, within the patience for one write: a reader that
+/// takes a little now and then holds a thread no longer than one that takes nothing.
+pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Result<()> {
+    let deadline = socket.write_timeout()?.map(|patience| Instant::now() + patience);
+    loop {
+        match socket.write_vectored(parts) {
+            Ok(count) => IoSlice::advance_slices(&mut parts, count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(ErrorKind::TimedOut.into());
+        }
+    }
 }

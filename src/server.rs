@@ -7,13 +7,13 @@
 mod door;
 
 use crate::event;
-use crate::handler::{Handler, Places, Reply};
+use crate::handler::{Handler, Places, Reply, write_whole};
 use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
 use door::{Door, no_place, turn_away};
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -180,7 +180,8 @@ impl Connection {
         let mut body = Body::of(request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Stop::Gone)?;
+            let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
+            write_whole(&self.socket, &mut [go_on]).map_err(|_| Stop::Gone)?;
         }
         self.read_until(self.limits.body, |buf| body.take(buf))
     }
@@ -238,26 +239,9 @@ impl Connection {
         let bytes = response.encode(asked, now_s());
         // A slow reader keeps one copy.
         response.body = Vec::new();
-        self.write(&bytes)?;
+        write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
         let (status, why, size) = (response.status, response.why, bytes.len());
         event!("§1.6", "-", "{request} -> {status}, {size} B out{why}");
-        Ok(())
-    }
-
-    /// Writes all of it within the patience for one write, or fails: a reader that takes a little
-    /// now and then holds a thread no longer than one that takes nothing.
-    fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let deadline = Instant::now() + self.limits.idle;
-        while !bytes.is_empty() {
-            match (&*self.socket).write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            if !bytes.is_empty() && Instant::now() >= deadline {
-                return Err(ErrorKind::TimedOut.into());
-            }
-        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Request, Response, decode_head};
-use rawchat::wire::message::{Assembler, Received, close_payload};
+use rawchat::wire::message::{Assembler, Payload, Received, close_payload};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;
@@ -299,7 +299,11 @@ fn hear(bytes: &[u8], sizes: impl IntoIterator<Item = usize>) -> (Vec<Received>,
 }
 
 fn text(text: &str) -> Received {
-    Received::Text(text.into())
+    Received::Text(Payload(vec![text.into()]))
+}
+
+fn binary(bytes: &[u8]) -> Received {
+    Received::Binary(Payload(vec![bytes.into()]))
 }
 
 #[test]
@@ -340,7 +344,7 @@ fn control_frames_stand_between_fragments_and_belong_to_no_message() {
     let expected = vec![
         Received::Fragment,
         Received::Pong,
-        Received::Binary(b"ab".into()),
+        binary(b"ab"),
         text(""),
         Received::Fragment,
         Received::Ping(vec![0xff; CONTROL_BYTES_MAX]),
@@ -405,8 +409,7 @@ fn half_a_character_at_the_end_of_a_text_is_1007_and_in_a_binary_is_nobodys_busi
         assert_eq!(hear(&frame(FIN | TEXT, half), []).1, Some(1007));
         let more = [frame(TEXT, half), frame(FIN | MORE, b"")].concat();
         assert_eq!(hear(&more, []), (vec![Received::Fragment], Some(1007)));
-        let binary = hear(&frame(FIN | BINARY, half), []);
-        assert_eq!(binary, (vec![Received::Binary(half.into())], None));
+        assert_eq!(hear(&frame(FIN | BINARY, half), []), (vec![binary(half)], None));
     }
 }
 
@@ -509,8 +512,8 @@ fn sayings() -> impl Strategy<Value = (Vec<u8>, Received)> {
             }
             append(FIN | first, &payload[begin..]);
             let event = match opcode {
-                TEXT => Received::Text(String::from_utf8(payload).unwrap()),
-                _ => Received::Binary(payload),
+                TEXT => Received::Text(Payload(vec![payload])),
+                _ => Received::Binary(Payload(vec![payload])),
             };
             (bytes, event)
         },

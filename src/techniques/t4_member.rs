@@ -5,10 +5,11 @@ use super::Chat;
 use super::t4_broadcast::Hub;
 use super::t4_timeline::{Joined, Piece, message_frame, text_frame};
 use crate::event;
+use crate::handler::write_whole;
 use crate::room::{known, lock};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, json, message::close_payload};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -105,9 +106,9 @@ impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
     fn catch_up(&self, joined: &Joined, last_id: Option<u64>) -> io::Result<()> {
-        let mut socket = &*self.socket;
         let room = &self.hub.chat.room;
-        socket.write_all(&greeting(joined, room.epoch))?;
+        let greeting = greeting(joined, room.epoch);
+        write_whole(&self.socket, &mut [IoSlice::new(&greeting)])?;
         let mut last_id = known(last_id.unwrap_or(joined.last_id), joined.last_id);
         while last_id < joined.last_id {
             let mut bytes = Vec::new();
@@ -118,7 +119,7 @@ impl Member {
                     bytes.extend(message_frame(&message));
                 }
             }
-            socket.write_all(&bytes)?;
+            write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
         }
         Ok(())
     }

@@ -20,13 +20,13 @@ use super::t4_conversation::{Terms, converse};
 use super::t4_member::Membership;
 use super::{Chat, api, t1_refresh};
 use crate::event;
-use crate::handler::{Handler, Reply, only};
+use crate::handler::{Handler, Reply, only, write_whole};
 use crate::wire::frame::{self, Header, Opcode};
 use crate::wire::http::{READ, Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
 use crate::wire::{buffer::Buffer, handshake};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -54,24 +54,23 @@ fn enter_echo(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
 
 /// Gives back what comes, as it came.
 fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
-    let send = |opcode, payload: &[u8]| write_frame(socket, opcode, payload);
+    let send = |opcode, payload: &[u8]| write_frame(socket, opcode, &[payload.to_vec()]);
     let on_message = |message| match message {
-        Received::Text(text) => send(Opcode::Text, text.as_bytes()),
-        Received::Binary(bytes) => send(Opcode::Binary, &bytes),
+        Received::Text(text) => write_frame(socket, Opcode::Text, &text.0),
+        Received::Binary(bytes) => write_frame(socket, Opcode::Binary, &bytes.0),
         _ => Ok(()),
     };
     // However it ends, it is over.
     let _ = converse(socket, early, terms(chat, ECHO_BYTES_MAX), send, on_message);
 }
 
-/// A short frame is one write, and a long payload is not copied: `BufWriter` sees to both.
-fn write_frame(socket: &TcpStream, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-    let (mut header, length) = (Vec::new(), payload.len() as u64);
+/// Header and payload in one write, and no copy of 16 MiB.
+fn write_frame(socket: &TcpStream, opcode: Opcode, pieces: &[Vec<u8>]) -> io::Result<()> {
+    let mut header = Vec::new();
+    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
     frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
-    let mut out = BufWriter::new(socket);
-    out.write_all(&header)?;
-    out.write_all(payload)?;
-    out.flush()
+    let parts = [&header].into_iter().chain(pieces);
+    write_whole(socket, &mut parts.map(|part| IoSlice::new(part)).collect::<Vec<_>>())
 }
 
 fn terms(chat: &Chat, bytes_max: usize) -> Terms<'_> {
@@ -115,9 +114,10 @@ fn chat(
 fn take_message(chat: &Chat, user: &str, message: Received) -> Result<Option<String>, String> {
     const PONG: &str = r#"{"type":"pong"}"#;
     const EXPECTED: &str = r#"expected {"type":"message","text":"…"} or {"type":"ping"}"#;
-    let Received::Text(text) = message else {
+    let Received::Text(payload) = message else {
         return Err(format!("a binary message, {EXPECTED}"));
     };
+    let text = payload.text();
     let members = json::members(&text, ["type", "text"]);
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
         [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 /// What an idle connection keeps: thousands of them are mostly silent.
 const BUFFER_BYTES_MIN: usize = 512;
 /// What one read may take at the most.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
+pub const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A queue of bytes: filled at the back by a reader, consumed at the front by a parser.
 #[derive(Default)]

@@ -186,14 +186,14 @@ pub fn message(data: &[u8]) {
     for event in &said {
         let key = (from == Side::Client).then_some([1, 2, 3, *first]);
         let (opcode, payload) = match event {
-            Received::Text(text) => (Opcode::Text, text.as_bytes()),
-            Received::Binary(bytes) => (Opcode::Binary, &bytes[..]),
-            Received::Ping(bytes) => (Opcode::Ping, &bytes[..]),
-            Received::Close(code, reason) => (Opcode::Close, &close_payload(*code, reason)[..]),
+            Received::Text(text) => (Opcode::Text, text.text().into_bytes()),
+            Received::Binary(bytes) => (Opcode::Binary, bytes.bytes()),
+            Received::Ping(bytes) => (Opcode::Ping, bytes.clone()),
+            Received::Close(code, reason) => (Opcode::Close, close_payload(*code, reason)),
             Received::Fragment | Received::Pong => continue,
         };
         assert!(payload.len() <= BYTES_MAX);
-        frame::encode(&mut bytes, opcode, payload, key);
+        frame::encode(&mut bytes, opcode, &payload, key);
     }
     assert_eq!(take(&bytes, vec![]), (said, None, 0));
 }

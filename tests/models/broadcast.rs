@@ -63,6 +63,16 @@ mod thread {
     }
 }
 
+mod handler {
+    use super::{TcpStream, io};
+    use io::Write;
+    use real::prelude::rust_2024::*;
+
+    pub fn write_whole(mut socket: &TcpStream, parts: &mut [io::IoSlice]) -> io::Result<()> {
+        parts.iter().try_for_each(|part| socket.write_all(part))
+    }
+}
+
 mod panic {
     use real::any::Any;
     use real::boxed::Box;
@@ -240,7 +250,9 @@ fn speak(hub: &Arc<Hub>, count: usize) -> thread::JoinHandle<()> {
 /// The id of a message that was said; of other events none.
 fn said(received: &Received) -> Option<u64> {
     match received {
-        Received::Text(text) if text.contains(r#""type":"message""#) => Some(number(text, "id")),
+        Received::Text(text) if text.text().contains(r#""type":"message""#) => {
+            Some(number(&text.text(), "id"))
+        }
         _ => None,
     }
 }
@@ -317,7 +329,7 @@ impl Client {
     fn greeted(mut self) -> Client {
         for kind in ["welcome", "user_list"] {
             let Some(Received::Text(text)) = self.next() else { panic!("expected {kind}") };
-            assert!(text.contains(kind), "{text}");
+            assert!(text.text().contains(kind), "{text:?}");
         }
         self
     }
@@ -379,7 +391,7 @@ fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed(
         let mut back = Client::join(&hub, "Back", Some(0));
         let mut new = Client::join(&hub, "New", None);
         let Some(Received::Text(welcome)) = new.next() else { panic!("expected welcome") };
-        (number(&welcome, "lastId") + 1..=4).for_each(|id| assert_eq!(new.message(), id));
+        (number(&welcome.text(), "lastId") + 1..=4).for_each(|id| assert_eq!(new.message(), id));
         (1..=4).for_each(|id| assert_eq!(back.message(), id));
         speaker.join().unwrap();
         back.leave();

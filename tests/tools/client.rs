@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rawchat::tools::client::{Connection, Place, Response, WebSocket, handshake, masked};
 use rawchat::wire::frame::Opcode;
 use rawchat::wire::handshake::accept_key;
-use rawchat::wire::message::Received;
+use rawchat::wire::message::{Payload, Received};
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -186,7 +186,7 @@ fn a_ping_gets_its_pong_and_a_broken_rule_is_an_error() {
         said.send(pong).unwrap();
     })
     .unwrap();
-    assert_eq!(socket.receive().unwrap(), Received::Text("ab".into()));
+    assert_eq!(socket.receive().unwrap(), Received::Text(Payload(vec![b"ab".into()])));
     let pong = heard.recv_timeout(DEADLINE).unwrap();
     assert_eq!(pong[..2], [0x8a, 0x82]);
     let key = &pong[2..6];
@@ -206,7 +206,7 @@ fn what_goes_out_comes_back_from_our_echo() {
         let payload = vec![b'a'; length];
         socket.send(Opcode::Text, &payload).unwrap();
         let text = String::from_utf8(payload).unwrap();
-        assert_eq!(socket.receive().unwrap(), Received::Text(text));
+        assert_eq!(socket.receive().unwrap(), Received::Text(Payload(vec![text.into()])));
         // RFC 6455 §5.2: 2, 4 or 10 bytes, and 4 of key.
         length_sum += length as u64
             + 4

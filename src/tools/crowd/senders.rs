@@ -145,7 +145,7 @@ fn visit(crowd: &Crowd, number: usize, since: u64, count: u64) -> Result<Traffic
                 let Received::Text(text) = event else {
                     return Err("a visitor is sent away".into());
                 };
-                messages += u64::from(text.starts_with(r#"{"type":"message""#));
+                messages += u64::from(text.text().starts_with(r#"{"type":"message""#));
             }
             at("a visitor", socket.send(Opcode::Close, &close_payload(1001, "")))?;
             (socket.connection.sent, socket.connection.received)

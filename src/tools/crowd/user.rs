@@ -252,7 +252,8 @@ impl User<'_> {
             socket.connection.deadline = Instant::now() + GLANCE;
             let (mut news, mut body) = (0, 0);
             match socket.receive() {
-                Ok(Received::Text(text)) => {
+                Ok(Received::Text(payload)) => {
+                    let text = payload.text();
                     // It has been under way for a while: that it was looked at later makes no difference to
                     // what comes after it.
                     news = self.take_event(&text, Instant::now() + self.crowd.plan.rtt / 2)?;

@@ -304,8 +304,8 @@ impl Reader {
             let bytes = socket.connection.sent + socket.connection.received;
             self.count(0, bytes - std::mem::replace(&mut counted, bytes));
             match received {
-                Ok(Received::Text(text)) => {
-                    if let Some(id) = message_of(&text).and_then(id_of) {
+                Ok(Received::Text(payload)) => {
+                    if let Some(id) = message_of(&payload.text()).and_then(id_of) {
                         self.answered(at, Some(id));
                     }
                 }
