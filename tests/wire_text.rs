@@ -7,6 +7,7 @@ mod checks;
 use proptest::prelude::*;
 use rawchat::wire::http::{Request, Response};
 use rawchat::wire::json::{self, DEPTH_MAX, Value};
+use rawchat::wire::visible::{MARKS_MAX, is_blank, is_invisible, visible_name, without_towers};
 use rawchat::wire::{date, form, html};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -396,7 +397,59 @@ fn right_json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+// ---- What can be seen
+
+/// One of each script in which towers were built: Tibetan, Khmer, Syriac, Bengali, Burmese,
+/// Gurmukhi, Lao, Thaana, Hindi, Japanese, notes, Mende, Kharoshthi.
+#[test]
+fn a_tower_of_marks_is_taken_down_in_every_script() {
+    for mark in "\u{f71}\u{17c6}\u{730}\u{981}\u{1037}\u{a3c}\u{eb4}\u{7a6}\u{963}\u{3099}\u{1d165}\
+        \u{1e8d0}\u{10a0f}"
+        .chars()
+    {
+        let tower = |height| format!("a{}b", mark.to_string().repeat(height));
+        assert_eq!(without_towers(&tower(60)), tower(MARKS_MAX), "{mark:?}");
+        assert_eq!(visible_name(&mark.to_string()), "", "{mark:?} stands on nothing");
+    }
+}
+
+#[test]
+fn what_shows_nothing_makes_no_name_and_tells_no_two_apart() {
+    for c in "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{2028}\u{202e}\u{2800}\u{3164}\u{e000}\
+        \u{fe0f}\u{feff}\u{ffa0}\u{fffb}\u{fffc}\u{fffe}\u{ffff}\u{1d159}\u{e0041}\u{e0100}\u{10ffff}"
+        .chars()
+    {
+        assert!(is_blank(&c.to_string()), "{c:?}");
+        assert_eq!(visible_name(&format!("Al{c}ice")).replace(' ', ""), "Alice", "{c:?}");
+    }
+    // The last one is not assigned yet.
+    for seen in ["Їжак", "李", "Ａ", "\u{fffd}", "—", "€", "☺", "👋🏽", "'\\\"", "\u{1fac9}"]
+    {
+        assert!(!is_blank(seen) && visible_name(seen) == seen, "{seen:?}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn no_letter_carries_more_marks_than_it_may(
+        letters in prop::collection::vec("[a-zїअก][\\p{Mn}\\p{Me}]{0,20}", 1..20),
+    ) {
+        for (letter, all) in letters.iter().zip(letters.iter().map(|text| without_towers(text))) {
+            let seen: Vec<char> = all.chars().filter(|c| !is_invisible(*c)).collect();
+            prop_assert!(seen.len() <= 1 + MARKS_MAX, "{letter:?} became {all:?}");
+            let short = letter.chars().count() <= 1 + MARKS_MAX;
+            prop_assert!(!short || all == *letter, "{letter:?} became {all:?}");
+        }
+    }
+
+    #[test]
+    fn letters_of_every_script_are_seen(text in "[\\p{L}\\p{N}\\p{P}\\p{Sc}\\p{Sm}]{1,40}") {
+        let fillers = "\u{115f}\u{1160}\u{3164}\u{ffa0}";
+        let lost = text.chars().find(|c| is_invisible(*c) && !fillers.contains(*c));
+        prop_assert_eq!(lost, None);
+        prop_assert_eq!(without_towers(&text), text);
+    }
+
     #[test]
     fn serde_json_and_we_call_the_same_texts_json(text in near_json(), any in any::<String>()) {
         checks::json(text.as_bytes());

@@ -9,7 +9,7 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Request, Response, decode_head};
-use rawchat::wire::message::{Assembler, Payload, Received, close_payload};
+use rawchat::wire::message::{Assembler, PIECE_BYTES, Payload, Received, close_payload};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;
@@ -410,6 +410,27 @@ fn half_a_character_at_the_end_of_a_text_is_1007_and_in_a_binary_is_nobodys_busi
         let more = [frame(TEXT, half), frame(FIN | MORE, b"")].concat();
         assert_eq!(hear(&more, []), (vec![Received::Fragment], Some(1007)));
         assert_eq!(hear(&frame(FIN | BINARY, half), []), (vec![binary(half)], None));
+    }
+}
+
+/// Characters of one to four bytes, so that a piece ends in the middle of one, in each of its places.
+#[test]
+fn a_text_of_many_pieces_is_one_text_and_is_judged_to_its_end() {
+    for before in ["", "a", "ab", "abc"] {
+        let said = format!("{before}{}", "😀€Їa".repeat(40_000));
+        let mut bytes = frame(FIN | TEXT, said.as_bytes());
+        let take = |bytes: &[u8]| {
+            let mut assembler = Assembler::new(Side::Client, said.len());
+            checks::feed(bytes, [], |buf| assembler.take(buf))
+        };
+        let (events, violation, _) = take(&bytes);
+        let [Received::Text(payload)] = &events[..] else { panic!("{violation:?}") };
+        assert!(payload.0.len() > 5 && payload.text() == said);
+        for piece in &payload.0 {
+            assert!(piece.len() <= PIECE_BYTES && str::from_utf8(piece).is_ok());
+        }
+        *bytes.last_mut().unwrap() ^= 0x80; // no character any more
+        assert_eq!(take(&bytes).1.map(|violation| violation.code), Some(1007));
     }
 }
 

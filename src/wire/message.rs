@@ -3,7 +3,7 @@
 
 use super::buffer::{BUFFER_BYTES_MAX, Buffer};
 use super::frame::{self, Header, Opcode, Side, Violation, violation};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// A message is kept in pieces of this size, what one read brings and half a character: so it grows
 /// without a copy of what is there already, and what it leaves fits the next one.
@@ -14,7 +14,7 @@ const SPARE_MAX: usize = 64;
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// The bytes of a whole message, in the order of its pieces.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Payload(pub Vec<Vec<u8>>);
 
 /// What a peer has said.
@@ -48,21 +48,23 @@ pub struct Assembler {
 }
 
 impl Payload {
-    /// All pieces in one.
-    pub fn bytes(&self) -> Vec<u8> {
-        self.0.concat()
-    }
-
     /// Of a text.
     pub fn text(&self) -> String {
         // Checked as it came, so this does not fail.
-        String::from_utf8(self.bytes()).unwrap_or_default()
+        String::from_utf8(self.0.concat()).unwrap_or_default()
     }
 }
 
-impl PartialEq for Payload {
-    fn eq(&self, other: &Payload) -> bool {
-        self.bytes() == other.bytes()
+/// What is whole has been used, so there will be more.
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let Ok(mut spare) = SPARE.lock() else { return };
+        for mut piece in self.0.drain(..) {
+            if piece.capacity() == PIECE_BYTES && spare.len() < SPARE_MAX {
+                piece.clear();
+                spare.push(piece);
+            }
+        }
     }
 }
 
@@ -113,7 +115,13 @@ impl Assembler {
             self.frame = Some((header, came + count));
             return Ok(None);
         }
-        Ok(Some(if header.fin { self.whole_message() } else { Received::Fragment }))
+        if !header.fin {
+            return Ok(Some(Received::Fragment));
+        }
+        (self.length, self.utf8) = (0, 0);
+        let payload = Payload(std::mem::take(&mut self.pieces));
+        let text = self.message.take() == Some(Opcode::Text);
+        Ok(Some(if text { Received::Text(payload) } else { Received::Binary(payload) }))
     }
 
     /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
@@ -131,9 +139,9 @@ impl Assembler {
     fn piece_for(&mut self, count: usize) -> &mut Vec<u8> {
         let pieces = &mut self.pieces;
         if pieces.last().is_none_or(|last| last.len() + count > PIECE_BYTES) {
-            let large = count > PIECE_BYTES / 2;
-            let mut piece = if large { spare().pop().unwrap_or_default() } else { Vec::new() };
-            // Half a character moves on, so each piece of a text is UTF-8.
+            let spare = SPARE.lock().ok().filter(|_| count > PIECE_BYTES / 2);
+            let mut piece = spare.and_then(|mut spare| spare.pop()).unwrap_or_default();
+            // Half a character moves on with the rest of it: each piece of a text is UTF-8.
             if let (Some(Opcode::Text), Some(last)) = (self.message, pieces.last_mut()) {
                 piece.extend(last.drain(self.utf8..));
             }
@@ -160,31 +168,6 @@ impl Assembler {
             Err(_) => return violation(1007, "the text is not UTF-8"),
         }
         Ok(())
-    }
-
-    fn whole_message(&mut self) -> Received {
-        let payload = Payload(std::mem::take(&mut self.pieces));
-        (self.length, self.utf8) = (0, 0);
-        match self.message.take() {
-            Some(Opcode::Text) => Received::Text(payload),
-            _ => Received::Binary(payload),
-        }
-    }
-}
-
-fn spare() -> MutexGuard<'static, Vec<Vec<u8>>> {
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Payload {
-    fn drop(&mut self) {
-        for mut piece in self.0.drain(..).filter(|piece| piece.capacity() == PIECE_BYTES) {
-            let mut spare = spare();
-            if spare.len() < SPARE_MAX {
-                piece.clear();
-                spare.push(piece);
-            }
-        }
     }
 }
 

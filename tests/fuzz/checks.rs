@@ -187,7 +187,7 @@ pub fn message(data: &[u8]) {
         let key = (from == Side::Client).then_some([1, 2, 3, *first]);
         let (opcode, payload) = match event {
             Received::Text(text) => (Opcode::Text, text.text().into_bytes()),
-            Received::Binary(bytes) => (Opcode::Binary, bytes.bytes()),
+            Received::Binary(bytes) => (Opcode::Binary, bytes.0.concat()),
             Received::Ping(bytes) => (Opcode::Ping, bytes.clone()),
             Received::Close(code, reason) => (Opcode::Close, close_payload(*code, reason)),
             Received::Fragment | Received::Pong => continue,
