@@ -14,16 +14,30 @@ pub type Words = [String; 2];
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub words: Words,
-    /// Nothing wrong has come, only nothing in time.
-    pub late: bool,
+    /// Nothing wrong has come: this has happened in its place.
+    pub io: Option<ErrorKind>,
     /// The bytes show it in a field of this kind.
     pub kind: Option<Kind>,
+}
+
+impl Fault {
+    /// It has not come in time.
+    pub fn is_late(&self) -> bool {
+        self.io == Some(ErrorKind::TimedOut)
+    }
+
+    /// The connection has ended, with FIN or with RST.
+    pub fn is_end(&self) -> bool {
+        use ErrorKind::*;
+        let ends = [UnexpectedEof, ConnectionReset, BrokenPipe, ConnectionAborted];
+        self.io.is_some_and(|kind| ends.contains(&kind))
+    }
 }
 
 pub type Done = Result<(), Fault>;
 
 pub fn wrong<T>(uk: impl Into<String>, en: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault { words: [uk.into(), en.into()], late: false, kind: None })
+    Err(Fault { words: [uk.into(), en.into()], io: None, kind: None })
 }
 
 /// Something else has come than what must come.
@@ -55,7 +69,7 @@ pub fn of_io(error: &io::Error) -> Fault {
         _ => String::new(),
     };
     let words = [uk, en].map(|words| format!("{words}{detail}"));
-    Fault { words, late: error.kind() == ErrorKind::TimedOut, kind: None }
+    Fault { words, io: Some(error.kind()), kind: None }
 }
 
 pub fn no_json<T>(problem: String) -> Result<T, Fault> {

@@ -98,7 +98,7 @@ pub fn unmasked_frame(lab: &Lab) -> Done {
     let (mut peer, mut bytes) = (lab.open("/echo")?, Vec::new());
     frame::encode(&mut bytes, Opcode::Text, lab.word().as_bytes(), None);
     peer.send(bytes)?;
-    peer.closed(&[1002])
+    peer.failed(1002)
 }
 
 pub fn ping_between_fragments(lab: &Lab) -> Done {
@@ -116,7 +116,7 @@ pub fn ping_between_fragments(lab: &Lab) -> Done {
 pub fn not_utf8(lab: &Lab) -> Done {
     let mut peer = lab.open("/echo")?;
     peer.send_frame(Opcode::Text, b"\xce\xba\xe1\xff")?;
-    peer.closed(&[1007])
+    peer.failed(1007)
 }
 
 pub fn close(lab: &Lab) -> Done {
@@ -203,7 +203,7 @@ pub fn enormous_frame(lab: &Lab) -> Done {
         match peer.hear() {
             Ok((Opcode::Close, _)) => return peer.ends(),
             Ok(_) => {}
-            Err(fault) if fault.late => return Err(fault),
+            Err(fault) if fault.is_late() => return Err(fault),
             Err(Fault { .. }) => return Ok(()),
         }
     }

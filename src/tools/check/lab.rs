@@ -1,6 +1,8 @@
 //! What a check works with: connections of which every byte is remembered.
 
-use super::fault::{Done, Fault, Message, Words, accepted, in_field, listed, message_of, no_json};
+use super::fault::{
+    Done, Fault, Message, Words, accepted, in_field, listed, message_of, no_json, not,
+};
 use super::fault::{of_io, posted, status, wrong};
 use crate::tools::client::{Connection, Response, handshake, masked, random_key};
 use crate::tools::dissect::{Kind, Side};
@@ -68,6 +70,13 @@ impl<'a> Lab<'a> {
     /// It should be otherwise, and is no failure.
     pub fn advise(&self, uk: &str, en: &str) {
         self.trace().advice.push((true, [uk.into(), en.into()]));
+    }
+
+    /// It is right, but took long: nothing that anybody could demand.
+    pub fn came_late(&self, took: Duration) {
+        let s = took.as_secs_f64();
+        let words = [format!("прийшло аж за {s:.1} с"), format!("came after {s:.1} s")];
+        self.trace().advice.push((false, words));
     }
 
     /// The next of the numbers that begin with the seed (xorshift).
@@ -230,11 +239,7 @@ impl Peer<'_> {
         }
         let took = began.elapsed();
         if came.is_ok() && patience <= PATIENCE && took > CEILING {
-            let [uk, en] = ["прийшло аж за", "came after"];
-            let words = [(uk, "с"), (en, "s")];
-            let words =
-                words.map(|(word, unit)| format!("{word} {:.1} {unit}", took.as_secs_f64()));
-            self.lab.trace().advice.push((false, words));
+            self.lab.came_late(took);
         }
         came.map_err(|error| of_io(&error))
     }
@@ -259,7 +264,7 @@ impl Peer<'_> {
         // Once the time is over it is only looked whether something has come.
         let patience = deadline.saturating_duration_since(Instant::now());
         match self.within(patience.max(Duration::from_millis(1)), Connection::fill) {
-            Err(fault) if fault.late => Ok(()),
+            Err(fault) if fault.is_late() => Ok(()),
             Err(fault) => Err(fault),
             Ok(()) => wrong("відповідь прийшла, а мала чекати", "an answer came, and should wait"),
         }
@@ -269,7 +274,7 @@ impl Peer<'_> {
     pub fn ends(&mut self) -> Done {
         let unread = !self.connection.unread().is_empty();
         match if unread { Ok(()) } else { self.within(PATIENCE, Connection::fill) } {
-            Err(fault) if !fault.late => Ok(()),
+            Err(fault) if fault.is_end() => Ok(()),
             Err(fault) => {
                 let words = ["з’єднання лишилося відкритим", "the connection stayed open"];
                 Err(Fault { words: words.map(str::to_string), ..fault })
@@ -376,8 +381,19 @@ impl Peer<'_> {
             let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
             return match codes.contains(&code) {
                 true => self.ends(),
-                false => in_field(Kind::CloseCode, super::fault::not(code, codes[0])),
+                false => in_field(Kind::CloseCode, not(code, codes[0])),
             };
+        }
+    }
+
+    /// The same, but a server may also end TCP without a word. RFC 6455 §7.1.7
+    pub fn failed(&mut self, code: u16) -> Done {
+        match self.closed(&[code]) {
+            Err(fault) if fault.is_end() => {
+                self.lab.advise("TCP скінчилося без Close", "TCP has ended without Close");
+                Ok(())
+            }
+            done => done,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fault::{Done, Fault, Message, ids, listed, not, posted, status, wrong};
 use super::lab::{FLOOR, Lab, PATIENCE, Peer};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 // ---- 3 Polling
@@ -58,7 +59,7 @@ fn brings(lab: &Lab, peer: &mut Peer, began: Instant, id: u64) -> Done {
     let response = peer.response()?;
     let late = response.status == 204 && began.elapsed() + FLOOR > lab.hold;
     let told = listed(&response).and_then(|messages| only(&messages, &[id]));
-    told.map_err(|fault| Fault { late, ..fault })
+    told.map_err(|fault| Fault { io: late.then_some(ErrorKind::TimedOut), ..fault })
 }
 
 pub fn news_at_once(lab: &Lab) -> Done {
@@ -81,9 +82,17 @@ pub fn waits(lab: &Lab) -> Done {
 }
 
 fn releases(lab: &Lab, count: usize) -> Done {
+    /// Long for a wake-up, and short for somebody who looks once a second.
+    const WAKE_UP: Duration = Duration::from_millis(400);
     let (mut peers, _, began) = waiting(lab, count)?;
     let id = lab.say_something()?;
-    peers.iter_mut().try_for_each(|peer| brings(lab, peer, began, id))
+    let said = Instant::now();
+    peers.iter_mut().try_for_each(|peer| brings(lab, peer, began, id))?;
+    let took = said.elapsed();
+    if took > WAKE_UP {
+        lab.came_late(took);
+    }
+    Ok(())
 }
 
 pub fn released(lab: &Lab) -> Done {

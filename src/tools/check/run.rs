@@ -187,7 +187,7 @@ impl Plan {
             let (second, again) = self.attempt(check, subject, 2);
             verdict.attempts = [usize::from(second.is_ok()), 2];
             verdict.broken |= again.broken;
-            let fails = self.graded(check) && !(fault.late && second.is_ok());
+            let fails = self.graded(check) && !(fault.is_late() && second.is_ok());
             verdict.status = if fails { Status::Fail } else { Status::Advice };
             verdict.words = Some(fault.words.clone());
             verdict.fault = Some(fault);
