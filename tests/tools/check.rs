@@ -38,12 +38,14 @@ fn ids() -> Vec<(&'static str, bool)> {
     lines.map(|line| (&line[..3], line.as_bytes()[3] == b'*')).collect()
 }
 
-/// What the JSON of a run says of each check that was made.
+/// What the JSON of a run says of each check. With `--strict` only what came late is advice, and on a
+/// busy machine anything may: it has passed.
 fn statuses(json: &str) -> Vec<(String, String)> {
     let json: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
     let text = |test: &Value, name: &str| test[name].as_str().unwrap().to_string();
     let tests = json["tests"].as_array().unwrap().iter();
-    tests.map(|test| (text(test, "id"), text(test, "status"))).collect()
+    let status = |test: &Value| text(test, "status").replace("advice", "pass");
+    tests.map(|test| (text(test, "id"), status(test))).collect()
 }
 
 #[test]
@@ -90,10 +92,15 @@ fn each_check_finds_its_fault_in_a_server_that_is_right_but_for_that() {
 #[test]
 fn a_server_in_one_file_passes_everything_too() {
     let url = url(Faulty::start("", HOLD));
-    let (said, _) = output(&mut check(&["4", &url, "--strict", "--json"]));
-    let others: Vec<_> =
-        statuses(&said).into_iter().filter(|(_, status)| status != "pass").collect();
-    assert_eq!(others, [("7.5".to_string(), "not_run".to_string())], "{said}");
+    for (part, not_made) in [("4", &["7.5"][..]), ("5", &[])] {
+        let (said, _) = output(&mut check(&[part, &url, "--strict", "--json"]));
+        let statuses = statuses(&said);
+        assert!(statuses.iter().any(|(id, _)| id.starts_with(if part == "5" { "8" } else { "7" })));
+        let others = statuses.iter().filter(|(_, status)| status != "pass");
+        let others: Vec<_> = others.map(|(id, status)| (&**id, &**status)).collect();
+        let not_made: Vec<_> = not_made.iter().map(|id| (*id, "not_run")).collect();
+        assert_eq!(others, not_made, "{said}");
+    }
 }
 
 #[test]
@@ -288,7 +295,7 @@ fn where_there_is_no_server_there_is_no_grade() {
 fn what_is_asked_wrongly_is_said() {
     for (arguments, why) in [
         (&[][..], "PART is needed"),
-        (&["5", "http://a"][..], "from 1 to 4"),
+        (&["6", "http://a"][..], "from 1 to 5"),
         (&["3"][..], "one of URL"),
         (&["3", "http://a", "--", "b"][..], "one of URL"),
         (&["3", "http://a", "--only=9.9"][..], "see --list"),

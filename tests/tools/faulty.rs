@@ -67,6 +67,9 @@ impl Faulty {
             if request.field("upgrade").eq_ignore_ascii_case("websocket") {
                 return self.web_socket(socket, &request, buf);
             }
+            if request.target.starts_with("/events") {
+                return self.events(socket, &request);
+            }
             if self.breaks("1.4") {
                 buf.clear();
             }
@@ -255,6 +258,43 @@ impl Faulty {
         }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         answer
+    }
+}
+
+// ---- Server-Sent Events
+
+impl Faulty {
+    /// In chunks, as many frameworks do it.
+    fn events(&self, mut socket: TcpStream, request: &Request) -> io::Result<()> {
+        let mut last = request.field("last-event-id");
+        if last.is_empty() || self.breaks("8.4") {
+            last = request.query("lastId").unwrap_or_default();
+        }
+        let mut next: usize = last.parse().unwrap_or(0);
+        let retry = if self.breaks("8.6") { 3000 } else { socket.peer_addr()?.port() };
+        let fields = "Content-Type: text/event-stream\r\nCache-Control: no-store";
+        write!(socket, "HTTP/1.1 200 OK\r\n{fields}\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        let mut text = format!("retry: {retry}\n\n");
+        loop {
+            if !text.is_empty() {
+                write!(socket, "{:x}\r\n{text}\r\n", text.len())?;
+            }
+            if self.breaks("8.1") {
+                return write!(socket, "0\r\n\r\n");
+            }
+            let mut log = self.log.lock().unwrap();
+            if log.len() <= next {
+                log = self.arrived.wait_timeout(log, Duration::from_millis(500)).unwrap().0;
+            }
+            text = if self.breaks("8.5") { String::new() } else { ":\r\n\r\n".into() };
+            for message in log.get(next..).unwrap_or_default() {
+                next += 1;
+                let message = message.to_string();
+                let data = if self.breaks("8.3") { message.replace("\\n", "\n") } else { message };
+                let id = if self.breaks("8.2") { "".into() } else { format!("id: {next}\n") };
+                text += &format!("{id}data: {data}\n\n");
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fault::Done;
 use super::lab::Lab;
-use super::{frames, http, polls};
+use super::{events, frames, http, polls};
 
 /// A text in Ukrainian and in English.
 type Both = [&'static str; 2];
@@ -31,7 +31,7 @@ impl Check {
 }
 
 /// The stages, in the order of the lecture.
-pub const STAGES: [Both; 8] = [
+pub const STAGES: [Both; 9] = [
     ["Він слухає", "It listens"],
     ["Він говорить HTTP", "It speaks HTTP"],
     ["Він пам’ятає", "It remembers"],
@@ -40,10 +40,12 @@ pub const STAGES: [Both; 8] = [
     ["Рукостискання", "The handshake"],
     ["Кадри", "Frames"],
     ["Чат на них і негаразди", "The chat on it, and trouble"],
+    ["Server-Sent Events", "Server-Sent Events"],
 ];
 
-/// The last stage of each part of the lecture.
-pub const STAGES_OF_PARTS: [usize; 4] = [2, 3, 4, 7];
+/// The stages of each part of the lecture; the fifth is homework.
+pub const STAGES_OF_PARTS: [&[usize]; 5] =
+    [&[0, 1, 2], &[0, 1, 2, 3], &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4, 5, 6, 7], &[0, 1, 2, 3, 8]];
 
 macro_rules! checks {
     ($($id:literal $must:tt $module:ident $run:ident $needs:literal $rfc:expr, $mark:literal
@@ -325,4 +327,35 @@ checks! {
     ["200 на GET / на тому самому порту", "200 for GET / at the same port"];
     ["порт іще зайнятий: немає SO_REUSEADDR; або файл зі станом, який не читається", "the port is still taken: no SO_REUSEADDR; or a state file that cannot be read"];
     "kill -9 PID"
+// ---- 8 Server-Sent Events
+"8.1" true events goes_on "2.1" rfc(9112, "6.3"), "3.5"
+    ["/events відповідає потоком подій, і відповідь не закінчується", "/events answers with a stream of events, and the answer does not end"];
+    ["одразу 200, Content-Type: text/event-stream, Cache-Control: no-store, і з’єднання лишається", "at once 200, Content-Type: text/event-stream, Cache-Control: no-store, and the connection stays"];
+    ["голову надсилають аж із першою подією, або після події закривають", "the head is sent with the first event only, or the connection is closed after an event"];
+    "curl -iN '{url}/events?lastId=NEWEST'"
+"8.2" true events everybody "8.1" OURS, "3.2"
+    ["кожне повідомлення стає подією для всіх, одразу і по порядку", "each message becomes an event for everybody, at once and in order"];
+    ["троє читачів: три події, у кожній id: і data: з JSON повідомлення", "three readers: three events, each with id: and with data: that is the JSON of the message"];
+    ["немає порожнього рядка після події, немає id:, або будять одного", "no empty line after an event, no id:, or one reader is woken"];
+    "curl -N '{url}/events?lastId=NEWEST' & sleep 1; curl -s {url}/messages -d user=A -d text=hi"
+"8.3" true events lines "8.2" rfc(8259, "7"), "1.9"
+    ["текст із кількох рядків — це одна подія", "a text of several lines is one event"];
+    ["текст такий, як надіслано: у JSON новий рядок — це \n, або data: стоїть перед кожним рядком", "the text as it was said: in JSON a newline is \n, or each line has its data:"];
+    ["текст вставлено як є: порожній рядок у ньому закінчує подію", "the text is put in as it is: an empty line in it ends the event"];
+    "curl -s {url}/messages -d user=A --data-urlencode $'text=one\n\ntwo'; curl -N '{url}/events?lastId=0'"
+"8.4" true events comes_back "8.2" OURS, "2.1"
+    ["браузер, що вернувся з Last-Event-ID, нічого не пропускає", "a browser that comes back with Last-Event-ID misses nothing"];
+    ["те, що після цієї події, і нічого двічі, хоч lastId в адресі старий", "what is after that event, and nothing twice, though lastId in the address is old"];
+    ["зважають лише на lastId в адресі, а він щоразу той самий", "only lastId in the address is looked at, which is the same each time"];
+    "curl -N -H 'Last-Event-ID: ID' '{url}/events?lastId=0'"
+"8.5" false events comments "8.1" OURS, "3.5"
+    ["довгу тишу перериває коментар", "a comment breaks a long silence"];
+    ["рядок, що починається з двокрапки, не пізніше ніж за --hold (30 с)", "a line that begins with a colon, within --hold (30 s)"];
+    ["сервер мовчить, і проксі закриває з’єднання", "the server is silent, and a proxy closes the connection"];
+    "curl -N '{url}/events?lastId=NEWEST'    (зачекайте / wait)"
+"8.6" false events jitter "8.1" OURS, "3.7"
+    ["кожен читач дістає свій retry", "each reader has a retry of its own"];
+    ["retry: і число мілісекунд, до якого додано випадкове", "retry: and a number of milliseconds, to which a random one was added"];
+    ["усі, кого обірвало разом, разом і вертаються", "all who were cut off together come back together"];
+    "for i in 1 2 3; do curl -sN -m 1 '{url}/events?lastId=NEWEST' | grep retry; done"
 }

@@ -224,7 +224,7 @@ impl Peer<'_> {
     }
 
     /// What `wait` waits for must come at once; later than [`CEILING`] is advice.
-    fn within<T>(
+    pub fn within<T>(
         &mut self,
         patience: Duration,
         wait: impl Fn(&mut Connection) -> io::Result<T>,

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod class;
+mod events;
 mod fault;
 mod frames;
 mod http;
@@ -37,7 +38,8 @@ rawchat check PART URL: grades a server in any language
                     everybody in the list: lines of name,folder,command
   rawchat check 3 --list                    what is checked
 
-PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 is all of them.
+PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 is 0 to 7; and 5 is
+0 to 3 and 8, Server-Sent Events, which are homework.
 
   --only 4.4        one check, in full
   --strict          what should be must be
@@ -120,7 +122,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
     let (own, command) = arguments.split_at(dashes.unwrap_or(arguments.len()));
     let now = Instant::now();
     let plan = Plan {
-        last_stage: 0,
+        stages: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
         only: None,
         strict: false,
         seed: random() % 100_000,
@@ -146,24 +148,22 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
             "--help" | "-h" => return Ok(None),
             flag if flag.starts_with('-') => options.learn(&mut arguments, flag)?,
             part if options.part == 0 => match part.parse() {
-                Ok(part @ 1..=4) => options.part = part,
-                _ => return Err(arguments.problem(format!("PART {part:?}: from 1 to 4"))),
+                Ok(part @ 1..=5) => options.part = part,
+                _ => return Err(arguments.problem(format!("PART {part:?}: from 1 to 5"))),
             },
             url if options.url.is_none() => options.url = Some(url),
             more => return Err(arguments.problem(format!("{more:?} is one too many"))),
         }
     }
     let servers = [options.url.is_some(), !options.command.is_empty(), options.roster.is_some()];
-    if options.list && options.part == 0 {
-        options.part = STAGES_OF_PARTS.len();
-    }
-    if options.part == 0 {
-        return Err(arguments.problem("PART is needed, from 1 to 4"));
+    match options.part {
+        0 if options.list => {}
+        0 => return Err(arguments.problem("PART is needed, from 1 to 5")),
+        part => options.plan.stages = STAGES_OF_PARTS[part - 1],
     }
     if servers.into_iter().filter(|given| *given).count() != 1 && !options.list {
         return Err(arguments.problem("one of URL, -- COMMAND and --roster is needed"));
     }
-    options.plan.last_stage = STAGES_OF_PARTS[options.part - 1];
     options.plan.ends = now + RUN + options.plan.hold;
     Ok(Some(options))
 }

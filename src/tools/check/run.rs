@@ -87,7 +87,7 @@ impl Status {
 /// What is to be checked, and how.
 #[derive(Clone)]
 pub struct Plan {
-    pub last_stage: usize,
+    pub stages: &'static [usize],
     pub only: Option<String>,
     /// What should be must be.
     pub strict: bool,
@@ -103,7 +103,7 @@ impl Plan {
     pub fn checks(&self) -> impl Iterator<Item = &'static Check> {
         CHECKS.iter().filter(|check| match &self.only {
             Some(id) => check.id == id,
-            None => check.stage() <= self.last_stage,
+            None => self.stages.contains(&check.stage()),
         })
     }
 
@@ -151,7 +151,7 @@ impl Plan {
             return Some((["потрібно -- КОМАНДА".into(), "it needs -- COMMAND".into()], true));
         }
         // Part 4 of the lecture has no /subscribe.
-        if check.id == "4.1" && self.last_stage > check.stage() && self.only.is_none() {
+        if check.id == "4.1" && self.stages.contains(&5) && self.only.is_none() {
             let lab = self.lab(check, subject, 0, &|| Ok(()));
             if lab.ask(lab.get("/subscribe?lastId=0"), 404).is_ok() {
                 let words = [

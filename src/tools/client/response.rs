@@ -67,7 +67,8 @@ impl Connection {
         }
     }
 
-    fn head(&mut self) -> Result<Response> {
+    /// The head alone, of an answer that does not end.
+    pub fn head(&mut self) -> Result<Response> {
         const END: &[u8] = b"\r\n\r\n";
         let length = loop {
             let data = self.buf.data();
