@@ -30,6 +30,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,8 +47,8 @@ const LECTURES: [&str; 2] = ["public/notes/lecture.en.md", "public/notes/lecture
 /// A command may start so many long polls.
 const WAITING_MAX: usize = 100;
 const PORT: &str = "3000";
-/// Of what stands in front of the server.
-const TAP_PORT: &str = "3001";
+/// Of what stands in front of the server, and of its page.
+const TAP_PORTS: [&str; 2] = ["3001", "3002"];
 const TOOLS: [&str; 6] = ["bash", "curl", "telnet", "nc", "openssl", "xxd"];
 
 #[test]
@@ -216,9 +217,21 @@ fn carry_out(text: &str, place: &str) -> Result<(), String> {
     let server = rawchat(&[part, "--port=0"]);
     let mut desk = Desk::with(server, folder).map_err(at)?;
     let text = replace_word(text, PORT, &desk.server.port().to_string());
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
-    let text = replace_word(&text, TAP_PORT, &free.port().to_string());
+    let ports = TAP_PORTS.into_iter().zip(free_port()..);
+    let text = ports.fold(text, |text, (port, free)| replace_word(&text, port, &free.to_string()));
     desk.follow(&text).map_err(at)
+}
+
+/// The first of two that are free. The system gives its own from 32,768 on.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let port = NEXT.fetch_add(2, Ordering::Relaxed);
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
 }
 
 /// Several terminals, and the server in the first.
