@@ -21,9 +21,9 @@
 //!    to each [`techniques::t4_member`].
 //!
 //! To be believed at first, and read last: `buffer`, `date`, `form`, `html`, `json`, `visible` in
-//! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; the server's
-//! `door`, part 4's `t4_budget`; [`log`] and `main`. The § numbers follow the subjects of the
-//! lecture, so in a file they do not always stand in a row.
+//! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; `timing`,
+//! `t4_budget` in [`techniques`]; the server's `limits` and `door`; [`log`] and `main`.
+//! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

@@ -5,6 +5,7 @@
 //! system which of them is ready (epoll), which is faster and reads inside out.
 
 mod door;
+mod limits;
 
 use crate::event;
 use crate::handler::{Handler, Places, Reply, write_whole};
@@ -12,47 +13,12 @@ use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
 use door::{Door, no_place, turn_away};
+pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-/// What one server and one connection may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Connections at one time; the next is answered 503.
-    pub connections_max: usize,
-    /// A connection without a request, or a reader that takes nothing, is closed after this.
-    pub idle: Duration,
-    /// From the first byte of a head to its last: a person types it by hand in telnet.
-    pub head: Duration,
-    /// The body, after the head.
-    pub body: Duration,
-    /// What a client that was refused may go on sending, unheard, so that it can read why.
-    pub linger: Duration,
-}
-
-/// Every connection has a thread, and Linux gives a process some 16,000 of them.
-pub const CONNECTIONS_MAX: usize = 12_000;
-/// Beyond the limit so many more have a thread each, to read in peace why there is no place for
-/// them; all others are told, and closed at once.
-pub const TURNED_AWAY_MAX: usize = 256;
-/// Room for deep calls. A page that is never touched is never paid for, and one that was touched
-/// once is paid for as long as the connection lasts: so no large arrays here.
-pub const STACK_BYTES: usize = 128 * 1024;
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections_max: CONNECTIONS_MAX,
-            idle: Duration::from_secs(60),
-            head: Duration::from_secs(60),
-            body: Duration::from_secs(30),
-            linger: Duration::from_secs(2),
-        }
-    }
-}
 
 /// Serves, and never returns.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
