@@ -7,11 +7,10 @@
 mod door;
 mod limits;
 
-use crate::event;
 use crate::handler::{Handler, Places, Reply, write_whole};
-use crate::log;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
+use crate::{event, log};
 use door::{Door, no_place, turn_away};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
 use std::fmt;

@@ -1,15 +1,13 @@
 //! §1.14 What all four parts answer: messages and counts; and what they take for a name and a text.
 
 use super::Chat;
-use crate::event;
 use crate::handler::only;
-use crate::log;
 use crate::room::{Excerpt, Message, now_ms};
-use crate::wire::date;
-use crate::wire::form;
 use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
 use crate::wire::json::{self, Value};
 use crate::wire::visible::{is_blank, visible_name, without_towers};
+use crate::wire::{date, form};
+use crate::{event, log};
 use std::sync::Arc;
 
 pub const USER_CHARS_MAX: usize = 64;
@@ -171,23 +169,16 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     let (newest, kept) = chat.room.counts();
     let (waiting, oldest_wait) = chat.waiting.count();
     let presence = chat.timeline.presence();
-    let clients = presence.here.iter().map(|(user, count)| {
-        format!(r#"{{"username":{},"connections":{count}}}"#, json::quoted(user))
-    });
+    let clients: Vec<String> = (presence.here.iter())
+        .map(|(user, n)| format!(r#"{{"username":{},"connections":{n}}}"#, json::quoted(user)))
+        .collect();
+    let (open, here, clients) = (chat.places.taken(), presence.connections, clients.join(","));
+    let (wait, uptime) = (oldest_wait.as_millis(), chat.started.elapsed().as_secs());
+    let (epoch, now) = (chat.room.epoch, date::iso8601(now_ms()));
     let body = format!(
-        "{{\"totalMessages\":{},\"keptMessages\":{},\"connections\":{},\"waitingClients\":{},\
-         \"oldestWaitingTime\":{},\"connectedClients\":{},\"clients\":[{}],\"epoch\":{},\
-         \"serverUptime\":{},\"now\":\"{}\"}}",
-        newest,
-        kept,
-        chat.places.taken(),
-        waiting,
-        oldest_wait.as_millis(),
-        presence.connections,
-        clients.collect::<Vec<_>>().join(","),
-        chat.room.epoch,
-        chat.started.elapsed().as_secs(),
-        date::iso8601(now_ms()),
+        "{{\"totalMessages\":{newest},\"keptMessages\":{kept},\"connections\":{open},\
+         \"waitingClients\":{waiting},\"oldestWaitingTime\":{wait},\"connectedClients\":{here},\
+         \"clients\":[{clients}],\"epoch\":{epoch},\"serverUptime\":{uptime},\"now\":\"{now}\"}}"
     );
     Ok(of_this_log(chat, Response::json(200, body)))
 }

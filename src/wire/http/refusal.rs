@@ -2,7 +2,6 @@
 
 use super::Response;
 use crate::wire::json;
-use std::borrow::Cow;
 use std::panic::Location;
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
@@ -12,18 +11,14 @@ pub struct Refusal {
     /// What came, and what was expected.
     pub problem: String,
     /// A line that would have worked.
-    pub advice: Cow<'static, str>,
+    pub advice: String,
     /// The line of the source that refused.
     pub place: &'static Location<'static>,
 }
 
 impl Refusal {
     #[track_caller]
-    pub fn new(
-        status: u16,
-        problem: impl Into<String>,
-        advice: impl Into<Cow<'static, str>>,
-    ) -> Refusal {
+    pub fn new(status: u16, problem: impl Into<String>, advice: impl Into<String>) -> Refusal {
         let (problem, advice) = (problem.into(), advice.into());
         Refusal { status, problem, advice, place: Location::caller() }
     }
@@ -57,7 +52,7 @@ impl From<Refusal> for Response {
 pub fn refuse<T>(
     status: u16,
     problem: impl Into<String>,
-    advice: impl Into<Cow<'static, str>>,
+    advice: impl Into<String>,
 ) -> Result<T, Refusal> {
     Err(Refusal::new(status, problem, advice))
 }
