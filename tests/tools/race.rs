@@ -107,9 +107,11 @@ fn push_shows_at_once_a_poll_after_its_pause_and_a_page_after_f5() {
     race.shown(4, 1);
     race.shown(3, 1);
     assert!(!race.has_shown(2, 1), "{:?}", race.rows);
+    let rests = race.row("an answer", |row| row["lane"] == 2 && row["answered"].is_u64());
     // The pause is over now, for the reader that rests, too.
     assert_eq!(race.post("/knobs", "pause=100").status, 204);
-    race.shown(2, 1);
+    let shown = race.shown(2, 1);
+    assert!(shown - number(&rests, "answered") < 30_000, "it rested to the end of its old pause");
     race.say("again");
     race.shown(2, 2);
     assert!(!race.has_shown(1, 1), "{:?}", race.rows);
