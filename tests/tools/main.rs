@@ -14,6 +14,7 @@ mod explain;
 mod faulty;
 mod feed;
 mod homework;
+mod html;
 mod measure;
 mod race;
 mod raw;

@@ -4,7 +4,7 @@ use super::common::{AGES, Server, calm, cyrillic, patient, rawchat};
 use rawchat::techniques::Timing;
 use rawchat::tools::client::Place;
 use rawchat::tools::crowd::browser::FETCH;
-use rawchat::tools::crowd::cases::CASES;
+use rawchat::tools::crowd::cases::{CASES, Case};
 use rawchat::tools::crowd::measure::{Measured, Report, Round, Silence, hour};
 use rawchat::tools::crowd::model::Model;
 use rawchat::tools::crowd::process::Usage;
@@ -275,28 +275,32 @@ fn a_case_has_a_name_and_what_else_is_said_changes_it() {
     }
 }
 
+/// A measurement that nobody made.
+pub fn made_up(case: &Case) -> Report {
+    let measured = Technique::ALL.map(|technique| {
+        let mut outcome =
+            Outcome { messages: 100, delivered: 1000, visits: 10, ..Outcome::default() };
+        for age in 0..1000 {
+            outcome.ages.add(MS(age));
+        }
+        let held = Usage { threads: Some(1.0), ..Usage::default() };
+        let traffic = &mut outcome.traffic;
+        (traffic.requests, traffic.messages, traffic.up, traffic.down) =
+            (500, 1000, 300_000, 200_000);
+        let rounds = vec![Round { outcome, held, cpu_ms: Some(12.0), seconds: 10.0 }];
+        let (requests, bytes) = (Some(120.0), Some(90_000.0));
+        let silence = Silence { requests_per_hour: requests, bytes_per_hour: bytes, held };
+        let (pause, hold, rtt) = (MS(3000), MS(30_000), MS(50));
+        let model = Model { technique, rate: 10.0, pause, hold, rtt };
+        Measured { technique, rounds, silence: Some(silence), model }
+    });
+    Report { case: case.clone(), seed: 1, measured: measured.into() }
+}
+
 #[test]
 fn the_table_is_in_both_languages_and_leaves_no_gap() {
     for case in &CASES {
-        let measured = Technique::ALL.map(|technique| {
-            let mut outcome =
-                Outcome { messages: 100, delivered: 1000, visits: 10, ..Outcome::default() };
-            for age in 0..1000 {
-                outcome.ages.add(MS(age));
-            }
-            let held = Usage { threads: Some(1.0), ..Usage::default() };
-            let traffic = &mut outcome.traffic;
-            (traffic.requests, traffic.messages, traffic.up, traffic.down) =
-                (500, 1000, 300_000, 200_000);
-            let rounds = vec![Round { outcome, held, cpu_ms: Some(12.0), seconds: 10.0 }];
-            let (requests, bytes) = (Some(120.0), Some(90_000.0));
-            let silence = Silence { requests_per_hour: requests, bytes_per_hour: bytes, held };
-            let (pause, hold, rtt) = (MS(3000), MS(30_000), MS(50));
-            let model = Model { technique, rate: 10.0, pause, hold, rtt };
-            Measured { technique, rounds, silence: Some(silence), model }
-        });
-        let says = case.clone();
-        let report = Report { case: case.clone(), seed: 1, measured: measured.into() };
+        let report = made_up(case);
         for (language, columns) in
             [(Language::En, "measured | model"), (Language::Uk, "виміряно | модель")]
         {
@@ -304,7 +308,7 @@ fn the_table_is_in_both_languages_and_leaves_no_gap() {
             assert!(table.starts_with(columns) && table.contains("4 WebSocket"), "{table}");
             assert!(!table.contains(['{', '}']) && !table.contains("NaN"), "{table}");
             assert!(!table.contains("inf"), "{table}");
-            let lesson = says.lesson[usize::from(language == Language::En)];
+            let lesson = case.lesson[usize::from(language == Language::En)];
             let words: Vec<&str> = table.split_whitespace().collect();
             assert!(words.join(" ").contains(lesson), "{table}");
             assert_eq!(cyrillic(&table), language == Language::Uk, "{table}");

@@ -5,6 +5,7 @@
 //! computed from what they did.
 
 use super::cases::{CASES, Case};
+use super::html;
 use super::load::{NOT_OFFERED, WRONG, enough_descriptors};
 use super::model::{HOLD, Model};
 use super::process::{Server, Usage};
@@ -17,6 +18,7 @@ use crate::tools::arguments::Arguments;
 use crate::tools::client::Connection;
 use crate::tools::dissect::block::{Style, say};
 use crate::wire::json::quoted;
+use std::fs::File;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::thread;
@@ -40,6 +42,7 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
   --silence 62     seconds that silent readers are watched: it takes two heartbeats to know one
   --seed 1         the same moments again
   --json           everything, and the histograms
+  --html FILE      the table and its charts, for a browser
   --lang uk|en     the language; LANG, if it is not said";
 
 /// One pause is enough, and of a longer one nobody wants to wait for the end.
@@ -91,7 +94,7 @@ pub struct Report {
 pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let mut style = Style::here();
     let mut case = CASES[0].clone();
-    let (mut seed, mut json) = (1, false);
+    let (mut seed, mut json, mut html) = (1, false, None);
     // The case first: what else is said changes it.
     let mut names = arguments.iter().skip_while(|argument| !argument.starts_with("--case"));
     if let Some(given) = names.next() {
@@ -124,13 +127,23 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             "--silence" => case.silence = Duration::from_secs(arguments.number(0..=3600)?),
             "--seed" => seed = arguments.number(0..=u64::MAX)?,
             "--json" => json = true,
+            "--html" => html = Some(create(arguments.value()?)?),
             "--lang" => style.language = arguments.language()?,
             _ => return Err(arguments.unknown()),
         }
     }
     let report = measure(case, seed).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    if let Some(file) = &mut html {
+        let page = html::page(&report, style.language);
+        file.write_all(page.as_bytes()).map_err(|error| Problem::Failed(error.to_string()))?;
+    }
     say(&if json { report.json() } else { table(&report, &style) });
     report.verdict()
+}
+
+/// Before anything is measured: whoever has waited wants to see something.
+fn create(path: &str) -> Result<File, Problem> {
+    File::create(path).map_err(|error| Problem::Failed(format!("{path}: {error}")))
 }
 
 /// Measures everything. `Err`: a server or the crowd could not be started.

@@ -8,7 +8,9 @@
 
 pub mod browser;
 pub mod cases;
+pub mod chart;
 pub mod histogram;
+pub mod html;
 pub mod load;
 pub mod measure;
 pub mod model;

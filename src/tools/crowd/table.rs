@@ -15,12 +15,9 @@ const LATENESS_MAX: Duration = Duration::from_millis(5);
 
 /// The table, what it teaches, and how it was made.
 pub fn table(report: &Report, style: &Style) -> String {
-    let Report { case, seed, measured } = report;
     let mut rows = vec![[style.say("виміряно | модель", "measured | model").to_string()].to_vec()];
     rows[0].extend(Technique::ALL.map(|technique| technique.name().to_string()));
-    for Figure { label: [uk, en], cell, .. } in FIGURES.iter().filter(|figure| (figure.when)(case))
-    {
-        let cells = measured.iter().map(|each| cell(each, &each.outcome()));
+    for ([uk, en], cells) in self::rows(report) {
         rows.push([style.say(uk, en).to_string()].into_iter().chain(cells).collect());
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
@@ -33,9 +30,25 @@ pub fn table(report: &Report, style: &Style) -> String {
         out.push('\n');
     }
     out.push('\n');
-    wrap(&mut out, style.say(case.lesson[0], case.lesson[1]), 0);
+    let [uk, en] = report.case.lesson;
+    wrap(&mut out, style.say(uk, en), 0);
     out.push('\n');
-    out += &settings(case, *seed, style);
+    (out + &notes(report, style)).trim_end().into()
+}
+
+/// The lines of the table: what each is, in Ukrainian and in English, and its four cells.
+pub fn rows(report: &Report) -> Vec<([&'static str; 2], Vec<String>)> {
+    let shown = FIGURES.iter().filter(|figure| (figure.when)(&report.case));
+    let cells = |figure: &Figure| {
+        report.measured.iter().map(|each| (figure.cell)(each, &each.outcome())).collect()
+    };
+    shown.map(|figure| (figure.label, cells(figure))).collect()
+}
+
+/// How it was measured, and what was in the way.
+pub fn notes(report: &Report, style: &Style) -> String {
+    let Report { case, seed, measured } = report;
+    let mut out = settings(case, *seed, style);
     let late = measured.iter().filter_map(|each| each.outcome().lateness.quantile(0.99)).max();
     if let Some(late) = late.filter(|late| *late > LATENESS_MAX) {
         let text = style.say(
@@ -51,7 +64,7 @@ pub fn table(report: &Report, style: &Style) -> String {
         );
         let _ = writeln!(out, "{text}");
     }
-    out.trim_end().into()
+    out
 }
 
 fn settings(case: &Case, seed: u64, style: &Style) -> String {
