@@ -178,7 +178,8 @@ export class Exchange {
     const { start, end } = this.fields[index];
     if (this.index(bit >> 3) >= this.painted && this.painted < this.held.length) return this.paint(this.index(bit >> 3) + PAINTED_BYTES);
     for (const cell of this.lit) cell.classList.remove("lit");
-    this.lit = this.cells.slice(this.index(start >> 3), this.index((end + 7) >> 3));
+    // The whole exchange is chosen when nothing of it is pointed at.
+    this.lit = index === 0 ? [] : this.cells.slice(this.index(start >> 3), this.index((end + 7) >> 3));
     for (const cell of this.lit) cell.classList.add("lit");
     for (const cell of this.cells) if (cell.tabIndex === 0) cell.tabIndex = -1;
     this.cell = this.cells[this.index(bit >> 3)];

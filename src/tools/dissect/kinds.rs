@@ -382,6 +382,11 @@ impl Kind {
         )
     }
 
+    /// Whether it is a whole message of HTTP, or a frame.
+    pub fn is_message(self) -> bool {
+        matches!(self, Kind::Request | Kind::Response | Kind::Frame)
+    }
+
     /// Whether no well-behaved peer sends it.
     pub fn is_fault(self) -> bool {
         use Kind::*;

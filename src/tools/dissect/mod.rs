@@ -149,15 +149,9 @@ impl Context {
         }
     }
 
-    /// Whether a message has begun, and has an end that is still to come.
-    pub fn in_message(&self) -> bool {
-        self.streams() || self.in_payload() || matches!(self.next, Next::Body(_))
-    }
-
-    /// Whether a message has begun, and nobody knows how long it will be.
-    pub fn streams(&self) -> bool {
-        use Next::*;
-        matches!(self.next, ChunkSize | ChunkData(_) | ChunkEnd | Trailers)
+    /// Whether a body has begun whose length is known.
+    pub fn in_body(&self) -> bool {
+        matches!(self.next, Next::Body(_))
     }
 
     /// Whether a frame has begun, and more of its payload is to come.

@@ -1,6 +1,6 @@
 //! One direction of a living connection: bytes come in pieces, and go on as whole exchanges.
 
-use super::{Context, Field, Kind, dissect};
+use super::{Context, Field, dissect};
 
 /// A frame is held back until it is whole, and so is a head; but no more than this.
 const HELD_BYTES_MAX: usize = 64 * 1024;
@@ -9,33 +9,48 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 pub struct Stream {
     bytes: Vec<u8>,
     pub context: Context,
+    /// Whether bodies are waited for, too; else a piece of one is a field of its own.
+    whole_bodies: bool,
 }
 
 impl Stream {
     pub fn new(context: Context) -> Stream {
-        Stream { bytes: Vec::new(), context }
+        Stream { bytes: Vec::new(), context, whole_bodies: false }
+    }
+
+    /// One that waits for bodies, where their length is known.
+    pub fn of_whole_messages(context: Context) -> Stream {
+        Stream { whole_bodies: true, ..Stream::new(context) }
     }
 
     /// What can be said now that `more` has come: the fields, and the bytes that they are about.
-    /// Bodies are not waited for: a piece of one is a field of its own.
     pub fn take(&mut self, more: &[u8]) -> (Vec<Field>, Vec<u8>) {
         self.bytes.extend_from_slice(more);
-        let before = self.context.clone();
-        let (fields, mut settled) = dissect(&self.bytes, &mut self.context);
-        let full = self.bytes.len() >= HELD_BYTES_MAX;
-        if self.context.in_payload() && !full {
-            let last = fields.iter().rev().find(|field| field.kind == Kind::Frame);
-            settled = last.map_or(settled, |frame| frame.bytes().start);
-        } else if settled == 0 && full {
+        let mut context = self.context.clone();
+        let (fields, mut settled) = dissect(&self.bytes, &mut context);
+        let full = self.bytes.len() > HELD_BYTES_MAX;
+        let last = fields.iter().rev().find(|field| field.parent.is_none());
+        if let Some(last) = last.filter(|last| last.kind.is_message())
+            && (context.in_payload() || (self.whole_bodies && context.in_body()))
+            && !full
+        {
+            settled = last.bytes().start;
+        }
+        if settled == 0 && full {
             return self.rest();
         }
-        let own: Vec<u8> = self.bytes.drain(..settled).collect();
-        if self.bytes.is_empty() {
-            return (fields, own);
+        if settled == self.bytes.len() {
+            self.context = context;
+            return (fields, std::mem::take(&mut self.bytes));
         }
-        self.context = before;
+        let own: Vec<u8> = self.bytes.drain(..settled).collect();
         let (fields, _) = dissect(&own, &mut self.context);
         (fields, own)
+    }
+
+    /// Whether nothing is held back.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Whether something has begun that has not come to its end.

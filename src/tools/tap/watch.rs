@@ -2,13 +2,11 @@
 
 use super::Chunk;
 use crate::tools::dissect::block::content;
+use crate::tools::dissect::stream::Stream;
 use crate::tools::dissect::verdict::{Judge, Verdict};
 use crate::tools::dissect::{Context, Field, Kind, Side, dissect, is_leaf};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// An exchange is held back until it is whole, and not longer than this.
-const HELD_BYTES_MAX: usize = 64 * 1024;
 
 /// What there is to tell of.
 pub enum Seen<'a> {
@@ -82,9 +80,8 @@ struct Connection {
 
 /// One direction.
 struct Way {
-    context: Context,
-    /// From the start of an exchange that is not whole yet, and when that came.
-    held: Vec<u8>,
+    stream: Stream,
+    /// When what is not whole yet began.
     began: Duration,
     judge: Judge,
     ended: bool,
@@ -110,8 +107,7 @@ impl Watcher {
 impl Connection {
     fn new() -> Connection {
         let way = |from| Way {
-            context: Context::http(from),
-            held: Vec::new(),
+            stream: Stream::of_whole_messages(Context::http(from)),
             began: Duration::ZERO,
             judge: Judge::new(from, false),
             ended: false,
@@ -127,19 +123,21 @@ impl Connection {
         };
         if chunk.unseen > 0 {
             // What is missing would have said where the next exchange begins.
-            way.context.give_up();
-            way.held.clear();
+            way.stream = Stream::of_whole_messages(Context::http(chunk.from));
+            way.stream.context.give_up();
             self.sum.unseen_bytes += chunk.unseen;
             let Chunk { connection, time, unseen: bytes, .. } = *chunk;
             tell(Seen::Unseen { connection, time, bytes });
         }
-        if way.held.is_empty() {
+        if way.stream.is_empty() {
             way.began = chunk.time;
         }
-        way.held.extend_from_slice(&chunk.bytes);
         way.ended = chunk.bytes.is_empty();
-        let mut context = way.context.clone();
-        let (fields, bytes) = way.settle();
+        let mut context = way.stream.context.clone();
+        let (fields, bytes) = match way.ended {
+            true => way.stream.rest(),
+            false => way.stream.take(&chunk.bytes),
+        };
         for first in (0..fields.len()).filter(|&index| fields[index].parent.is_none()) {
             let own = &bytes[fields[first].bytes()];
             let before = context.clone();
@@ -167,46 +165,18 @@ impl Connection {
             }));
         }
         way.began = chunk.time;
-        self.server.context.asked.append(&mut self.client.context.asked);
-        if self.server.context.in_frames() && !std::mem::replace(&mut self.switched, true) {
-            self.client.context.deflate = self.server.context.deflate;
-            self.client.context.switch_to_frames();
+        let (client, server) = (&mut self.client.stream.context, &mut self.server.stream.context);
+        server.asked.append(&mut client.asked);
+        if server.in_frames() && !std::mem::replace(&mut self.switched, true) {
+            client.deflate = server.deflate;
+            client.switch_to_frames();
         }
-    }
-}
-
-impl Way {
-    /// The exchanges that are whole now, and pieces of those that nobody can wait for.
-    fn settle(&mut self) -> (Vec<Field>, Vec<u8>) {
-        let mut context = self.context.clone();
-        let (fields, mut settled) = dissect(&self.held, &mut context);
-        let full = self.held.len() > HELD_BYTES_MAX || self.ended;
-        let begun = fields.iter().rev().find(|field| field.parent.is_none());
-        if let Some(last) = begun.filter(|last| is_exchange(last.kind))
-            && context.in_message()
-            && !context.streams()
-            && !full
-        {
-            settled = last.bytes().start;
-        }
-        let hopeless = full && settled == 0;
-        if hopeless {
-            context.give_up();
-        }
-        if settled == self.held.len() || hopeless || self.ended {
-            self.context = context;
-            return (fields, std::mem::take(&mut self.held));
-        }
-        let bytes: Vec<u8> = self.held.drain(..settled).collect();
-        let (fields, _) = dissect(&bytes, &mut self.context);
-        (fields, bytes)
     }
 }
 
 /// Whether it is the beginning of something, and not a piece of a body.
 fn is_exchange(kind: Kind) -> bool {
-    use Kind::*;
-    matches!(kind, Request | Response | Frame | TlsRecord | Unknown | Unfinished)
+    kind.is_message() || matches!(kind, Kind::TlsRecord | Kind::Unknown | Kind::Unfinished)
 }
 
 impl Exchange {
