@@ -140,8 +140,7 @@ fn each_exchange_is_a_line_and_the_sum_comes_at_the_end() {
 
 #[test]
 fn a_server_that_is_not_there_is_told_of_and_the_tap_lives() {
-    let (listener, to) = listener();
-    drop(listener);
+    let to = SocketAddr::from(([127, 0, 0, 1], 1)); // a port that is given to nobody
     let mut tap = Tap::start(to, &[]);
     assert_eq!(to_the_end(&tap.connect()), b"");
     tap.until(&format!("{to}: "));
@@ -372,6 +371,10 @@ fn wrong_usage_is_exit_2() {
     {
         assert_eq!(rawchat(&arguments).output().unwrap().status.code(), Some(1));
     }
+    let free = listener().1.port().to_string();
+    let itself = format!("127.0.0.1:{free}");
+    let output = rawchat(&["tap", "--to", &itself, "--port", &free, "--page=0"]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is this tap itself"));
     let taken = listener();
     let port = taken.1.port().to_string();
     let output = rawchat(&["tap", "--to=a:1", "--port", &port]).output().unwrap();

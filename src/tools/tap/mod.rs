@@ -22,7 +22,7 @@ use carry::Queue;
 use page::{Live, Page};
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -101,6 +101,10 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let (listener, address) = site::listen((Ipv4Addr::LOCALHOST, options.port).into(), "--port")?;
     let page_port = options.page.unwrap_or(next_port(options.port));
     let (page_listener, page) = site::listen((options.page_host, page_port).into(), "--page")?;
+    let leads_to = |own| to.to_socket_addrs().is_ok_and(|mut all| all.any(|to| to == own));
+    if leads_to(address) || leads_to(page) {
+        return Err(arguments.problem(format!("--to {to} is this tap itself")));
+    }
     let style = options.terminal.style;
     let shows = style.say("показано все, що йде до", "shows all that goes to");
     let on_page = style.say("на сторінці", "on a page:");
