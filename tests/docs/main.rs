@@ -6,6 +6,7 @@ mod common;
 mod architecture;
 mod exercises;
 mod experiments;
+mod figures;
 mod languages;
 mod notes;
 

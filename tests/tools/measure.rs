@@ -326,7 +326,14 @@ fn figures_are_written_with_the_digits_that_count() {
     assert!(times.iter().all(|(us, shown)| time(Duration::from_micros(*us)) == *shown));
     let sizes = [(0.0, "0 B"), (520.4, "520 B"), (5_749.0, "5.7 kB"), (1_234_567.0, "1.2 MB")];
     assert!(sizes.iter().all(|(size, shown)| bytes(*size) == *shown));
-    let numbers = [(0.0, "0"), (0.001, "0"), (0.02, "0.02"), (9.84, "9.8"), (12_345.0, "12,345")];
+    let numbers = [
+        (0.0, "0"),
+        (0.0001, "0"),
+        (0.02, "0.020"),
+        (0.94, "0.94"),
+        (9.84, "9.8"),
+        (12_345.0, "12,345"),
+    ];
     assert!(numbers.iter().all(|(value, shown)| number(*value) == *shown));
     let mut ages = rawchat::tools::crowd::histogram::Histogram::default();
     (0..100).for_each(|age| ages.add(MS(age)));

@@ -8,6 +8,7 @@ use crate::tools::dissect::block::{Style, say};
 use crate::tools::{Problem, invitation};
 use crate::wire::json::quoted;
 use std::io::{IsTerminal, Write, stderr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
@@ -80,11 +81,11 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let (length, pause) = (Duration::from_secs(seconds), pause.unwrap_or(usual_pause(technique)));
     let (errand, warm_up) = (Errand::Say, Duration::ZERO);
     let plan = Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed };
-    enough_descriptors(users).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    enough_descriptors(users).map_err(|why| not_offered(&why, &style))?;
     let mut live = Live::new(style);
     let outcome = super::run(plan.clone(), |crowd, _| live.show(crowd));
     live.clear();
-    let outcome = outcome.map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    let outcome = outcome.map_err(|why| not_offered(&why, &style))?;
     say(&match json {
         true => summary_json(&plan, &outcome),
         false => summary(&plan, &outcome, &style),
@@ -106,11 +107,15 @@ pub fn enough_descriptors(users: usize) -> Result<(), String> {
     }
 }
 
+fn not_offered(why: &str, style: &Style) -> Problem {
+    let text = style.say("навантаження не вийшло:", "the load could not be offered:");
+    Problem::Ended(NOT_OFFERED, format!("{text} {why}"))
+}
+
 /// The exit code.
-pub fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
+fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
     if let Some(why) = &outcome.not_offered {
-        let text = style.say("навантаження не вийшло:", "the load could not be offered:");
-        return Err(Problem::Ended(NOT_OFFERED, format!("{text} {why}")));
+        return Err(not_offered(why, style));
     }
     if outcome.is_wrong() {
         return Err(Problem::Ended(WRONG, String::new()));
@@ -215,17 +220,21 @@ impl Live {
         if !self.shown || then.elapsed() < PERIOD {
             return;
         }
-        let (now, seconds) = (crowd.progress(), then.elapsed().as_secs_f64());
-        self.last = (Instant::now(), now.delivered, now.bytes);
+        let seconds = then.elapsed().as_secs_f64();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        self.last = (Instant::now(), count(&crowd.delivered), count(&crowd.bytes));
         let ages = crowd.ages();
-        let line = match now.elapsed {
-            None => format!("{} {}", self.style.say("заходять:", "coming in:"), now.entered),
-            Some(elapsed) => format!(
+        let line = match crowd.began.get() {
+            None => {
+                let entered = crowd.entered.load(Ordering::Relaxed);
+                format!("{} {entered}", self.style.say("заходять:", "coming in:"))
+            }
+            Some(began) => format!(
                 "{:.0}/{:.0} s  {}/s  {}/s  50 % {}  99 % {}",
-                elapsed.as_secs_f64(),
+                began.elapsed().as_secs_f64(),
                 crowd.plan.length.as_secs_f64(),
-                number((now.delivered - delivered) as f64 / seconds),
-                bytes(now.bytes.saturating_sub(passed) as f64 / seconds),
+                number((self.last.1 - delivered) as f64 / seconds),
+                bytes((self.last.2 - passed) as f64 / seconds),
                 or_dash(quantile(&ages, 0.5), time),
                 or_dash(quantile(&ages, 0.99), time),
             ),

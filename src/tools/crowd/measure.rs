@@ -48,6 +48,9 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
 /// One pause is enough, and of a longer one nobody wants to wait for the end.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
+/// What one reader takes of the memory is known only from as many as these.
+const SHARERS_MIN: usize = 10;
+
 /// One technique under load for a while.
 #[derive(Debug, Clone)]
 pub struct Round {
@@ -274,7 +277,8 @@ fn each(users: usize, with: Usage, without: Usage) -> Usage {
     Usage {
         connections: share(with.connections, without.connections),
         threads: share(with.threads, without.threads),
-        kib: share(with.kib, without.kib),
+        // A page of memory here and there is no matter among many.
+        kib: share(with.kib, without.kib).filter(|_| users >= SHARERS_MIN),
         cpu_ms: None,
     }
 }

@@ -14,6 +14,7 @@ pub mod html;
 pub mod load;
 pub mod measure;
 pub mod model;
+pub mod outcome;
 pub mod process;
 pub mod race;
 pub mod report;
@@ -25,6 +26,7 @@ mod user;
 use super::client::{Connection, Place, random};
 use crate::wire::json::quoted;
 use histogram::Histogram;
+pub use outcome::{Exchange, Outcome, Traffic};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -101,108 +103,6 @@ pub struct Plan {
     pub seed: u64,
 }
 
-/// Bytes and requests of all users, while they were counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Traffic {
-    /// Answers that came, and those without a message. A WebSocket has none after its handshake.
-    pub requests: u64,
-    pub empty: u64,
-    /// Messages that they brought.
-    pub messages: u64,
-    /// Connections that were made.
-    pub connections: u64,
-    /// Bytes of each direction, and how many of those that came were bodies or payloads of messages:
-    /// the rest are heads, headers of frames, pings.
-    pub up: u64,
-    pub down: u64,
-    pub body_down: u64,
-}
-
-impl Traffic {
-    pub fn add(&mut self, other: &Traffic) {
-        self.requests += other.requests;
-        self.empty += other.empty;
-        self.messages += other.messages;
-        self.connections += other.connections;
-        self.up += other.up;
-        self.down += other.down;
-        self.body_down += other.body_down;
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.up + self.down
-    }
-
-    pub fn head_down(&self) -> u64 {
-        self.down.saturating_sub(self.body_down)
-    }
-}
-
-/// One question and its answer, or, of a WebSocket, one frame that came.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Exchange {
-    /// After the beginning of the run.
-    pub began: Duration,
-    pub ended: Duration,
-    pub messages: usize,
-    /// Of both directions.
-    pub bytes: u64,
-}
-
-/// How it went.
-#[derive(Debug, Clone, Default)]
-pub struct Outcome {
-    /// Messages that the server has taken, and those times the number of users.
-    pub messages: u64,
-    pub expected: u64,
-    pub delivered: u64,
-    pub doubled: u64,
-    pub disordered: u64,
-    /// How old each message was when a user had it, counted from the timetable.
-    pub ages: Histogram,
-    /// How much later than in the timetable the senders sent.
-    pub lateness: Histogram,
-    pub traffic: Traffic,
-    /// Visits, and their bytes.
-    pub visits: u64,
-    pub visitors: Traffic,
-    /// What the first user did.
-    pub exchanges: Vec<Exchange>,
-    /// Connections that broke and answers that were no answers; and the first of them.
-    pub errors: u64,
-    pub first_error: Option<String>,
-    /// Why the load was not what was asked for.
-    pub not_offered: Option<String>,
-}
-
-impl Outcome {
-    pub fn lost(&self) -> u64 {
-        self.expected.saturating_sub(self.delivered)
-    }
-
-    /// Whether something was lost, doubled or out of order.
-    pub fn is_wrong(&self) -> bool {
-        self.lost() + self.doubled + self.disordered > 0
-    }
-
-    /// Adds another run of the same plan.
-    pub fn add(&mut self, other: &Outcome) {
-        self.messages += other.messages;
-        self.expected += other.expected;
-        self.delivered += other.delivered;
-        self.doubled += other.doubled;
-        self.disordered += other.disordered;
-        self.ages.merge(&other.ages);
-        self.lateness.merge(&other.lateness);
-        self.traffic.add(&other.traffic);
-        self.visits += other.visits;
-        self.visitors.add(&other.visitors);
-        self.errors += other.errors;
-        self.first_error = self.first_error.take().or(other.first_error.clone());
-        self.not_offered = self.not_offered.take().or(other.not_offered.clone());
-    }
-}
-
 /// What users and senders share.
 pub struct Crowd {
     pub plan: Plan,
@@ -220,18 +120,9 @@ pub struct Crowd {
     delivered: AtomicU64,
     /// Of both directions, since the first connection.
     bytes: AtomicU64,
-    errors: AtomicU64,
-    first_error: Mutex<Option<String>>,
+    /// The first reason.
+    why_failed: Mutex<Option<String>>,
     ages: Vec<Mutex<Histogram>>,
-}
-
-/// What can be seen while it runs.
-pub struct Progress {
-    pub entered: usize,
-    /// Since the beginning, once it has begun.
-    pub elapsed: Option<Duration>,
-    pub delivered: u64,
-    pub bytes: u64,
 }
 
 /// What [`run`] tells the one who has called it.
@@ -245,12 +136,12 @@ pub enum Moment {
     CountingEnds,
 }
 
-/// Runs a plan, and says how far it is. `Err`: there is nobody to talk to.
+/// Runs a plan, and says how far it is. `Err`: there is nobody to talk to, or somebody cannot come in.
 pub fn run(plan: Plan, mut look: impl FnMut(&Crowd, Moment)) -> Result<Outcome, String> {
     let crowd = Crowd::new(plan)?;
     thread::scope(|scope| {
         let readers = crowd.enter(scope, &mut look);
-        let missing = crowd.wait_for_entry(&mut look);
+        crowd.wait_for_entry(&mut look).inspect_err(|_| crowd.end())?;
         look(&crowd, Moment::AllIn);
         let began = Instant::now();
         let _ = crowd.began.set(began);
@@ -260,26 +151,13 @@ pub fn run(plan: Plan, mut look: impl FnMut(&Crowd, Moment)) -> Result<Outcome, 
         crowd.wait_until(began + crowd.plan.warm_up + crowd.plan.length, &mut look);
         look(&crowd, Moment::CountingEnds);
         let mut outcome = senders.finish(&crowd);
-        outcome.expected = outcome.messages * crowd.entered.load(Ordering::Relaxed) as u64;
+        outcome.expected = outcome.messages * crowd.plan.users as u64;
         crowd.wait_for_the_rest(outcome.expected, &mut look);
-        *lock(&crowd.stopped) = true;
-        crowd.stop.notify_all();
-        for (number, reader) in readers.into_iter().enumerate() {
-            let Ok(report) = reader.join() else { continue };
-            outcome.delivered += report.delivered;
-            outcome.doubled += report.doubled;
-            outcome.disordered += report.disordered;
-            outcome.traffic.add(&report.traffic);
-            if number == 0 {
-                outcome.exchanges = report.exchanges;
-            }
+        crowd.end();
+        for report in readers.into_iter().flat_map(|reader| reader.join()) {
+            outcome.add(&report);
         }
-        for ages in &crowd.ages {
-            outcome.ages.merge(&lock(ages));
-        }
-        outcome.errors = crowd.errors.load(Ordering::Relaxed);
-        outcome.first_error = lock(&crowd.first_error).take();
-        outcome.not_offered = missing.or(outcome.not_offered);
+        outcome.ages = crowd.ages();
         Ok(outcome)
     })
 }
@@ -316,7 +194,7 @@ impl Ways {
     }
 }
 
-type Readers<'scope> = Vec<thread::ScopedJoinHandle<'scope, user::Report>>;
+type Readers<'scope> = Vec<thread::ScopedJoinHandle<'scope, Outcome>>;
 
 impl Crowd {
     fn new(plan: Plan) -> Result<Crowd, String> {
@@ -341,8 +219,7 @@ impl Crowd {
             failed: AtomicUsize::new(0),
             delivered: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            first_error: Mutex::new(None),
+            why_failed: Mutex::new(None),
             ages: (0..STRIPES).map(|_| Mutex::default()).collect(),
             plan,
         })
@@ -375,18 +252,24 @@ impl Crowd {
         self.entered.load(Ordering::Relaxed) + self.failed.load(Ordering::Relaxed)
     }
 
-    /// Waits until all users are in; says why some are not.
-    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd, Moment)) -> Option<String> {
+    /// Waits until all users are in. `Err`: why some are not.
+    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd, Moment)) -> Result<(), String> {
         let last = Instant::now() + ENTRY;
         while self.settled() < self.plan.users && Instant::now() < last {
             look(self, Moment::Passing);
             self.rest(TICK / 10);
         }
         let (entered, users) = (self.entered.load(Ordering::Relaxed), self.plan.users);
-        let why =
-            lock(&self.first_error).clone().unwrap_or("they were not answered in time".into());
-        // Those who are not here are not waited for.
-        (entered < users).then(|| format!("{entered} of {users} users came in: {why}"))
+        if entered == users {
+            return Ok(());
+        }
+        let why = lock(&self.why_failed).clone().unwrap_or("they were not answered in time".into());
+        Err(format!("{entered} of {users} users came in: {why}"))
+    }
+
+    fn end(&self) {
+        *lock(&self.stopped) = true;
+        self.stop.notify_all();
     }
 
     fn wait_until(&self, end: Instant, look: &mut impl FnMut(&Crowd, Moment)) {
@@ -411,14 +294,10 @@ impl Crowd {
         self.rest(ECHO);
     }
 
+    /// Somebody could not come in.
     fn fails(&self, why: &str) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        self.complain(why);
-    }
-
-    fn complain(&self, why: &str) {
-        self.errors.fetch_add(1, Ordering::Relaxed);
-        lock(&self.first_error).get_or_insert_with(|| why.to_string());
+        lock(&self.why_failed).get_or_insert_with(|| why.to_string());
     }
 
     /// Sleeps, unless everything is over before; false if it is.
@@ -451,15 +330,6 @@ impl Crowd {
         let Some(began) = self.began.get() else { return false };
         let counted = began.elapsed().checked_sub(self.plan.warm_up);
         counted.is_some_and(|counted| counted <= self.plan.length)
-    }
-
-    pub fn progress(&self) -> Progress {
-        Progress {
-            entered: self.entered.load(Ordering::Relaxed),
-            elapsed: self.began.get().map(Instant::elapsed),
-            delivered: self.delivered.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
     }
 
     /// The ages so far.

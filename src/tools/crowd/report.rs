@@ -26,10 +26,11 @@ pub fn bytes(bytes: f64) -> String {
     }
 }
 
-/// `0.02`, `9.8`, `312`: two digits that count, or all before the point.
+/// `0.020`, `9.8`, `312`: two digits that count, or all before the point.
 pub fn number(number: f64) -> String {
     match number {
-        0.0..0.005 => "0".into(),
+        0.0..0.0005 => "0".into(),
+        0.0..0.0995 => format!("{number:.3}"),
         0.0..0.995 => format!("{number:.2}"),
         0.0..99.5 => format!("{number:.1}"),
         _ => thousands(number.round() as u64),

@@ -2,7 +2,7 @@
 //! as long as one of them is free.
 
 use super::user::get;
-use super::{Crowd, Errand, Histogram, Outcome, PATIENCE, Technique, Traffic, at, browser, post};
+use super::{Crowd, Errand, Outcome, PATIENCE, Technique, Traffic, at, browser, post};
 use crate::tools::client::{Connection, WebSocket};
 use crate::wire::frame::Opcode;
 use crate::wire::json::quoted;
@@ -20,20 +20,7 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 const LATENESS_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Senders<'scope> {
-    threads: Vec<ScopedJoinHandle<'scope, Sender>>,
-}
-
-/// What one of them has done.
-#[derive(Default)]
-struct Sender {
-    accepted: u64,
-    /// Of visits.
-    traffic: Traffic,
-    lateness: Histogram,
-    /// The longest wait for an answer.
-    answer: Duration,
-    /// Why a message was not taken.
-    refused: Option<String>,
+    threads: Vec<ScopedJoinHandle<'scope, Outcome>>,
 }
 
 pub(super) fn start<'scope, 'env>(
@@ -45,8 +32,8 @@ pub(super) fn start<'scope, 'env>(
 }
 
 /// Takes the next message of the timetable, and the next, until there is none.
-fn send_all(crowd: &Crowd) -> Sender {
-    let mut sender = Sender::default();
+fn send_all(crowd: &Crowd) -> Outcome {
+    let mut sender = Outcome::default();
     let mut line = Line::Closed;
     let patience = crowd.plan.warm_up + crowd.plan.length + PATIENCE;
     let last = crowd.began.get().map(|began| *began + patience);
@@ -60,19 +47,19 @@ fn send_all(crowd: &Crowd) -> Sender {
         let sent = Instant::now();
         sender.lateness.add(sent.saturating_duration_since(due));
         let done = match crowd.plan.errand {
-            Errand::Say => line.say(crowd, &crowd.timetable.text(number)),
-            Errand::Visit { since, count } => {
-                visit(crowd, number, since, count).map(|traffic| sender.traffic.add(&traffic))
+            Errand::Say => {
+                line.say(crowd, &crowd.timetable.text(number)).map(|()| sender.messages += 1)
             }
+            Errand::Visit { since, count } => visit(crowd, number, since, count).map(|traffic| {
+                sender.visits += 1;
+                sender.visitors.add(&traffic);
+            }),
         };
-        match done {
-            Ok(()) => sender.accepted += 1,
-            Err(why) => {
-                line = Line::Closed;
-                sender.refused.get_or_insert(why);
-            }
+        if let Err(why) = done {
+            line = Line::Closed;
+            sender.not_offered.get_or_insert(why);
         }
-        sender.answer = sender.answer.max(sent.elapsed());
+        sender.slowest_post = sender.slowest_post.max(sent.elapsed());
     }
 }
 
@@ -170,30 +157,20 @@ fn visit(crowd: &Crowd, number: usize, since: u64, count: u64) -> Result<Traffic
 impl Senders<'_> {
     /// Waits until all is said.
     pub(super) fn finish(self, crowd: &Crowd) -> Outcome {
-        let (mut outcome, mut answer, mut refused) = (Outcome::default(), Duration::ZERO, None);
-        let mut accepted = 0;
+        let mut outcome = Outcome::default();
         for sender in self.threads.into_iter().flat_map(|thread| thread.join()) {
-            accepted += sender.accepted;
-            outcome.visitors.add(&sender.traffic);
-            outcome.lateness.merge(&sender.lateness);
-            answer = answer.max(sender.answer);
-            refused = refused.or(sender.refused);
+            outcome.add(&sender);
         }
-        match crowd.plan.errand {
-            Errand::Say => outcome.messages = accepted,
-            Errand::Visit { .. } => outcome.visits = accepted,
-        }
-        let planned = crowd.timetable.count();
-        let late = outcome.lateness.max();
-        if let Some(why) = refused {
-            outcome.not_offered = Some(format!("{accepted} of {planned} were taken: {why}"));
-        } else if accepted < planned as u64 || late > LATENESS_MAX {
+        let (done, planned) = (outcome.messages + outcome.visits, crowd.timetable.count() as u64);
+        let (late, answer) = (outcome.lateness.max(), outcome.slowest_post);
+        if let Some(why) = outcome.not_offered {
+            outcome.not_offered = Some(format!("{done} of {planned} were taken: {why}"));
+        } else if done < planned || late > LATENESS_MAX {
             // Either the server keeps all senders waiting, or this machine has too much to do.
-            let slow = format!("the server took up to {answer:.1?} to answer a POST");
+            let slow = format!("the server took up to {answer:.1?} to answer");
             let busy = "this machine has too much to do".to_string();
             let why = if answer > late / 4 { slow } else { busy };
-            outcome.not_offered =
-                Some(format!("they came up to {late:.1?} later than planned: {why}"));
+            outcome.not_offered = Some(format!("they came up to {late:.1?} too late: {why}"));
         }
         outcome
     }

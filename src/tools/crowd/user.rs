@@ -1,6 +1,6 @@
 //! One virtual user: it does what the page of its technique does, and checks what it gets.
 
-use super::{Crowd, Exchange, PATIENCE, Plan, Technique, Traffic, at, browser, lock};
+use super::{Crowd, Exchange, Outcome, PATIENCE, Plan, Technique, Traffic, at, browser, lock};
 use crate::tools::client::{Connection, Response, WebSocket};
 use crate::tools::crowd::timetable::Random;
 use crate::wire::json::{self, Value};
@@ -21,16 +21,6 @@ const GLANCE: Duration = Duration::from_millis(500);
 /// The first user remembers so many exchanges.
 const EXCHANGES_MAX: usize = 5_000;
 
-/// What one user has met.
-#[derive(Default)]
-pub(super) struct Report {
-    pub delivered: u64,
-    pub doubled: u64,
-    pub disordered: u64,
-    pub traffic: Traffic,
-    pub exchanges: Vec<Exchange>,
-}
-
 struct User<'a> {
     crowd: &'a Crowd,
     number: usize,
@@ -41,13 +31,13 @@ struct User<'a> {
     last_id: u64,
     /// A bit for each message of the timetable.
     seen: Vec<u64>,
-    report: Report,
+    report: Outcome,
 }
 
 /// Comes in, and lives until the crowd is stopped.
-pub(super) fn live(crowd: &Crowd, number: usize) -> Report {
+pub(super) fn live(crowd: &Crowd, number: usize) -> Outcome {
     let seen = vec![0; crowd.timetable.count().div_ceil(64)];
-    let report = Report::default();
+    let report = Outcome::default();
     let mut user = User { crowd, number, connection: None, bytes: 0, last_id: 0, seen, report };
     let lived = match crowd.plan.technique {
         Technique::WebSocket => user.listen(),
@@ -84,7 +74,7 @@ impl User<'_> {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => pause,
                 Err(why) => {
-                    self.crowd.complain(&why);
+                    self.report.complain(why);
                     RETRY
                 }
             };
@@ -222,7 +212,7 @@ impl User<'_> {
             match self.open().and_then(|socket| self.hear(socket, &mut entered)) {
                 Ok(()) => return Ok(()),
                 Err(why) if !entered => return Err(why),
-                Err(why) => self.crowd.complain(&why),
+                Err(why) => self.report.complain(why),
             }
             if !self.crowd.rest(RETRY) {
                 return Ok(());
