@@ -77,7 +77,7 @@ fn each_check_finds_its_fault_in_a_server_that_is_right_but_for_that() {
                 scope.spawn(move || {
                     let hold = if rule == "4.6" { HOLD } else { Duration::from_secs(60) };
                     let url = url(Faulty::start(rule, hold));
-                    let only = &["4", &url, "--strict", "--only", rule];
+                    let only = &["4", &url, "--strict", "--patience=1s", "--only", rule];
                     let (said, code) = output(&mut check(only));
                     (rule, code == 1 && said.contains("FAIL"))
                 })
@@ -146,7 +146,7 @@ fn a_failure_is_told_in_full_with_its_bytes_and_in_both_languages() {
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
     }
     let url = super::check::url(Faulty::start("1.1", HOLD));
-    let (said, _) = output(&mut check(&["1", &url, "--only=1.1"]));
+    let (said, _) = output(&mut check(&["1", &url, "--only=1.1", "--patience=1s"]));
     // The first bare LF stands behind the status line.
     assert!(said.contains("0000  48 54 54 50 2f 31 2e 31 20 32 30 30 20 4f 4b 0a"), "{said}");
     assert!(said.contains(&format!("\n{:62}^^\n", "")), "{said}");
@@ -213,7 +213,7 @@ fn a_server_that_answers_garbage_is_told_what_is_wrong() {
                         let _ = garbage(kind, &mut dice, &mut socket);
                     }
                 });
-                let (said, code) = output(&mut check(&["4", &url, "--only", id]));
+                let (said, code) = output(&mut check(&["4", &url, "--patience=1s", "--only", id]));
                 assert!(code == 1 && said.contains("came "), "{kind}, {id}: {code}, {said}");
             });
         }

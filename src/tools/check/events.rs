@@ -1,7 +1,7 @@
 //! Stage 8: Server-Sent Events (the HTML standard, §9.2), which are homework.
 
 use super::fault::{Done, Fault, Message, in_field, message_of, not, same, wrong};
-use super::lab::{FLOOR, Lab, PATIENCE, Peer};
+use super::lab::{FLOOR, Lab, Peer};
 use crate::tools::client::Connection;
 use crate::tools::dissect::Kind;
 use std::io::{self, ErrorKind};
@@ -35,7 +35,7 @@ impl<'a> Stream<'a> {
         let mut peer = lab.peer()?;
         let fields = format!("Accept: text/event-stream\r\n{fields}");
         peer.send(lab.request(&format!("GET /events?lastId={last_id}"), &fields, ""))?;
-        let head = peer.within(PATIENCE, Connection::head)?;
+        let head = peer.within(lab.plan.patience, Connection::head)?;
         in_field(Kind::Status, same(head.status, 200))?;
         let kind = head.field("Content-Type").unwrap_or_default().to_ascii_lowercase();
         if kind.split(';').next().unwrap_or_default().trim() != "text/event-stream" {
@@ -80,7 +80,7 @@ impl<'a> Stream<'a> {
     /// The next event, or a block that is none: without `data`.
     fn event(&mut self) -> Result<Event, Fault> {
         while !self.text.contains("\n\n") && !self.text.starts_with('\n') {
-            self.more(PATIENCE)?;
+            self.more(self.peer.lab.plan.patience)?;
         }
         let text = std::mem::take(&mut self.text);
         let (block, rest) = text.split_once("\n\n").unwrap_or(("", &text[1..]));
@@ -189,7 +189,7 @@ pub fn comes_back(lab: &Lab) -> Done {
 
 pub fn comments(lab: &Lab) -> Done {
     let mut stream = Stream::open(lab, lab.say_something()?, "")?;
-    let deadline = Instant::now() + lab.hold + PATIENCE;
+    let deadline = Instant::now() + lab.plan.hold + lab.plan.patience;
     while !stream.text.lines().any(|line| line.starts_with(':')) {
         stream.more(deadline.saturating_duration_since(Instant::now()))?;
     }

@@ -212,6 +212,6 @@ pub fn enormous_frame(lab: &Lab) -> Done {
 pub fn after_a_kill(lab: &Lab) -> Done {
     // A connection that the server ends leaves its port in TIME_WAIT.
     let _open = lab.peer()?;
-    (lab.restart)().or_else(|[uk, en]| wrong(uk, en))?;
+    lab.subject.restart().or_else(|[uk, en]| wrong(uk, en))?;
     page(lab)
 }

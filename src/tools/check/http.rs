@@ -1,7 +1,7 @@
 //! Stages 0 to 2: it listens, it speaks HTTP, it remembers.
 
 use super::fault::{Done, ids, in_field, not, posted, same, status, wrong};
-use super::lab::{CEILING, Lab, PATIENCE, Peer};
+use super::lab::{CEILING, Lab, Peer};
 use crate::tools::client::Response;
 use crate::tools::dissect::Kind;
 use std::panic::resume_unwind;
@@ -111,7 +111,7 @@ pub fn close_is_honoured(lab: &Lab) -> Done {
 pub fn head(lab: &Lab) -> Done {
     let mut peer = lab.peer()?;
     peer.send(lab.request("HEAD /", "", ""))?;
-    let response = peer.response_to("HEAD", PATIENCE)?;
+    let response = peer.response_to("HEAD", lab.plan.patience)?;
     status(&response, 200)?;
     page_again(lab, &mut peer, &response)
 }

@@ -4,6 +4,7 @@ use super::fault::{
     Done, Fault, Message, Words, accepted, in_field, listed, message_of, no_json, not,
 };
 use super::fault::{of_io, posted, status, wrong};
+use super::run::{Plan, Subject};
 use crate::tools::client::{Connection, Response, handshake, masked, random_key};
 use crate::tools::dissect::{Kind, Side};
 use crate::tools::tap::Chunk;
@@ -16,25 +17,22 @@ use std::time::{Duration, Instant};
 
 /// Who must wait is watched for so long.
 pub const FLOOR: Duration = Duration::from_millis(1500);
-/// What must come at once comes within this.
+/// What must come at once comes within this; later it is advice, until patience ends.
 pub const CEILING: Duration = Duration::from_secs(1);
-/// What comes later than that is advice, and what has not come by now is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 /// Of what passes in one attempt, so much is remembered.
 const TRACE_BYTES_MAX: usize = 1024 * 1024;
 /// A longer frame of a server is not read.
 const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// One attempt of one check, besides the hold.
+const ATTEMPT: Duration = Duration::from_secs(20);
+
 /// One attempt of one check.
 pub struct Lab<'a> {
-    pub address: SocketAddr,
-    /// How long the server lets a poll wait.
-    pub hold: Duration,
-    /// Kills the server and starts it again.
-    pub restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
+    pub plan: &'a Plan,
+    pub subject: &'a Subject,
+    address: SocketAddr,
     began: Instant,
-    /// The attempt does.
-    ends: Instant,
     dice: Mutex<u64>,
     trace: Mutex<Trace>,
 }
@@ -52,15 +50,11 @@ pub struct Trace {
 }
 
 impl<'a> Lab<'a> {
-    pub fn new(
-        address: SocketAddr,
-        hold: Duration,
-        restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
-        ends: Instant,
-        seed: u64,
-    ) -> Lab<'a> {
-        let (dice, trace) = (Mutex::new(seed | 1), Mutex::default());
-        Lab { address, hold, restart, began: Instant::now(), ends, dice, trace }
+    /// `number`: of the check and of the attempt, for names that no other one has.
+    pub fn new(plan: &'a Plan, subject: &'a Subject, number: u64) -> Lab<'a> {
+        let seed = (plan.seed ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let (dice, trace) = (Mutex::new(seed), Mutex::default());
+        Lab { plan, subject, address: subject.address(), began: Instant::now(), dice, trace }
     }
 
     pub fn trace(&self) -> MutexGuard<'_, Trace> {
@@ -73,9 +67,9 @@ impl<'a> Lab<'a> {
     }
 
     /// It is right, but took long: nothing that anybody could demand.
-    pub fn came_late(&self, took: Duration) {
+    pub fn came_late(&self, uk: &str, en: &str, took: Duration) {
         let s = took.as_secs_f64();
-        let words = [format!("прийшло аж за {s:.1} с"), format!("came after {s:.1} s")];
+        let words = [format!("{uk} {s:.1} с"), format!("{en} {s:.1} s")];
         self.trace().advice.push((false, words));
     }
 
@@ -122,7 +116,7 @@ impl<'a> Lab<'a> {
             trace.connection = trace.connections;
             trace.connections
         };
-        let connection = Connection::open(self.address, PATIENCE);
+        let connection = Connection::open(self.address, self.plan.patience);
         let mut connection = connection.map_err(|error| of_io(&error))?;
         connection.copy = Some(Vec::new());
         Ok(Peer { lab: self, number, connection, part: None })
@@ -209,7 +203,7 @@ impl<'a> Lab<'a> {
 
 /// One connection.
 pub struct Peer<'a> {
-    lab: &'a Lab<'a>,
+    pub lab: &'a Lab<'a>,
     number: u64,
     pub connection: Connection,
     /// A message of which not all fragments have come.
@@ -219,7 +213,7 @@ pub struct Peer<'a> {
 impl Peer<'_> {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Done {
         self.lab.note(self.number, Side::Client, bytes.as_ref());
-        self.connection.deadline = Instant::now() + PATIENCE;
+        self.connection.deadline = Instant::now() + self.lab.plan.patience;
         self.connection.send(bytes.as_ref()).map_err(|error| of_io(&error))
     }
 
@@ -231,15 +225,17 @@ impl Peer<'_> {
     ) -> Result<T, Fault> {
         let began = Instant::now();
         self.lab.trace().connection = self.number;
-        self.connection.deadline = (began + patience).min(self.lab.ends);
+        let plan = self.lab.plan;
+        let ends = (self.lab.began + ATTEMPT + plan.hold).min(plan.ends_for_sure + ATTEMPT);
+        self.connection.deadline = (began + patience).min(ends);
         let came = wait(&mut self.connection);
         if let Some(bytes) = self.connection.copy.as_mut().filter(|bytes| !bytes.is_empty()) {
             self.lab.note(self.number, Side::Server, bytes);
             bytes.clear();
         }
         let took = began.elapsed();
-        if came.is_ok() && patience <= PATIENCE && took > CEILING {
-            self.lab.came_late(took);
+        if came.is_ok() && patience <= plan.patience && took > CEILING {
+            self.lab.came_late("прийшло аж за", "came after", took);
         }
         came.map_err(|error| of_io(&error))
     }
@@ -249,7 +245,7 @@ impl Peer<'_> {
     }
 
     pub fn response(&mut self) -> Result<Response, Fault> {
-        self.response_to("GET", PATIENCE)
+        self.response_to("GET", self.lab.plan.patience)
     }
 
     pub fn ask(&mut self, request: impl AsRef<[u8]>, expected: u16) -> Result<Response, Fault> {
@@ -273,7 +269,7 @@ impl Peer<'_> {
     /// The other side ends TCP, and nothing comes before that. RST is an end, too.
     pub fn ends(&mut self) -> Done {
         let unread = !self.connection.unread().is_empty();
-        match if unread { Ok(()) } else { self.within(PATIENCE, Connection::fill) } {
+        match if unread { Ok(()) } else { self.within(self.lab.plan.patience, Connection::fill) } {
             Err(fault) if fault.is_end() => Ok(()),
             Err(fault) => {
                 let words = ["з’єднання лишилося відкритим", "the connection stayed open"];
@@ -297,7 +293,7 @@ impl Peer<'_> {
 
     /// The next frame, whatever it is.
     fn frame(&mut self) -> Result<(Header, Vec<u8>), Fault> {
-        let came = self.within(PATIENCE, |connection| {
+        let came = self.within(self.lab.plan.patience, |connection| {
             let header = loop {
                 match frame::decode(connection.unread(), Side::Server, FRAME_BYTES_MAX) {
                     Ok(Some((header, used))) => {

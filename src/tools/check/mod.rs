@@ -44,6 +44,7 @@ PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 i
   --only 4.4        one check, in full
   --strict          what should be must be
   --hold 30s        how long the server lets a poll wait
+  --patience 5s     how long to wait for what must come at once
   --seed N          the same names and texts again
   --keep DIR        what passed, a file per check: rawchat tap --open DIR/4.4.jsonl
   --json, --junit   for programs, in place of text
@@ -127,6 +128,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
         strict: false,
         seed: random() % 100_000,
         hold: Duration::from_secs(30),
+        patience: Duration::from_secs(5),
         ends: now,
         ends_for_sure: now + RUN_FOR_SURE,
     };
@@ -179,6 +181,7 @@ impl<'a> Options<'a> {
             "--roster" => self.roster = Some(arguments.value()?),
             "--out" => self.out = arguments.value()?,
             "--keep" => self.keep = Some(arguments.value()?),
+            "--patience" => self.plan.patience = arguments.time()?,
             "--hold" => {
                 self.plan.hold = arguments.time()?;
                 if self.plan.hold < HOLD_MIN {
@@ -225,7 +228,7 @@ fn subject(options: &Options) -> Result<Subject, Words> {
     let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(same)?;
     let mut problem = String::new();
     for address in place.addresses().map_err(|error| same(format!("{url}: {error}")))? {
-        match TcpStream::connect_timeout(&address, lab::PATIENCE) {
+        match TcpStream::connect_timeout(&address, options.plan.patience) {
             Ok(_) => return Ok(Subject::there(address)),
             Err(error) => problem = format!("{address}: {error}"),
         }

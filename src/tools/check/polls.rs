@@ -1,7 +1,7 @@
 //! Stages 3 and 4: polling, and long polling.
 
 use super::fault::{Done, Fault, Message, ids, listed, not, posted, status, wrong};
-use super::lab::{FLOOR, Lab, PATIENCE, Peer};
+use super::lab::{FLOOR, Lab, Peer};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ pub fn no_number(lab: &Lab) -> Done {
 /// over is not wrong, only late: then the machine was busy.
 fn brings(lab: &Lab, peer: &mut Peer, began: Instant, id: u64) -> Done {
     let response = peer.response()?;
-    let late = response.status == 204 && began.elapsed() + FLOOR > lab.hold;
+    let late = response.status == 204 && began.elapsed() + FLOOR > lab.plan.hold;
     let told = listed(&response).and_then(|messages| only(&messages, &[id]));
     told.map_err(|fault| Fault { io: late.then_some(ErrorKind::TimedOut), ..fault })
 }
@@ -83,14 +83,16 @@ pub fn waits(lab: &Lab) -> Done {
 
 fn releases(lab: &Lab, count: usize) -> Done {
     /// Long for a wake-up, and short for somebody who looks once a second.
-    const WAKE_UP: Duration = Duration::from_millis(400);
+    const WAKE_UP: Duration = Duration::from_millis(250);
     let (mut peers, _, began) = waiting(lab, count)?;
     let id = lab.say_something()?;
     let said = Instant::now();
     peers.iter_mut().try_for_each(|peer| brings(lab, peer, began, id))?;
     let took = said.elapsed();
     if took > WAKE_UP {
-        lab.came_late(took);
+        let uk = "ніхто не будить, дивляться самі час від часу? Прийшло аж за";
+        let en = "is nobody woken, do they look now and then? It came after";
+        lab.came_late(uk, en, took);
     }
     Ok(())
 }
@@ -127,7 +129,7 @@ pub fn between_polls(lab: &Lab) -> Done {
 
 pub fn ends_with_204(lab: &Lab) -> Done {
     let (mut peers, ..) = waiting(lab, 1)?;
-    let response = peers[0].response_to("GET", lab.hold + PATIENCE)?;
+    let response = peers[0].response_to("GET", lab.plan.hold + lab.plan.patience)?;
     status(&response, 204)?;
     if !response.keeps_alive() {
         lab.advise("після 204 з’єднання закривається", "the connection is closed after 204");

@@ -10,9 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One attempt of one check, besides the hold.
-const ATTEMPT: Duration = Duration::from_secs(20);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Pass,
@@ -70,6 +67,16 @@ impl Subject {
         let _ = started.revive();
         started.address
     }
+
+    /// Kills it and starts it again.
+    pub fn restart(&self) -> Result<(), Words> {
+        self.started().map_or(Ok(()), |mut started| started.restart())
+    }
+
+    /// The last that it has printed since this was asked.
+    fn said(&self) -> String {
+        self.started().map_or(String::new(), |started| started.said())
+    }
 }
 
 impl Status {
@@ -92,7 +99,10 @@ pub struct Plan {
     /// What should be must be.
     pub strict: bool,
     pub seed: u64,
+    /// The server lets a poll wait for so long.
     pub hold: Duration,
+    /// What must come at once and has not come by now is a failure.
+    pub patience: Duration,
     /// When something has failed, no check begins after this.
     pub ends: Instant,
     /// No check begins after this, nor lasts much longer.
@@ -152,7 +162,7 @@ impl Plan {
         }
         // Part 4 of the lecture has no /subscribe.
         if check.id == "4.1" && self.stages.contains(&5) && self.only.is_none() {
-            let lab = self.lab(check, subject, 0, &|| Ok(()));
+            let lab = Lab::new(self, subject, 0);
             if lab.ask(lab.get("/subscribe?lastId=0"), 404).is_ok() {
                 let words = [
                     "/subscribe тут немає, для частини 4 це не хиба",
@@ -198,23 +208,10 @@ impl Plan {
         verdict
     }
 
-    fn lab<'a>(
-        &self,
-        check: &Check,
-        subject: &Subject,
-        attempt: u64,
-        restart: &'a (dyn Fn() -> Result<(), Words> + Sync),
-    ) -> Lab<'a> {
-        let ends = (Instant::now() + ATTEMPT + self.hold).min(self.ends_for_sure + ATTEMPT);
-        let id = check.id.bytes().fold(attempt, |sum, byte| sum * 256 + u64::from(byte));
-        let seed = (self.seed ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Lab::new(subject.address(), self.hold, restart, ends, seed)
-    }
-
     fn attempt(&self, check: &'static Check, subject: &Subject, number: u64) -> (Done, Verdict) {
-        drop(subject.started().map(|started| started.said()));
-        let restart = || subject.started().map_or(Ok(()), |mut started| started.restart());
-        let lab = self.lab(check, subject, number, &restart);
+        drop(subject.said());
+        let number = check.id.bytes().fold(number, |sum, byte| sum * 256 + u64::from(byte));
+        let lab = Lab::new(self, subject, number);
         let done = catch_unwind(AssertUnwindSafe(|| (check.run)(&lab)));
         let broken = done.is_err();
         let done = done.unwrap_or_else(|_| {
@@ -232,7 +229,7 @@ impl Plan {
             chunks: std::mem::take(&mut trace.chunks),
             connection: trace.connection,
             attempts: [1, 1],
-            said: subject.started().map_or(String::new(), |started| started.said()),
+            said: subject.said(),
             broken,
             ..verdict(check, status)
         };
