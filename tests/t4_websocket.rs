@@ -506,6 +506,36 @@ fn a_frame_that_drips_keeps_nobody_alive() {
     assert_eq!(client.closed().0, 1008);
 }
 
+/// Pings between the fragments are signs of life, and no reason to keep half a message for ever.
+#[test]
+fn a_message_in_fragments_is_whole_within_two_periods_or_its_sender_is_dropped() {
+    let server = with_heartbeat(PERIOD);
+    let mut client = echo(&server);
+    let mut alive = |fragment: &[u8]| {
+        client.send([fragment, &masked(Opcode::Ping, "alive")].concat());
+        let mut answers = std::iter::repeat_with(|| client.frame());
+        answers.find(|(opcode, _)| matches!(opcode, Opcode::Pong | Opcode::Close)).unwrap()
+    };
+    let [first, last] = [(1, "hi"), (0x80, "")].map(|(first_byte, text)| {
+        let mut bytes = masked(Opcode::Text, text);
+        bytes[0] = first_byte;
+        bytes
+    });
+    let began = Instant::now();
+    while began.elapsed() < 2 * PERIOD + PERIOD / 2 {
+        assert_eq!(alive(&first).0, Opcode::Pong, "each of these is whole in time");
+        assert_eq!(alive(&last).0, Opcode::Pong);
+    }
+    let began = Instant::now();
+    let mut answer = alive(&first);
+    while answer.0 == Opcode::Pong && began.elapsed() < DEADLINE {
+        answer = alive(b"");
+    }
+    assert!(began.elapsed() >= 2 * PERIOD);
+    let [3, 0xf0, reason @ ..] = &answer.1[..] else { panic!("expected 1008, came {answer:?}") };
+    assert!(str::from_utf8(reason).unwrap().contains("whole"), "{reason:?}");
+}
+
 /// RFC 6455 §5.5.1, §7, §7.1.1: the server closes TCP first.
 #[test]
 fn a_close_is_answered_with_a_close_and_then_the_server_ends_tcp() {

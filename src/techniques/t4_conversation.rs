@@ -15,7 +15,8 @@ pub struct Terms<'a> {
     pub bytes_max: usize,
     /// What the messages of all conversations share while they arrive.
     pub budget: &'a Budget,
-    /// The longest silence before a ping; two of them end the conversation.
+    /// The longest silence before a ping. Two of them end the conversation, and so does a message
+    /// whose fragments take longer.
     pub period: Duration,
 }
 
@@ -33,6 +34,7 @@ pub fn converse(
     let mut assembler = Assembler::new(Side::Client, terms.bytes_max);
     let mut share = terms.budget.share();
     let (mut heard, mut pinged) = (Instant::now(), false);
+    let mut begun = None; // when the first fragment had come of a message that is not whole
     loop {
         match assembler.take(&mut buf) {
             Ok(Some(received)) => {
@@ -47,16 +49,19 @@ pub fn converse(
                 }
                 // Only now: while an answer is under way, nobody listens.
                 (heard, pinged) = (Instant::now(), false);
+                begun = begun.or(Some(heard)).filter(|_| assembler.held() > 0);
             }
             Ok(None) if !share.resize(assembler.held() + buf.held()) => {
-                event!("§4.6", "-", "finds no memory for an unfinished message");
+                event!("§4.6", "-", "no memory for its unfinished message");
                 return close(1013, "too many unfinished messages at the moment, try again later");
             }
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
-            // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not.
-            Ok(None) if heard.elapsed() >= 2 * terms.period => {
-                event!("§4.9", "-", "silent for two periods, dropped");
-                return close(1008, "no pong for two heartbeats");
+            // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not;
+            // and whole messages, where fragments are kept: pings between them may go on for ever.
+            Ok(None) if begun.unwrap_or(heard).elapsed() >= 2 * terms.period => {
+                let missing = if begun.is_some() { "whole message" } else { "pong" };
+                event!("§4.9", "-", "dropped: no {missing} for two periods");
+                return close(1008, &format!("no {missing} for two heartbeats"));
             }
             Ok(None) if heard.elapsed() >= terms.period && !pinged => {
                 buf.shrink();
@@ -64,8 +69,8 @@ pub fn converse(
                 pinged = true;
             }
             Ok(None) => {
-                let silence_max = if pinged { 2 * terms.period } else { terms.period };
-                if !read_until(socket, &mut buf, heard + silence_max)? {
+                let deadline = heard + if pinged { 2 * terms.period } else { terms.period };
+                if !read_until(socket, &mut buf, deadline)? {
                     return Ok(());
                 }
             }
