@@ -82,6 +82,11 @@ test("every byte can be pointed at with the mouse alone", async () => {
   assert.match(await byte(3).getAttribute("aria-label"), /^byte 3, \w\w, masking key$/);
   assert.equal(await page.locator(".where a").nth(1).getAttribute("href"), "/source#4.3");
   assert.equal(await page.locator(".byte.lit").count(), 4);
+  // What is hovered over says what it is, and does not move.
+  const box = await byte(6).boundingBox();
+  await byte(0).hover();
+  await says(page, "RSV = 000");
+  assert.deepEqual(await byte(6).boundingBox(), box);
   await byte(6).hover();
   await says(page, "Text, in UTF-8");
   await page.locator("#sum").hover();
@@ -213,12 +218,13 @@ test("on a phone there is one pane at a time, and buttons for what keys do", asy
   await leave(page);
 });
 
-for (const locale of ["uk-UA", "en-GB"])
+// Two runs, in which each language meets each theme and each width.
+for (const [locale, looks] of [["uk-UA", [["light", PHONE], ["dark", WIDE]]], ["en-GB", [["dark", PHONE], ["light", WIDE]]]])
   test(`axe finds nothing on the tap's page, and nothing on it is small (${locale})`, inChromium, async () => {
     const [session, server] = [await recorded(4), await serve(1)];
     const live = await tap(`--to=${server.url}`, "--port=0", "--rtt=50ms");
     await (await fetch(`${live.url}/messages`)).text();
-    for (const [colorScheme, viewport] of [["light", WIDE], ["dark", WIDE], ["light", PHONE], ["dark", PHONE]])
+    for (const [colorScheme, viewport] of looks)
       for (const [of, address] of [[session, ""], [session, "#1>3"], [session, "#5>6"], [live, ""]]) {
         const page = await open(of, { locale, colorScheme, viewport, reducedMotion: "reduce" }, address);
         if (address) await page.locator(".byte.lit").first().waitFor();

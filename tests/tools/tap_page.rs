@@ -190,7 +190,7 @@ fn of_a_long_message_both_ends_are_kept_and_explained() {
 /// However fast they come: those that are listed and those that are counted are all of them.
 #[test]
 fn what_is_too_fast_to_look_at_is_counted() {
-    const COUNT: usize = 3000;
+    const COUNT: usize = 20_000;
     let server = Server::start(4);
     let tap = Tap::start(server.address, &["--only=kind:tls"]);
     let mut rows = Rows::of(tap.page);
