@@ -42,8 +42,9 @@ fn both_finished_servers_pass_every_check() {
         for command in each("server") {
             scope.spawn(move || {
                 let output = check(&["4", "--strict", "--json"], &command);
-                let said = String::from_utf8(output.stdout).unwrap();
-                let json: Value = serde_json::from_str(&said).unwrap();
+                let [said, why] =
+                    [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+                let json: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{why}"));
                 let tests = json["tests"].as_array().unwrap();
                 assert_eq!(tests.len(), 49, "{command:?}");
                 // Advice is for what came late: with --strict nothing else is.

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 const HELD_MAX: Duration = Duration::from_secs(45);
 /// After a broken connection.
 const RETRY: Duration = Duration::from_millis(500);
-/// A WebSocket that is not welcomed in words is in the room without.
+/// It is in the room when it was greeted with so many messages: a welcome, and who else is there.
+const GREETING: usize = 2;
+/// A WebSocket that is not greeted so is in the room after this.
 const WELCOME: Duration = Duration::from_secs(1);
 /// How long nobody looks whether it is over.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -235,7 +237,7 @@ impl User<'_> {
 
     /// Reads until it is over. `Err`: the connection has ended before.
     fn hear(&mut self, mut socket: WebSocket, entered: &mut bool) -> Result<(), String> {
-        let opened = Instant::now();
+        let (opened, mut told) = (Instant::now(), 0);
         let counts = |socket: &WebSocket| (socket.connection.sent, socket.connection.received);
         let mut before = counts(&socket);
         while !self.crowd.is_over() {
@@ -269,8 +271,9 @@ impl User<'_> {
             if body > 0 {
                 self.remember(Instant::now(), news, self.bytes);
                 self.bytes = 0;
+                told += 1;
             }
-            if !*entered && (body > 0 || opened.elapsed() > WELCOME) {
+            if !*entered && (told == GREETING || opened.elapsed() > WELCOME) {
                 *entered = true;
                 self.crowd.entered.fetch_add(1, Ordering::Relaxed);
             }
