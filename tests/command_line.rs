@@ -2,13 +2,24 @@
 
 mod common;
 
-use common::{Client, Process, eventually, get, handshake, lines, post, rawchat};
+use common::{Client, DEADLINE, Process, eventually, get, handshake, lines, post, rawchat};
 use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+/// What it ends with and prints; no code if it had to be ended, because it serves.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = rawchat(arguments).output().unwrap();
+    let mut command = rawchat(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
@@ -220,7 +231,13 @@ fn wrong_usage_is_exit_2_and_says_what_is_right() {
         (&["1", "--port", "65536"], "\"65536\""),
         (&["1", "--port", "-1"], "\"-1\""),
         (&["1", "--port="], "\"\""),
-        (&["1", "--quiet=yes"], "quiet"),
+        (&["1", "--quiet=yes"], "\"--quiet=yes\" is not understood"),
+        (&["raw", "--ws=yes", "127.0.0.1:1"], "\"--ws=yes\" is not understood"),
+        (&["check", "1", "--json="], "\"--json=\" is not understood"),
+        (
+            &["tap", "--to=127.0.0.1:1", "--strip-upgrade=no"],
+            "\"--strip-upgrade=no\" is not understood",
+        ),
         (&["1", "--allow-host", ""], "--allow-host chat.example"),
         (&["1", "--allow-host", "http://chat.example"], "--allow-host chat.example"),
         (&["1", "--allow-host", "chat.example:3000"], "--allow-host chat.example"),

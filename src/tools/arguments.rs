@@ -10,6 +10,9 @@ use std::time::Duration;
 /// What a tool is asked: `--port=3000` is `--port 3000`.
 pub struct Arguments<'a> {
     rest: std::slice::Iter<'a, String>,
+    /// The last argument as it was given, its flag, and the value behind `=` if nobody has asked for
+    /// it yet.
+    argument: &'a str,
     flag: &'a str,
     given: Option<&'a str>,
     usage: &'a str,
@@ -18,18 +21,13 @@ pub struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// `usage` is what is printed with a complaint.
     pub fn new(arguments: &'a [String], usage: &'a str) -> Arguments<'a> {
-        Arguments { rest: arguments.iter(), flag: "", given: None, usage }
+        Arguments { rest: arguments.iter(), argument: "", flag: "", given: None, usage }
     }
 
     /// The value of the flag that was given last.
     pub fn value(&mut self) -> Result<&'a str, Problem> {
         let next = self.given.take().or_else(|| self.rest.next().map(String::as_str));
         next.ok_or_else(|| self.problem(format!("{} needs a value", self.flag)))
-    }
-
-    /// Whether the flag that was given last has a value of its own: `--quiet=no`.
-    pub fn has_value(&self) -> bool {
-        self.given.is_some()
     }
 
     /// The value of the flag as a number of a range.
@@ -72,10 +70,15 @@ impl<'a> Iterator for Arguments<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let argument: &str = self.rest.next()?;
-        (self.flag, self.given) = match argument.split_once('=') {
+        // `--quiet=no`, and `--quiet` has no value: a flag that nobody knows.
+        if self.given.take().is_some() {
+            self.flag = self.argument;
+            return Some(self.flag);
+        }
+        self.argument = self.rest.next()?;
+        (self.flag, self.given) = match self.argument.split_once('=') {
             Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (argument, None),
+            _ => (self.argument, None),
         };
         Some(self.flag)
     }

@@ -87,8 +87,8 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
             "--version" | "-V" => {
                 return Ok(Command::Say(concat!("rawchat ", env!("CARGO_PKG_VERSION")).into()));
             }
-            "--quiet" | "-q" if !arguments.has_value() => quiet = true,
-            "--tap" if !arguments.has_value() => tap = true,
+            "--quiet" | "-q" => quiet = true,
+            "--tap" => tap = true,
             "--port" | "-p" => port = Setting { value: arguments.value()?.into(), from: "--port" },
             "--host" => host = Setting { value: arguments.value()?.into(), from: "--host" },
             "--allow-host" => allowed_hosts.push(host_name(arguments.value()?)?),
