@@ -5,25 +5,26 @@ mod common;
 
 use common::{Client, calm};
 use rawchat::techniques::t4_broadcast::Hub;
-use rawchat::techniques::t4_member::{Membership, Pace};
+use rawchat::techniques::t4_member::{Member, Membership, Pace};
 use rawchat::techniques::{Chat, TECHNIQUES};
 use rawchat::wire::frame::Opcode;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-fn member() -> (Membership, Client) {
-    let hub = Hub::start(Chat::new(&TECHNIQUES[3], calm())).unwrap();
+fn member() -> (Arc<Chat>, Membership, Client) {
+    let chat = Chat::new(&TECHNIQUES[3], calm());
+    let hub = Hub::start(chat.clone()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let socket = Arc::new(listener.accept().unwrap().0);
     let membership = Membership::new(&hub, socket, "Bob".into(), None).unwrap();
-    (membership, Client::over(client).greeted())
+    (chat, membership, Client::over(client).greeted())
 }
 
 /// The broadcaster goes through the members as they were when its round began.
 #[test]
 fn who_has_left_is_told_nothing_by_the_round_under_way() {
-    let (membership, mut client) = member();
+    let (_, membership, mut client) = member();
     let member = membership.0.clone();
     drop(membership);
     // In the timeline there is something new: that it has left.
@@ -32,13 +33,36 @@ fn who_has_left_is_told_nothing_by_the_round_under_way() {
     client.ends();
 }
 
+static ANSWER: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+
+/// Answers until the socket is full: so many times.
+fn fill(member: &Member) -> usize {
+    let answered = std::iter::from_fn(|| {
+        member.send(Opcode::Text, &ANSWER).unwrap();
+        matches!(member.deliver(&mut None).unwrap(), Pace::Done).then_some(())
+    });
+    answered.count() + 1
+}
+
+/// Nobody speaks, and the next heartbeat is far away.
+#[test]
+fn what_a_full_socket_did_not_take_of_an_answer_follows_without_any_news() {
+    let (chat, membership, mut client) = member();
+    for id in 1..=3 {
+        chat.say("Alice".into(), "x".into());
+        assert_eq!(client.message().0, id);
+    }
+    // Now the broadcaster has had its round, and sleeps.
+    for _ in 0..fill(&membership.0) {
+        assert!(client.frame() == (Opcode::Text, ANSWER.to_vec()));
+    }
+}
+
 #[test]
 fn who_is_cut_off_is_not_written_to_any_more() {
-    let (membership, _client) = member();
+    let (_, membership, _client) = member();
     let member = &membership.0;
-    while !matches!(member.deliver(&mut None).unwrap(), Pace::Behind(_)) {
-        member.send(Opcode::Text, &[b'x'; 64 * 1024]).unwrap();
-    }
+    fill(member);
     member.cut_off("by a test");
     assert!(matches!(member.deliver(&mut None), Ok(Pace::Done)));
     assert!(member.send(Opcode::Text, b"x").is_err());
