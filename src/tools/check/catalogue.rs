@@ -84,7 +84,7 @@ checks! {
     ["мовчазний клієнт нікого не затримує", "a silent client delays nobody"];
     ["A з’єднався й мовчить; B питає GET / і одразу має відповідь", "A is connected and silent; B asks GET / and is answered at once"];
     ["accept і розмова в одному циклі: наступного не приймають, доки не договорить перший", "accept and conversation in one loop: nobody is accepted before the first has finished"];
-    "rawchat raw {host}    (лишіть; в іншому вікні / leave it; in another window)  curl -i {url}/"
+    "sleep 9 | rawchat raw {host} & curl -i {url}/"
 // ---- 1 It speaks HTTP
 "1.1" true http page "0.1" rfc(9110, "15.3.1"), "1.6"
     ["сторінка — це HTML зі станом 200", "the page is HTML with status 200"];

@@ -2,10 +2,14 @@
 
 use crate::tools::client::Response;
 use crate::tools::dissect::Kind;
+use crate::tools::dissect::block::clipped;
 use crate::wire::handshake::accept_key;
 use crate::wire::json::{self, Value};
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
+
+/// Of a value that came, in the words about it.
+const VALUE_CHARS_MAX: usize = 60;
 
 /// A text in Ukrainian and in English.
 pub type Words = [String; 2];
@@ -42,7 +46,13 @@ pub fn wrong<T>(uk: impl Into<String>, en: impl Into<String>) -> Result<T, Fault
 
 /// Something else has come than what must come.
 pub fn not<T>(came: impl Display, expected: impl Display) -> Result<T, Fault> {
+    let (came, expected) = (short(&came), short(&expected));
     wrong(format!("{came}, а не {expected}"), format!("{came}, and not {expected}"))
+}
+
+/// A value may be anything, and as long as a page.
+pub fn short(value: &dyn Display) -> String {
+    clipped(&value.to_string(), VALUE_CHARS_MAX).trim_end().into()
 }
 
 pub fn same<T: Display + PartialEq>(came: T, expected: T) -> Done {
@@ -123,10 +133,13 @@ pub fn message_of(text: &str) -> Result<Message, Fault> {
         (Value::Other(id), Value::String(_), Value::String(text)) if id.parse::<u64>().is_ok() => {
             Ok(Message { id: id.parse().unwrap_or_default(), text })
         }
-        _ => wrong(
-            format!("повідомленню бракує числа id, рядка user чи text: {text}"),
-            format!("a message has no number id, or no string user or text: {text}"),
-        ),
+        _ => {
+            let text = short(&text);
+            wrong(
+                format!("повідомленню бракує числа id, рядка user чи text: {text}"),
+                format!("a message has no number id, or no string user or text: {text}"),
+            )
+        }
     }
 }
 

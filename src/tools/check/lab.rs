@@ -3,7 +3,7 @@
 use super::fault::{
     Done, Fault, Message, Words, accepted, in_field, listed, message_of, no_json, not,
 };
-use super::fault::{of_io, posted, status, wrong};
+use super::fault::{of_io, posted, short, status, wrong};
 use super::run::{Plan, Subject};
 use crate::tools::client::{Connection, Response, handshake, masked, random_key};
 use crate::tools::dissect::{Kind, Side};
@@ -351,6 +351,7 @@ impl Peer<'_> {
                 Ok((kind, Some(message_of(message)?)))
             }
             [Value::String(kind), _, Value::String(problem)] if kind == "error" => {
+                let problem = short(&problem);
                 wrong(format!("сервер каже: {problem}"), format!("the server says: {problem}"))
             }
             [Value::String(kind), ..] => Ok((kind, None)),
