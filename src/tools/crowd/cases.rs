@@ -110,8 +110,8 @@ pub static CASES: [Case; 6] = [
         silent_users: 2000,
         silence: Duration::from_secs(64),
         lesson: [
-            "Хто питає раз на дві хвилини, того між запитами на сервері немає зовсім. WebSocket і довге опитування тримають по потоку й з’єднанню на кожного, навіть коли всі мовчать.",
-            "Whoever asks once in two minutes is not on the server at all between two requests. WebSocket and long polling hold a thread and a connection for each, even when all are silent.",
+            "Хто питає раз на дві хвилини, того на сервері половину часу немає: з’єднання, що мовчить хвилину, сервер закриває. WebSocket і довге опитування тримають по потоку й з’єднанню на кожного, навіть коли всі мовчать.",
+            "Whoever asks once in two minutes is not on the server for half of the time: it closes a connection that is silent for a minute. WebSocket and long polling hold a thread and a connection for each, even when all are silent.",
         ],
         ..ONCE
     },

@@ -48,6 +48,8 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
 /// One pause is enough, and of a longer one nobody wants to wait for the end.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
+/// There are four crowds of silent readers at one time.
+const SILENT_MAX: usize = USERS_MAX / 4;
 /// What one reader takes of the memory is known only from as many as these.
 const SHARERS_MIN: usize = 10;
 
@@ -116,6 +118,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
                 return Ok(());
             }
             "--case" => drop(arguments.value()?),
+            "--users" if case.users == 0 => case.silent_users = arguments.number(1..=SILENT_MAX)?,
             "--users" => case.users = arguments.number(1..=USERS_MAX)?,
             "--rate" => case.rate = arguments.number(0.0..=10_000.0)?,
             "--pause" => {

@@ -68,7 +68,8 @@ pub fn notes(report: &Report, style: &Style) -> String {
 }
 
 fn settings(case: &Case, seed: u64, style: &Style) -> String {
-    let Case { name, users, rate, pause, by_hand, rtt, length, rounds, .. } = case;
+    let Case { name, rate, pause, by_hand, rtt, length, rounds, .. } = case;
+    let users = if *rate > 0.0 { case.users } else { case.silent_users };
     let [uk, en] = [
         "{name}: читачів {users}, {what} за секунду {rate}, пауза {pause}, F5 кожні {hand}, дорога туди й назад {rtt}, раундів {rounds} по {length}, посів {seed}",
         "{name}: {users} readers, {rate} {what} a second, pause {pause}, F5 every {hand}, way there and back {rtt}, {rounds} round(s) of {length}, seed {seed}",
@@ -82,7 +83,7 @@ fn settings(case: &Case, seed: u64, style: &Style) -> String {
     let mut text = style.say(uk, en).to_string();
     for (name, value) in [
         ("name", name.to_string()),
-        ("users", thousands(*users as u64)),
+        ("users", thousands(users as u64)),
         ("what", what.into()),
         ("rate", number(*rate)),
         ("pause", time(*pause)),
