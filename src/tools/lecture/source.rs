@@ -63,7 +63,7 @@ pub static FILES: &[File] = files! {
        "src/tools/crowd/load.rs" "src/tools/crowd/mod.rs" "src/tools/crowd/user.rs" "src/tools/crowd/senders.rs"
        "src/tools/crowd/timetable.rs" "src/tools/crowd/histogram.rs" "src/tools/crowd/report.rs" "src/tools/crowd/browser.rs"
        "src/tools/crowd/html.rs" "src/tools/crowd/chart.rs"
-       "src/tools/crowd/race/mod.rs" "src/tools/crowd/race/readers.rs"
+       "src/tools/crowd/race/mod.rs" "src/tools/crowd/race/engine.rs" "src/tools/crowd/race/readers.rs"
        "src/tools/crowd/measure.rs" "src/tools/crowd/cases.rs" "src/tools/crowd/outcome.rs" "src/tools/crowd/model.rs" "src/tools/crowd/process.rs" "src/tools/crowd/table.rs";
 };
 const TOOLS: usize = 6;

@@ -1,8 +1,9 @@
 //! `rawchat race`: four techniques over one room. Say something, and see when each of them shows it.
 //!
-//! The four servers, their readers ([`readers`]) and the page that draws them are one process with
-//! one clock. Leaves out: what a browser does besides asking.
+//! The four servers, their readers ([`readers`]), and a page that draws what they tell ([`engine`])
+//! are one process with one clock. Leaves out: what a browser does besides asking.
 
+mod engine;
 mod readers;
 
 use crate::handler::{Reply, only};
@@ -12,7 +13,7 @@ use crate::tools::{Parts, Problem, site};
 use crate::wire::form;
 use crate::wire::html;
 use crate::wire::http::{READ, Refusal, Request, Response, refuse};
-use readers::{CROWD_MAX, Knobs, Race};
+use engine::{CROWD_MAX, Knobs, Race};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
