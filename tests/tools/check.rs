@@ -58,10 +58,9 @@ fn rawchat_passes_every_check() {
                 let (part, url) = (part.to_string(), url(server.address));
                 let (said, code) = output(&mut check(&[&part, &url, "--strict", "--json"]));
                 let statuses = statuses(&said);
-                let others = statuses.iter().filter(|(_, status)| status != "pass");
-                let others: Vec<_> = others.collect();
-                assert!(others.iter().all(|(_, status)| status == "not_run"), "{others:?}");
-                assert_eq!((others.len(), code), (not_made, 0), "{others:?}");
+                // With --strict, what is advice has only been late.
+                let count = |word| statuses.iter().filter(|(_, status)| status == word).count();
+                assert_eq!((count("fail"), count("not_run"), code), (0, not_made, 0), "{said}");
             });
         }
     });
@@ -96,7 +95,7 @@ fn a_server_in_one_file_passes_everything_too() {
         let (said, _) = output(&mut check(&[part, &url, "--strict", "--json"]));
         let statuses = statuses(&said);
         assert!(statuses.iter().any(|(id, _)| id.starts_with(if part == "5" { "8" } else { "7" })));
-        let others = statuses.iter().filter(|(_, status)| status != "pass");
+        let others = statuses.iter().filter(|(_, status)| !["pass", "advice"].contains(&&**status));
         let others: Vec<_> = others.map(|(id, status)| (&**id, &**status)).collect();
         let not_made: Vec<_> = not_made.iter().map(|id| (*id, "not_run")).collect();
         assert_eq!(others, not_made, "{said}");
@@ -313,7 +312,7 @@ fn what_is_asked_wrongly_is_said() {
 #[ignore = "takes ten minutes: make check-flakes"]
 fn nothing_fails_in_fifty_runs_beside_eight_busy_loops() {
     const RUNS: usize = 50;
-    const AT_ONCE: usize = 5;
+    const AT_ONCE: usize = 10;
     let (url, busy) = (url(Faulty::start("", HOLD)), AtomicBool::new(true));
     thread::scope(|scope| {
         for _ in 0..8 {

@@ -238,7 +238,7 @@ impl Faulty {
         let mut looked = self.log.lock().unwrap().len() > id;
         let mut answer = (if self.breaks("4.6") { 200 } else { 204 }, json, String::new());
         if self.breaks("4.5") {
-            thread::sleep(Duration::from_micros(500));
+            thread::sleep(Duration::from_millis(5));
         }
         let mut log = self.log.lock().unwrap();
         if !self.breaks("4.5") {
