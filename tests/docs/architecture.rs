@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 const FUNCTION_LINES_MAX: usize = 60;
 /// Of the core, which is everything but the tools: lines of code, without comments.
 const CORE_LINES_MAX: usize = 3_000;
+/// The same with comments and empty lines. It may only fall: 3,000 is the aim.
+const CORE_LINES_WITH_COMMENTS_MAX: usize = 4_020;
 /// What step 3 asks of a reader: an hour, comments and all.
 const STEP_3_LINES_MAX: usize = 250;
 
@@ -290,9 +292,12 @@ fn a_function_has_sixty_lines_at_the_most() {
 
 #[test]
 fn the_core_is_no_larger_than_it_may_be_and_step_3_takes_an_hour() {
-    let core = rust_files("src").into_iter().filter(|(file, _)| room_of(file) != "tools");
+    let mut core = rust_files("src");
+    core.retain(|(file, _)| room_of(file) != "tools");
+    let all: usize = core.iter().map(|(_, text)| text.lines().count()).sum();
+    assert!(all <= CORE_LINES_WITH_COMMENTS_MAX, "{all} lines in the core");
     let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
-    let code: usize = core.map(|(_, text)| text.lines().filter(is_code).count()).sum();
+    let code: usize = core.iter().map(|(_, text)| text.lines().filter(is_code).count()).sum();
     assert!((1_000..=CORE_LINES_MAX).contains(&code), "{code} lines of code in the core");
     let step_3 = FILES.iter().filter(|file| file.part == 3 && file.path.ends_with(".rs"));
     let lines: usize = step_3.map(|file| read(file.path).lines().count()).sum();
