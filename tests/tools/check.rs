@@ -227,7 +227,7 @@ fn a_class_is_graded_one_after_another() {
     // The second one listens and never answers; the third does not even listen.
     let roster = format!(
         "name,folder,command\n\"Zoe, the \"\"<b>\"\"\",.,{binary} 1 --quiet\n\
-         Bob,.,{binary} tap --to 127.0.0.1:1 --page 0 --port {{port}}\nEve,.,{binary} explain\n"
+         Bob,.,{binary} tap --to 127.0.0.1:1 --page 0 --port {{port}}\nEve,.,{binary} explain\nDan,nowhere,x\n"
     );
     std::fs::write(folder.join("class.csv"), roster).unwrap();
     let (roster, out) = (folder.join("class.csv"), folder.join("results"));
@@ -244,7 +244,9 @@ fn a_class_is_graded_one_after_another() {
     let class = read("index.html");
     assert!(class.contains("<li>1.1 ") && class.contains("&lt;b&gt;") && !class.contains("<b>"));
     assert!(class.contains("href=\"02-Bob.html\""), "{class}");
-    for (file, words) in [("02-Bob", "FAIL"), ("03-Eve", "it has ended")] {
+    for (file, words) in
+        [("02-Bob", "FAIL"), ("03-Eve", "it has ended"), ("04-Dan", "there is no folder")]
+    {
         let [text, page] = ["txt", "html"].map(|kind| read(&format!("{file}.{kind}")));
         assert!(text.contains(words) && page.contains(words), "{text}");
     }

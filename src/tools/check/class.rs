@@ -43,6 +43,9 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
     let (folder, out) =
         (Path::new(roster).parent().unwrap_or(Path::new("")), Path::new(options.out));
     fs::create_dir_all(out).map_err(|error| failed(options.out, error))?;
+    let save = |name: &str, text: String| {
+        fs::write(out.join(name), text).map_err(|error| failed(options.out, error))
+    };
     for (number, student) in students.iter_mut().enumerate() {
         let began = Instant::now();
         let plan =
@@ -57,23 +60,18 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
                 student.verdicts = plan.none();
             }
         }
-        student
-            .verdicts
-            .iter()
-            .for_each(|verdict| page = format!("{page}{}\n", reporter.tell(verdict)));
+        for verdict in &student.verdicts {
+            page += &(reporter.tell(verdict) + "\n");
+        }
         page += &reporter.summary(&student.verdicts);
         let file = file_name(number, &student.name);
         let [had, max] = score(&student.verdicts);
         say(&format!("{had:>3}/{max}  {}", student.name));
-        let html = html_of(student, &page, &reporter);
-        fs::write(out.join(file.clone() + ".txt"), page + "\n")
-            .map_err(|error| failed(options.out, error))?;
-        fs::write(out.join(file + ".html"), html).map_err(|error| failed(options.out, error))?;
+        save(&(file.clone() + ".html"), html_of(student, &page, &reporter))?;
+        save(&(file + ".txt"), page + "\n")?;
     }
-    fs::write(out.join("grades.csv"), grades(&students))
-        .map_err(|error| failed(options.out, error))?;
-    fs::write(out.join("index.html"), class_page(options, &students))
-        .map_err(|error| failed(options.out, error))?;
+    save("grades.csv", grades(&students))?;
+    save("index.html", class_page(options, &students))?;
     say(&format!("\n{}", out.join("index.html").display()));
     Ok(())
 }

@@ -53,6 +53,9 @@ impl Started {
         let [program, arguments @ ..] = &words[..] else {
             return Err(both("немає команди", "no command", &""));
         };
+        if !folder.is_dir() {
+            return Err(both("немає папки", "there is no folder", &folder.display()));
+        }
         let mut start = Command::new(program);
         start.args(arguments).current_dir(folder).env("PORT", port.to_string());
         start.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
