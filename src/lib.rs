@@ -20,9 +20,9 @@
 //!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it
 //!    to each [`techniques::t4_member`].
 //!
-//! To be believed at first, and read last: `buffer`, `date`, `form`, `html`, `json`, `visible` in
-//! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; `timing`,
-//! `t4_budget` in [`techniques`]; the server's `limits` and `door`; [`log`] and `main`.
+//! To be believed at first, and read last: `budget`, `buffer`, `date`, `form`, `html`, `json`, `visible` in
+//! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; `timing`
+//! in [`techniques`]; the server's `limits` and `door`; [`log`] and `main`.
 //! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.

@@ -8,8 +8,9 @@ mod door;
 mod limits;
 
 use crate::handler::{Handler, Places, Reply, write_whole};
+use crate::wire::budget::Share;
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
+use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
 use crate::{event, log};
 use door::{Door, no_place, turn_away};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
@@ -36,8 +37,8 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             log::connection(number);
-            let (buf, line) = (Buffer::default(), String::new());
-            let ended = Connection { socket, limits, buf, line }.run(beyond > 0, &*handler);
+            let (buf, line, share) = Default::default();
+            let ended = Connection { socket, limits, buf, line, share }.run(beyond > 0, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), log::why));
         });
         match spawned {
@@ -56,6 +57,8 @@ struct Connection {
     buf: Buffer,
     /// The request that is refused, once its head has left the buffer.
     line: String,
+    /// Of the memory for bodies: until the next request.
+    share: Share,
 }
 
 /// Why there is no request.
@@ -113,6 +116,7 @@ impl Connection {
 
     fn read_request(&mut self) -> Result<Request, Stop> {
         self.buf.shrink();
+        self.share = Share::default();
         self.wait_for_request()?;
         let mut head = Head::default();
         let mut request = self.read_until(self.limits.head, |buf| {
@@ -148,7 +152,15 @@ impl Connection {
             let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
             write_whole(&self.socket, &mut [go_on]).map_err(|_| Stop::Gone)?;
         }
-        self.read_until(self.limits.body, |buf| body.take(buf))
+        let mut share = Share::default();
+        let read = self.read_until(self.limits.body, |buf| match body.take(buf)? {
+            None if !share.resize(body.held() + buf.held()) => {
+                refuse(503, "too many unfinished requests at the moment", "again in a while")
+            }
+            found => Ok(found),
+        });
+        self.share = share;
+        read
     }
 
     /// Reads until `parse` has what it wants, and gives it `patience`, however it drips.

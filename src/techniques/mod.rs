@@ -6,7 +6,6 @@ pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
 pub mod t4_broadcast;
-pub mod t4_budget;
 pub mod t4_conversation;
 pub mod t4_member;
 pub mod t4_timeline;
@@ -20,7 +19,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 use t3_long_polling::Waiting;
-use t4_budget::Budget;
 use t4_timeline::Timeline;
 pub use timing::Timing;
 
@@ -74,8 +72,6 @@ pub struct Chat {
     pub waiting: Arc<Waiting>,
     /// What the members of part 4 are told, and who they are.
     pub timeline: Arc<Timeline>,
-    /// What messages of part 4 take that are not whole yet.
-    pub unfinished: Arc<Budget>,
     pub technique: &'static Technique,
     pub timing: Timing,
     /// Each open connection holds a clone.
@@ -90,9 +86,9 @@ impl Chat {
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         }));
-        let (waiting, timeline, unfinished) = Default::default();
+        let (waiting, timeline) = Default::default();
         let (places, started) = (Places::default(), Instant::now());
-        Arc::new(Chat { room, waiting, timeline, unfinished, technique, timing, places, started })
+        Arc::new(Chat { room, waiting, timeline, technique, timing, places, started })
     }
 
     /// Another technique over the same room, for connections of its own.

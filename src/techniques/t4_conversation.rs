@@ -1,7 +1,7 @@
 //! The reading half of a WebSocket, for the chat and for `/echo`.
 
-use super::t4_budget::Budget;
 use crate::event;
+use crate::wire::budget::Share;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::frame::{Opcode, Side, Violation};
 use crate::wire::message::{Assembler, Received, close_payload};
@@ -10,11 +10,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// What a conversation may take.
-pub struct Terms<'a> {
+pub struct Terms {
     /// The longest message.
     pub bytes_max: usize,
-    /// What the messages of all conversations share while they arrive.
-    pub budget: &'a Budget,
     /// The longest silence before a ping. Two of them end the conversation, and so does a message
     /// whose fragments take longer.
     pub period: Duration,
@@ -32,7 +30,7 @@ pub fn converse(
     let close = |code, reason: &str| send(Opcode::Close, &close_payload(code, reason));
     socket.set_read_timeout(Some(terms.period))?;
     let mut assembler = Assembler::new(Side::Client, terms.bytes_max);
-    let mut share = terms.budget.share();
+    let mut share = Share::default();
     let (mut heard, mut pinged) = (Instant::now(), false);
     let mut begun = None; // when the first fragment had come of a message that is not whole
     loop {

@@ -73,8 +73,8 @@ fn write_frame(socket: &TcpStream, opcode: Opcode, pieces: &[Vec<u8>]) -> io::Re
     write_whole(socket, &mut parts.map(|part| IoSlice::new(part)).collect::<Vec<_>>())
 }
 
-fn terms(chat: &Chat, bytes_max: usize) -> Terms<'_> {
-    Terms { bytes_max, budget: &chat.unfinished, period: chat.timing.heartbeat }
+fn terms(chat: &Chat, bytes_max: usize) -> Terms {
+    Terms { bytes_max, period: chat.timing.heartbeat }
 }
 
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {

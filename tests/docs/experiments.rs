@@ -22,8 +22,8 @@ use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, api, t1_refresh, t4_budget, t4_timeline, t4_websocket};
-use rawchat::wire::{http, json};
+use rawchat::techniques::{Timing, api, t1_refresh, t4_timeline, t4_websocket};
+use rawchat::wire::{budget, http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -616,8 +616,8 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
         ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
-        ("UNFINISHED_BYTES_MAX", mib(t4_budget::UNFINISHED_BYTES_MAX)),
-        ("FREE_BYTES", kib(t4_budget::FREE_BYTES)),
+        ("UNFINISHED_BYTES_MAX", mib(budget::UNFINISHED_BYTES_MAX)),
+        ("FREE_BYTES", kib(budget::FREE_BYTES)),
         ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
         ("UNDELIVERED_BYTES_MAX", kib(t4_timeline::UNDELIVERED_BYTES_MAX)),
         ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),

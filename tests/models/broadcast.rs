@@ -12,9 +12,6 @@ mod model;
 mod room;
 #[path = "../../src/techniques/t4_broadcast.rs"]
 mod t4_broadcast;
-#[path = "../../src/techniques/t4_budget.rs"]
-#[allow(dead_code)] // what tests ask
-mod t4_budget;
 #[path = "../../src/techniques/t4_conversation.rs"]
 mod t4_conversation;
 #[path = "../../src/techniques/t4_member.rs"]
@@ -282,11 +279,10 @@ impl Client {
         let (hub, socket) = (hub.clone(), Arc::new(TcpStream::default()));
         let server = socket.clone();
         let connection = spawn(move || {
-            let budget = Default::default();
             if let Ok(member) = Membership::new(&hub, server.clone(), user.into(), last_id) {
                 let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
                 let on_message = |_| member.0.check_open();
-                let terms = Terms { bytes_max: 100, budget: &budget, period: FOREVER };
+                let terms = Terms { bytes_max: 100, period: FOREVER };
                 let _ = converse(&server, Default::default(), terms, send, on_message);
             }
             server.shutdown(net::Shutdown::Write).unwrap();

@@ -25,6 +25,11 @@ impl Body {
         Ok(Body { next: first_part(request)?, bytes: Vec::new(), lines: Lines::default() })
     }
 
+    /// The memory that it takes as long as it is not whole.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Consumes what has arrived. `Some(body)` when it is whole, `None`: more bytes, please.
     pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Vec<u8>>, Refusal> {
         loop {

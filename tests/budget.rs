@@ -1,26 +1,53 @@
-//! What the unfinished messages of all connections may take together.
+//! What the unfinished messages and bodies of all connections may take together.
 
 mod common;
 
-use common::{Client, KEY, Server, eventually, masked};
-use rawchat::techniques::t4_budget::{Budget, FREE_BYTES, UNFINISHED_BYTES_MAX};
+use common::{Client, KEY, Server, eventually, masked, post_json};
 use rawchat::techniques::t4_websocket::ECHO_BYTES_MAX;
+use rawchat::wire::budget::{FREE_BYTES, Share, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::frame::{self, Header, Opcode};
+use std::sync::Mutex;
+
+/// The budget is the process's: these tests stand in line.
+static IN_LINE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn what_one_takes_another_cannot_have_until_it_is_given_back() {
-    let budget = Budget::default();
-    let (mut first, mut second) = (budget.share(), budget.share());
+    let _in_line = IN_LINE.lock();
+    let (mut first, mut second) = (Share::default(), Share::default());
     assert!(first.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - 10));
     assert!(second.resize(FREE_BYTES + 10) && !second.resize(FREE_BYTES + 11));
     assert!(first.resize(FREE_BYTES + 5), "less is never refused");
     assert!(second.resize(FREE_BYTES + 11));
-    assert_eq!(budget.taken(), 16, "what was refused is not taken");
+    assert_eq!(taken(), 16, "what was refused is not taken");
     drop(first);
     assert!(second.resize(FREE_BYTES + UNFINISHED_BYTES_MAX));
-    assert!(budget.share().resize(FREE_BYTES), "a short message fits in a budget that is used up");
+    assert!(
+        Share::default().resize(FREE_BYTES),
+        "a short message fits in a budget that is used up"
+    );
     drop(second);
-    assert_eq!(budget.taken(), 0);
+    assert_eq!(taken(), 0);
+}
+
+#[test]
+fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
+    let _in_line = IN_LINE.lock();
+    let server = Server::start(1);
+    let mut rest = Share::default();
+    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX));
+    let long = format!(r#"{{"user":"Eve","text":"{}"}}"#, "a".repeat(50_000));
+    let begun = &post_json(&long)[..40_000];
+    let refused = server.ask(begun);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.text().contains("unfinished"), "{refused:?}");
+    assert_eq!(server.post("Alice", &"я".repeat(2_000)).status, 201);
+    drop(rest);
+    let mut eve = server.client();
+    eve.send(begun);
+    eventually("what has come is counted", || taken() > 20_000);
+    assert_eq!(eve.ask(&post_json(&long)[40_000..]).status, 413, "it is whole, and no text");
+    eventually("a connection without a request takes nothing", || taken() == 0);
 }
 
 /// A fragment of all of a long message but its last byte.
@@ -42,6 +69,7 @@ fn last_byte() -> Vec<u8> {
 
 #[test]
 fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
+    let _in_line = IN_LINE.lock();
     let server = Server::start(4);
     // Twelve long messages are under way; the rest of the budget is somebody else's.
     let mut under_way: Vec<Client> =
@@ -52,12 +80,12 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
             assert_eq!(client.frame().0, Opcode::Pong);
         }
     }
-    let taken = server.chat.unfinished.taken();
+    let held = taken();
     let whole = 12 * ECHO_BYTES_MAX;
-    assert!((whole..whole + whole / 50).contains(&taken), "{taken}, expected little over {whole}");
-    let mut rest = server.chat.unfinished.share();
+    assert!((whole..whole + whole / 50).contains(&held), "{held}, expected little over {whole}");
+    let mut rest = Share::default();
     // All that is left is taken: so a short message has to fit into what is free.
-    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - server.chat.unfinished.taken()));
+    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - taken()));
     for target in ["/echo", "/?user=Eve"] {
         let mut one_more = nearly(target, &server, 1024 * 1024);
         let (code, reason) = one_more.closed();
@@ -72,7 +100,7 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     let (opcode, payload) = under_way[0].frame();
     assert_eq!((opcode, payload.len()), (Opcode::Binary, ECHO_BYTES_MAX));
     drop((under_way, rest));
-    eventually("all is given back", || server.chat.unfinished.taken() < 1_000_000);
+    eventually("all is given back", || taken() < 1_000_000);
     let mut again = nearly("/echo", &server, ECHO_BYTES_MAX);
     again.send(last_byte());
     assert_eq!(again.frame().1.len(), ECHO_BYTES_MAX);

@@ -1,0 +1,48 @@
+//! What all connections of the process share while their messages and bodies arrive: a thousand of
+//! a megabyte each, none of them whole, are a gigabyte.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What is not whole yet, of all connections together; beyond it a WebSocket is closed with 1013,
+/// and a request is answered 503.
+pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What each connection may have beside that, so that a few long messages do not silence those who
+/// only chat: the longest text fits in it, however it is written.
+pub const FREE_BYTES: usize = 16 * 1024;
+
+/// How much of [`UNFINISHED_BYTES_MAX`] is taken.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// So many bytes one connection takes of it. They are given back when this is dropped.
+#[derive(Default)]
+pub struct Share(usize);
+
+pub fn taken() -> usize {
+    TAKEN.load(Ordering::Relaxed)
+}
+
+impl Share {
+    /// Takes more, or gives back, for something of which `held` bytes are here; `false` if there is
+    /// not so much.
+    #[must_use]
+    pub fn resize(&mut self, held: usize) -> bool {
+        let bytes = held.saturating_sub(FREE_BYTES);
+        if bytes <= self.0 {
+            TAKEN.fetch_sub(self.0 - bytes, Ordering::Relaxed);
+        } else {
+            let more = bytes - self.0;
+            if TAKEN.fetch_add(more, Ordering::Relaxed) + more > UNFINISHED_BYTES_MAX {
+                TAKEN.fetch_sub(more, Ordering::Relaxed);
+                return false;
+            }
+        }
+        self.0 = bytes;
+        true
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        TAKEN.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
