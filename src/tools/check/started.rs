@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// A server listens within this.
 const START: Duration = Duration::from_secs(10);
+/// And is gone within this, when it ends.
+const DYING: Duration = Duration::from_secs(1);
 /// Nothing tells when a port begins to listen, or ends to: it is looked at again and again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Of what it says, the end is kept.
@@ -105,6 +107,11 @@ impl Started {
 
     /// Starts it again, at another port, if it has ended.
     pub fn revive(&mut self) -> Result<(), Words> {
+        // What is about to end does not listen any more.
+        let began = Instant::now();
+        while self.ended().is_none() && !listens(&self.address) && began.elapsed() < DYING {
+            thread::sleep(PAUSE);
+        }
         if self.ended().is_some() {
             *self = Started::start(&self.command, &self.folder)?;
         }
@@ -127,7 +134,7 @@ impl Started {
         self.end();
         let began = Instant::now();
         let silent = |started: &Started| started.listeners.iter().all(JoinHandle::is_finished);
-        while !silent(self) && began.elapsed() < Duration::from_secs(1) {
+        while !silent(self) && began.elapsed() < DYING {
             thread::sleep(PAUSE);
         }
         self.said()
