@@ -115,7 +115,7 @@ the lecture, step by step:
 
 /// The address others reach this machine by: the one a packet to far away would leave from.
 /// `connect` on a UDP socket sends nothing.
-fn lan_address() -> Option<IpAddr> {
+pub fn lan_address() -> Option<IpAddr> {
     const FAR_AWAY: (&str, u16) = ("192.0.2.1", 9); // RFC 5737: an example, nobody is there
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect(FAR_AWAY).ok()?;

@@ -221,3 +221,12 @@ fn a_race_that_cannot_begin_says_why() {
         assert!(said.contains(problem), "{flags:?}: {said}");
     }
 }
+
+#[test]
+fn a_race_that_is_open_to_the_network_warns_and_answers_to_every_name() {
+    let mut open = Process::start(&mut rawchat(&["race", "--port=0", "--host=0.0.0.0"]));
+    let mut lines = crate::common::lines(open.stdout.take().unwrap());
+    assert!(lines.any(|line| line.starts_with("no passwords: anybody on the network")));
+    let named = "GET / HTTP/1.1\r\nHost: lecture.example\r\n\r\n";
+    assert_eq!(open.client().ask(named).status, 200);
+}

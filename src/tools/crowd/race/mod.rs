@@ -9,6 +9,7 @@ mod readers;
 use crate::handler::{Reply, only};
 use crate::tools::arguments::Arguments;
 use crate::tools::dissect::block::say;
+use crate::tools::invitation::lan_address;
 use crate::tools::{Parts, Problem, site};
 use crate::wire::form;
 use crate::wire::html;
@@ -94,6 +95,11 @@ fn invitation(page: SocketAddr, parts: &[SocketAddr], host: IpAddr) -> String {
     let mut text = format!("http://{page}\n\nthe four parts, over one room:");
     for (number, address) in (1..).zip(parts) {
         text += &format!("\n  {number}  http://{address}/?user=Alice");
+    }
+    if host.is_unspecified()
+        && let Some(ip) = lan_address()
+    {
+        text += &format!("\non the network:\n  http://{}", SocketAddr::new(ip, page.port()));
     }
     if !host.is_loopback() {
         text += "\nno passwords: anybody on the network can read, write and turn the knobs";
