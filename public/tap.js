@@ -25,6 +25,7 @@ const rows = []; // in the order of their numbers
 let shown = []; // those that the filter lets through
 let epoch, at, open; // which feed; the number of the chosen row; the exchange that is open
 let held = false;
+let follows = true; // the end of the list is in sight, and stays there
 let zoom = SIZES.indexOf(1);
 let copies = false; // C was pressed
 
@@ -56,21 +57,20 @@ function live() {
   const kept = !document.body.dataset.live;
   $("#live").textContent = kept ? t("запис", "recorded") : feed.readyState !== EventSource.OPEN ? t("обірвано", "cut off") : held ? t("зупинено", "held") : t("наживо", "live");
   const connections = new Set(rows.map(({ c }) => c).filter(Boolean)).size;
-  $("#counts").textContent = t("з’єднань #, рядків ##", "# connections, ## rows").replace("##", rows.length).replace("#", connections);
+  $("#counts").textContent = t("з’єднань: #, рядків: ##", "connections: #, rows: ##").replace("##", rows.length).replace("#", connections);
 }
 
 /** Adds what the filter lets through. The list follows only if its end was seen. */
 function show(batch) {
-  const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 2;
   const before = shown.length;
   shown.push(...batch.filter(filter));
   const gone = shown.findIndex(({ n }) => n >= rows[0]?.n);
   if (gone > 0) {
     shown.splice(0, gone);
-    if (!atEnd) list.scrollTop -= gone * rowPx();
+    if (!follows) list.scrollTop -= gone * rowPx();
   }
   draw();
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  if (follows) toEnd();
   else news.count += shown.length - before + Math.max(gone, 0);
   news.tell();
 }
@@ -172,8 +172,8 @@ function drawn(row, index, height) {
   }
   const [what, sizes] = row.what.slice(2 * half, 2 * half + 2);
   const arrow = row.from === "client" ? "→" : "←";
-  const client = find(rows, row.pair)?.after;
-  const late = row.from === "server" && client >= HELD_MS ? ` +${(client / 1000).toFixed(1)} s` : "";
+  const took = row.from === "server" && find(rows, row.pair)?.after;
+  const late = took >= HELD_MS ? ` +${(took / 1000).toFixed(1)} s` : "";
   if (/^[45]/.test(row.status)) node.classList.add("bad");
   if (["ping", "pong", "close"].includes(row.kind)) node.classList.add("control");
   node.title = `${what}\n${sizes}\n${row.said}`;
@@ -189,10 +189,14 @@ function drawn(row, index, height) {
 
 list.onscroll = () => {
   draw();
-  if (list.scrollTop + list.clientHeight >= list.scrollHeight - 2) news.count = 0;
+  follows = list.scrollTop + list.clientHeight >= list.scrollHeight - 2;
+  if (follows) news.count = 0;
   news.tell();
 };
-new ResizeObserver(draw).observe(list);
+new ResizeObserver(() => {
+  if (follows) toEnd();
+  draw();
+}).observe(list);
 
 function toEnd() {
   list.scrollTop = list.scrollHeight;
