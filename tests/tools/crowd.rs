@@ -162,6 +162,17 @@ fn the_bytes_of_a_frame_are_its_header_and_its_payload() {
 }
 
 #[test]
+fn who_came_in_is_read_before_anything_is_counted() {
+    let server = Server::start(4);
+    let outcome = outcome(Plan { users: 150, ..plan(Technique::WebSocket, server.address) });
+    let payload = lengths(&server)[0] + r#"{"type":"message","message":}"#.len();
+    // The ids have one digit more from the tenth message on.
+    let body = outcome.traffic.body_down / outcome.traffic.messages;
+    assert!((payload as u64..=payload as u64 + 1).contains(&body), "{body} B for {payload}");
+    assert_eq!((outcome.lost(), outcome.errors), (0, 0));
+}
+
+#[test]
 fn a_longer_way_makes_messages_older_and_long_polls_rarer() {
     let rtt = Duration::from_millis(200);
     let outcomes = [Duration::ZERO, rtt].map(|rtt| {

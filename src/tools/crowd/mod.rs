@@ -42,10 +42,15 @@ const STACK_BYTES: usize = 192 * 1024;
 const NEWCOMERS_MAX: usize = 64;
 /// Whoever is not in the room by then does not come.
 const ENTRY: Duration = Duration::from_secs(30);
+/// They have read who came in when all of them read less in this time than one piece of news each;
+/// in a room where others talk all the time, it is not waited for longer than this.
+const QUIET: Duration = Duration::from_millis(200);
+const NEWS_BYTES_MIN: u64 = 40;
+const QUIET_MAX: Duration = Duration::from_secs(60);
 /// What a server may take for an answer that it should give at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What has not come in a pause between two questions, and this time, does not come.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(3);
 /// How long after the last message a second copy of it would be noticed.
 const ECHO: Duration = Duration::from_millis(200);
 /// A glance at the clock by whoever waits.
@@ -142,6 +147,7 @@ pub fn run(plan: Plan, mut look: impl FnMut(&Crowd, Moment)) -> Result<Outcome, 
     thread::scope(|scope| {
         let readers = crowd.enter(scope, &mut look);
         crowd.wait_for_entry(&mut look).inspect_err(|_| crowd.end())?;
+        crowd.wait_for_quiet(&mut look);
         look(&crowd, Moment::AllIn);
         let began = Instant::now();
         let _ = crowd.began.set(began);
@@ -265,6 +271,21 @@ impl Crowd {
         }
         let why = lock(&self.why_failed).clone().unwrap_or("they were not answered in time".into());
         Err(format!("{entered} of {users} users came in: {why}"))
+    }
+
+    /// In part 4 everybody is told of everybody who comes in, and many users have much to read before
+    /// they hear of anything else.
+    fn wait_for_quiet(&self, look: &mut impl FnMut(&Crowd, Moment)) {
+        let last = Instant::now() + QUIET_MAX;
+        let bytes = || self.bytes.load(Ordering::Relaxed);
+        while self.plan.technique == Technique::WebSocket && Instant::now() < last {
+            let before = bytes();
+            look(self, Moment::Passing);
+            self.rest(QUIET);
+            if bytes() - before <= self.plan.users as u64 * NEWS_BYTES_MIN {
+                return;
+            }
+        }
     }
 
     fn end(&self) {
