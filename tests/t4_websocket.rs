@@ -6,13 +6,14 @@ use common::{
     Client, DEADLINE, KEY, Server, calm, eventually, get, handshake, masked, number, patient, said,
     string,
 };
+use rawchat::server::Limits;
 use rawchat::techniques::Timing;
 use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
 use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::handshake::accept_key;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -534,6 +535,24 @@ fn a_message_in_fragments_is_whole_within_two_periods_or_its_sender_is_dropped()
     assert!(began.elapsed() >= 2 * PERIOD);
     let [3, 0xf0, reason @ ..] = &answer.1[..] else { panic!("expected 1008, came {answer:?}") };
     assert!(str::from_utf8(reason).unwrap().contains("whole"), "{reason:?}");
+}
+
+/// A reader that takes a little again and again lets no single write run out of time.
+#[test]
+fn an_echo_that_is_read_in_drips_is_cut_off_as_a_whole() {
+    let limits = Limits { idle: Duration::from_millis(300), ..common::patient() };
+    let server = Server::with(4, limits, common::calm());
+    let mut client = echo(&server);
+    socket2::SockRef::from(&client.socket).set_recv_buffer_size(64 * 1024).unwrap();
+    client.send(masked(Opcode::Binary, vec![7; ECHO_BYTES_MAX]));
+    let mut taken = 0;
+    eventually("cut off in the middle", || {
+        // Some kilobytes in each millisecond: never nothing, never all of it.
+        let read = client.socket.read(&mut [0; 8 * 1024]);
+        taken += read.as_ref().map_or(0, |count| *count);
+        !matches!(read, Ok(1..)) || taken >= ECHO_BYTES_MAX || server.chat.places.taken() == 0
+    });
+    assert!(taken < ECHO_BYTES_MAX, "all of it was read");
 }
 
 /// RFC 6455 §5.5.1, §7, §7.1.1: the server closes TCP first.
