@@ -158,7 +158,7 @@ pub fn body_comes_later(lab: &Lab) -> Done {
     let request = lab.post(&text);
     let (before, rest) = request.split_at(request.len() - BODY_BYTES);
     peer.send(before)?;
-    peer.silent(Instant::now() + Duration::from_millis(200))?;
+    peer.silent(Instant::now() + Duration::from_millis(500))?;
     peer.send(rest)?;
     is_listed_once(lab, posted(&peer.response()?)?.id, &text)
 }
