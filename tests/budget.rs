@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Client, KEY, Server, eventually, masked, post_json};
-use rawchat::techniques::t4_websocket::ECHO_BYTES_MAX;
+use common::{Client, KEY, Process, Server, eventually, get, masked, post_json};
+use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
 use rawchat::wire::budget::{FREE_BYTES, Share, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::frame::{self, Header, Opcode};
+use std::io::{ErrorKind, Write};
 use std::sync::Mutex;
 
 /// The budget is the process's: these tests stand in line.
@@ -50,14 +51,19 @@ fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
     eventually("a connection without a request takes nothing", || taken() == 0);
 }
 
+/// Of a binary frame of a client.
+fn header(fin: bool, length: usize) -> Vec<u8> {
+    let (mut bytes, length) = (Vec::new(), length as u64);
+    let header = Header { fin, opcode: Opcode::Binary, key: Some(KEY), length };
+    frame::encode_header(&mut bytes, header);
+    bytes
+}
+
 /// A fragment of all of a long message but its last byte.
 fn nearly(target: &str, server: &Server, length: usize) -> Client {
     let mut client = Client::open(server.address, target);
-    let (mut header, payload) = (Vec::new(), vec![0; length - 1]);
-    let (opcode, key, length) = (Opcode::Binary, Some(KEY), payload.len() as u64);
-    frame::encode_header(&mut header, Header { fin: false, opcode, key, length });
-    client.send(header);
-    client.send(payload);
+    client.send(header(false, length - 1));
+    client.send(vec![0; length - 1]);
     client
 }
 
@@ -104,4 +110,39 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     let mut again = nearly("/echo", &server, ECHO_BYTES_MAX);
     again.send(last_byte());
     assert_eq!(again.frame().1.len(), ECHO_BYTES_MAX);
+}
+
+/// In 512 MiB there must be room for what the kernel keeps of each connection, too.
+#[test]
+#[ignore = "takes a minute: make crowd"]
+#[cfg(target_os = "linux")]
+fn two_thousand_long_unfinished_messages_and_two_hundred_very_long_ones_fit_in_512_mib() {
+    let server = Process::quiet(4);
+    let mut others = server.client();
+    for round in 1..=2 {
+        let crowd = [("/?user=Eve", 2_000, CHAT_BYTES_MAX), ("/echo", 200, ECHO_BYTES_MAX)];
+        let mut senders = Vec::new();
+        for (target, count, length) in crowd {
+            for _ in 0..count {
+                let mut client = Client::open(server.address, target);
+                client.send(header(true, length));
+                client.socket.set_nonblocking(true).unwrap();
+                senders.push((client.socket, length - 1));
+            }
+        }
+        let (mut peak, mut sent, zeros) = (0, 0, vec![0; 64 * 1024]);
+        while senders.iter().any(|(_, left)| *left > 0) {
+            for (socket, left) in &mut senders {
+                match socket.write(&zeros[..zeros.len().min(*left)]) {
+                    Ok(count) => (*left, sent) = (*left - count, sent + count),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(_) => *left = 0, // told 1013, and closed
+                }
+            }
+            assert_eq!(others.ask(get("/stats")).status, 200);
+            peak = peak.max(server.rss_mib());
+        }
+        assert!(sent > UNFINISHED_BYTES_MAX, "round {round}: only {sent} bytes were taken");
+        assert!(peak < 448, "round {round}: {peak} MiB");
+    }
 }
