@@ -34,11 +34,13 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         }
         let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
+        let (buf, line, share) = Default::default();
+        // In a box: each thread's stack is a page smaller without it.
+        let mut connection = Box::new(Connection { socket, limits, buf, line, share });
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             log::connection(number);
-            let (buf, line, share) = Default::default();
-            let ended = Connection { socket, limits, buf, line, share }.run(beyond > 0, &*handler);
+            let ended = connection.run(beyond > 0, &*handler);
             event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), log::why));
         });
         match spawned {
@@ -79,7 +81,7 @@ impl From<Refusal> for Stop {
 impl Connection {
     /// §1.7 One request after another, in the order they came (RFC 9112 §9.3.2), until somebody has
     /// had enough.
-    fn run(mut self, full: bool, handler: &Handler) -> io::Result<()> {
+    fn run(&mut self, full: bool, handler: &Handler) -> io::Result<()> {
         // Nagle's algorithm would hold a small write back until the last one is acknowledged.
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
