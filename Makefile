@@ -4,7 +4,7 @@ N ?= 4
 FUZZ ?= head target chunked frame message json form
 TIME ?= 60
 
-.PHONY: help run test models peers crowd check-flakes experiments exercises browser outage tidy bench autobahn fuzz notes-accept ci
+.PHONY: help run test models peers crowd grading check-flakes experiments exercises browser outage tidy bench autobahn fuzz notes-accept ci
 
 help: # this list
 	@awk -F ':.*# ' '/^[a-z-]+:.*# / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ crowd: # twelve thousand clients of one server, and 2,200 that fill its memory
 
 check-flakes: # rawchat check fails nothing on a busy machine; ten minutes
 	cargo test --test tools nothing_fails_in_fifty -- --ignored
+
+grading: # rawchat check against faulty servers and against the finished ones of the homework, with python3 and node
+	cargo test --test tools -- --ignored passes_everything_too finds_its_fault pass_every_check
 
 browser: # the pages in Chromium and in Firefox, without a window; needs node 20 and both
 	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }
@@ -67,4 +70,4 @@ fuzz: # libFuzzer on each parser for TIME=60 seconds, or on FUZZ=frame only
 		mkdir -p ../../target/fuzz/corpus/$$name && FUZZ=$$name cargo run --release -- \
 			../../target/fuzz/corpus/$$name corpus/$$name -max_total_time=$(TIME) -artifact_prefix=../../target/fuzz/ || exit 1; done
 
-ci: tidy test models peers crowd experiments exercises browser # what CI makes
+ci: tidy test models peers crowd grading experiments exercises browser # what CI makes

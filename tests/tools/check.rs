@@ -69,6 +69,7 @@ fn rawchat_passes_every_check() {
 
 /// 0.1 and 7.5 are about a command, and are tried below.
 #[test]
+#[ignore = "half a minute: make grading"]
 fn each_check_finds_its_fault_in_a_server_that_is_right_but_for_that() {
     const AT_ONCE: usize = 8;
     let rules = ids().into_iter().map(|(id, _)| id).filter(|id| !["0.1", "7.5"].contains(id));
@@ -95,6 +96,7 @@ fn each_check_finds_its_fault_in_a_server_that_is_right_but_for_that() {
 }
 
 #[test]
+#[ignore = "half a minute: make grading"]
 fn a_server_in_one_file_passes_everything_too() {
     let url = url(Faulty::start("", HOLD));
     for (part, not_made) in [("4", &["7.5"][..]), ("5", &[])] {
