@@ -35,7 +35,7 @@ fn check(arguments: &[&str], command: &[String]) -> Output {
 }
 
 #[test]
-#[ignore = "half a minute: make grading"]
+#[ignore = "takes a while: make grading"]
 fn both_finished_servers_pass_every_check() {
     thread::scope(|scope| {
         for command in each("server") {
