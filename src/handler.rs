@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// How many connections a server has.
@@ -61,7 +62,7 @@ pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
 /// Writes all of `parts`, one behind the other, within the patience for one write: a reader that
 /// takes a little now and then holds a thread no longer than one that takes nothing.
 pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Result<()> {
-    let deadline = socket.write_timeout()?.map(|patience| Instant::now() + patience);
+    let began = Instant::now();
     loop {
         match socket.write_vectored(parts) {
             Ok(count) => IoSlice::advance_slices(&mut parts, count),
@@ -69,9 +70,13 @@ pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Res
             Err(error) => return Err(error),
         }
         if parts.is_empty() {
+            // The reader may run first. Often its next request is there before this thread would
+            // fall asleep waiting for it: a quarter more requests per second, or half.
+            thread::yield_now();
             return Ok(());
         }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        // Mostly one write takes all, and nobody gets here.
+        if socket.write_timeout()?.is_some_and(|patience| began.elapsed() >= patience) {
             return Err(ErrorKind::TimedOut.into());
         }
     }
