@@ -22,7 +22,8 @@
 //!
 //! To be believed at first, and read last: `budget`, `buffer`, `date`, `form`, `html`, `json`, `visible` in
 //! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; `timing`
-//! in [`techniques`]; the server's `limits` and `door`; [`log`] and `main`.
+//! in [`techniques`]; the server's `limits` and `door`; [`tools::site`] and [`tools::pages`];
+//! [`log`] and `main`.
 //! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.

@@ -51,7 +51,7 @@ fn serve(options: Options) -> Result<(), String> {
     let chat = Chat::new(technique, Timing::default());
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
     let handler = (technique.handler)(chat.clone()).map_err(no_thread)?;
-    let mut handler = site::beside(site::OF_THE_CHAT, handler);
+    let mut handler = site::chat(handler);
     if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         handler = site::called_by_name(handler, options.allowed_hosts);
     }

@@ -5,6 +5,7 @@
 mod checks;
 
 use proptest::prelude::*;
+use rawchat::tools::site::check_rebinding;
 use rawchat::wire::http::{
     BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, Head,
     REQUEST_LINE_BYTES_MAX, Refusal, Request, Response, decode_head, refuse,
@@ -598,7 +599,7 @@ fn a_name_that_another_site_may_have_given_us_is_misdirected() {
     let allowed = ["Chat.Example".to_string()];
     let status = |host: &str| {
         let request = request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
-        request.check_rebinding(&allowed).map_or_else(|refusal| refusal.status, |()| WHOLE)
+        check_rebinding(&request, &allowed).map_or_else(|refusal| refusal.status, |()| WHOLE)
     };
     for host in [
         "localhost",
@@ -636,9 +637,9 @@ fn a_name_that_another_site_may_have_given_us_is_misdirected() {
         assert_eq!(status(host), 421, "{host}");
     }
     let old = request("GET / HTTP/1.0\r\n\r\n");
-    assert_eq!(old.check_rebinding(&[]), Ok(()), "no Host, no browser");
+    assert_eq!(check_rebinding(&old, &[]), Ok(()), "no Host, no browser");
     let absolute = request("GET http://evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n");
-    let refusal = absolute.check_rebinding(&[]).unwrap_err();
+    let refusal = check_rebinding(&absolute, &[]).unwrap_err();
     assert!(refusal.advice.contains("--allow-host evil.example"), "{refusal:?}");
 }
 

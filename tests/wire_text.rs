@@ -5,6 +5,7 @@
 mod checks;
 
 use proptest::prelude::*;
+use rawchat::tools::pages;
 use rawchat::wire::http::{Request, Response};
 use rawchat::wire::json::{self, DEPTH_MAX, Value};
 use rawchat::wire::visible::{MARKS_MAX, is_blank, is_invisible, visible_name, without_towers};
@@ -264,27 +265,36 @@ fn text_never_becomes_markup() {
 }
 
 #[test]
-fn a_page_is_filled_in_one_language_and_values_are_not_looked_into() {
+fn a_template_is_filled_and_values_are_not_looked_into() {
     let values = [("user", "{{lang}} [[a|b]] {{user}}"), ("lang", "uk")];
+    for (template, filled) in [
+        ("plain", "plain"),
+        ("", ""),
+        ("<{{lang}}>", "<uk>"),
+        ("{{user}}", "{{lang}} [[a|b]] {{user}}"),
+        ("{{unknown}} {{lang", "{{unknown}} {{lang"),
+        ("a[0] {b} [c|d]", "a[0] {b} [c|d]"),
+        ("{ {{lang}}}", "{ uk}"),
+        ("{{{lang}}}", "{{{lang}}}"), // an opening stands where it is first found
+        ("[[а|a]] {{{{user", "[[а|a]] {{{{user"),
+    ] {
+        assert_eq!(html::fill(template, &values), filled);
+    }
+}
+
+#[test]
+fn of_each_text_of_a_template_one_language_stays() {
     for (template, uk, en) in [
         ("plain", "plain", "plain"),
-        ("", "", ""),
         ("[[Чат|Chat]]!", "Чат!", "Chat!"),
         ("[[а|a]][[б|b]]", "аб", "ab"),
         ("[[|only in English]]", "", "only in English"),
-        ("<{{lang}}>", "<uk>", "<uk>"),
-        ("{{user}}", "{{lang}} [[a|b]] {{user}}", "{{lang}} [[a|b]] {{user}}"),
-        ("[[Ви {{lang}}|You {{user}}]]", "Ви uk", "You {{lang}} [[a|b]] {{user}}"),
-        ("{{unknown}} {{lang", "{{unknown}} {{lang", "{{unknown}} {{lang"),
-        ("a[0] {b} [c|d]", "a[0] {b} [c|d]", "a[0] {b} [c|d]"),
         ("x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]", "x[y[0]] [[no bar]]"),
         ("[[а|a", "[[а|a", "[[а|a"),
-        ("{ {{lang}}}", "{ uk}", "{ uk}"),
-        ("{{{lang}}}", "{{{lang}}}", "{{{lang}}}"), // an opening stands where it is first found
-        ("[[а [[б|b]] {{{{user", "[[а б {{{{user", "[[а b {{{{user"),
+        ("[[а [[б|b]] {{lang}}", "[[а б {{lang}}", "[[а b {{lang}}"),
     ] {
-        assert_eq!(html::fill(template, true, &values), uk);
-        assert_eq!(html::fill(template, false, &values), en);
+        assert_eq!(pages::chosen(template, true), uk);
+        assert_eq!(pages::chosen(template, false), en);
     }
 }
 
@@ -292,7 +302,7 @@ fn page(query: &str, cookie: &str, accepted: &str) -> Response {
     let field = |name: &str, value: &str| (name.to_string(), value.to_string());
     let fields = vec![field("Cookie", cookie), field("Accept-Language", accepted)];
     let request = Request { query: query.into(), fields, ..Request::default() };
-    html::page("{{lang}} [[Чат|Chat]] {{user}} {{nonce}}", &request, &[("user", "{{nonce}}")])
+    pages::page("{{lang}} [[Чат|Chat]] {{user}} {{nonce}}", &request, &[("user", "{{nonce}}")])
 }
 
 #[test]
@@ -495,15 +505,19 @@ proptest! {
     }
 
     #[test]
-    fn a_value_stands_in_the_page_as_it_is(
+    fn a_value_stands_in_the_template_as_it_is(
         value in "([\\[\\]{}|]|user|\\PC){0,20}",
         template in "([\\[\\]{}|a]|\\{\\{user\\}\\}|\\[\\[Ї\\|I\\]\\]){0,20}",
-        ukrainian in any::<bool>(),
     ) {
-        let page = format!("[[Ви|You]]: {{{{user}}}}{}", "!");
-        let filled = html::fill(&page, ukrainian, &[("user", &value)]);
-        prop_assert_eq!(filled, format!("{}: {value}!", if ukrainian { "Ви" } else { "You" }));
-        let _ = html::fill(&template, ukrainian, &[("user", &value)]);
+        prop_assert_eq!(html::fill("You: {{user}}!", &[("user", &value)]), format!("You: {value}!"));
+        let _ = html::fill(&template, &[("user", &value)]);
+    }
+
+    #[test]
+    fn what_a_person_typed_is_not_a_template(text in "([\\[\\]{}|]|user|\\PC){0,20}", uk in any::<bool>()) {
+        let value = html::escape_value(&text);
+        prop_assert_eq!(pages::chosen(&value, uk), html::fill(&value, &[("user", "x")]));
+        prop_assert_eq!(html::fill(&value, &[("user", "x")]), value);
     }
 
     #[test]

@@ -5,17 +5,14 @@
 use super::{Chat, api};
 use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
+use crate::wire::html::{escape_value, fill};
 use crate::wire::http::{READ, Request, Response};
-use crate::wire::{date, form, html};
+use crate::wire::{date, form};
 use std::io;
 use std::sync::Arc;
 
 /// Messages written into a page; `GET /messages` has the others.
 pub const PAGE_MESSAGES_MAX: usize = 200;
-
-/// What the pages of the four parts share.
-const PAGE_HTML: &str = include_str!("../../public/page.html");
-const NAME_HTML: &str = include_str!("../../public/name.html");
 
 /// Parts 1 and 2 have no need of the socket.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
@@ -31,51 +28,26 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
     }
 }
 
+/// What is the part's own of its page: who asks (nobody, if no name is said), and the messages where
+/// the page has a place for them: that is part 1. The rest of the page is not the chat's (`tools/pages.rs`).
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
-    let asked = request.query("user").unwrap_or_default();
-    match api::name(Some(asked.clone())) {
-        Ok(user) if user != api::NOBODY => Ok(chat_page(chat, request, &user)),
-        Ok(_) => Ok(name_page(chat, request, "hidden", 0)),
-        // A person sees a page, not JSON.
-        Err(refusal) if request.wants_page() => {
-            let page = name_page(chat, request, "", asked.chars().count());
-            let Response { status, why, .. } = refusal.into();
-            Ok(Response { status, why, ..page })
-        }
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// The technique's page, with the name of the person who asks for it. The messages are written into it where
-/// it has a place for them: that is part 1.
-fn chat_page(chat: &Chat, request: &Request, user: &str) -> Response {
-    let nobody = if html::speaks_ukrainian(request) { api::NOBODY } else { "Anonymous" };
+    let name = api::name(request.query("user"))?;
+    let user = if name == api::NOBODY { String::new() } else { escape_value(&name) };
     let newest = chat.room.since(None).messages;
     let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
-    let messages: String = shown.iter().map(|message| item(message, nobody)).collect();
-    let (user, user_url) = (html::escape(user), form::encode(user));
-    let values = [("user", &*user), ("user_url", &user_url), ("messages", &messages)];
-    html::page(&of_this_part(chat, PAGE_HTML), request, &values)
+    let messages: String = shown.iter().map(|message| item(message)).collect();
+    let values = [("user", &*user), ("user_url", &form::encode(&name)), ("messages", &messages)];
+    Ok(Response::new(200).body("text/html; charset=utf-8", fill(chat.technique.page, &values)))
 }
 
-/// Asks for a name a person who has said none, or one that is too long: then the warning shows.
-fn name_page(chat: &Chat, request: &Request, hidden: &str, chars: usize) -> Response {
-    let (count, max) = (chars.to_string(), api::USER_CHARS_MAX.to_string());
-    let values = [("hidden", hidden), ("count", &*count), ("max", &max)];
-    html::page(&of_this_part(chat, NAME_HTML), request, &values)
-}
-
-fn of_this_part(chat: &Chat, template: &str) -> String {
-    let (number, own) = (chat.technique.number, chat.technique.page);
-    let here = format!("<!-- part -->{number}<!-- here {number} -->aria-current=\"step\"");
-    html::assemble(template, &(own.to_string() + &here))
-}
-
-fn item(message: &Message, nobody: &str) -> String {
+fn item(message: &Message) -> String {
     let (id, time) = (message.id, date::iso8601(message.timestamp));
-    let user = if message.user == api::NOBODY { nobody } else { &message.user };
-    let (user, text) = (html::escape(user), html::escape(&message.text));
+    let user = match message.user.as_str() {
+        api::NOBODY => "[[Анонім|Anonymous]]".to_string(), // in the reader's language
+        user => escape_value(user),
+    };
+    let text = escape_value(&message.text);
     let time = format!(r#"<time datetime="{time}">{}</time>"#, &time[11..19]);
     format!(
         "<li data-id=\"{id}\"><b dir=\"auto\">{user}</b> {time}<p dir=\"auto\">{text}</p></li>\n"

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod invitation;
 pub mod journal;
 pub mod lecture;
+pub mod pages;
 pub mod raw;
 pub mod site;
 pub mod tap;

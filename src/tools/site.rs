@@ -1,10 +1,10 @@
 //! A page of a tool, on a port of its own, with the pages to be read beside it (`/source` and the
 //! others).
 
-use super::{Problem, lecture};
+use super::{Problem, lecture, pages};
 use crate::handler::{Handler, Places, Reply, only};
 use crate::server::{self, Limits};
-use crate::wire::http::{READ, Refusal, Request, Response};
+use crate::wire::http::{READ, Refusal, Request, Response, authority, refuse};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const FILES: [File; 2] = [
     ("/icon.svg", "image/svg+xml", include_str!("../../public/icon.svg")),
 ];
 /// What the pages of the four parts load besides.
-pub const OF_THE_CHAT: &[File] = &[
+const OF_THE_CHAT: &[File] = &[
     ("/chat.js", SCRIPT, include_str!("../../public/chat.js")),
     ("/draw.js", SCRIPT, include_str!("../../public/draw.js")),
     ("/late.js", SCRIPT, include_str!("../../public/late.js")),
@@ -70,6 +70,11 @@ pub fn start(
     thread::Builder::new().name("server".into()).spawn(serve).map(drop).map_err(failed)
 }
 
+/// A part as it is served: whole pages, what they load, and the pages to be read.
+pub fn chat(handler: Arc<Handler>) -> Arc<Handler> {
+    beside(OF_THE_CHAT, pages::whole(handler))
+}
+
 /// Answers `files`, what every page loads and the pages to be read, and hands everything else to
 /// `handler`.
 pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
@@ -83,12 +88,30 @@ pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
     }))
 }
 
-/// Looks at the field Host before it asks `handler`: see [`Request::check_rebinding`].
+/// Hands to `handler` what is asked of this machine, by a name that is its own or `allowed`.
 pub fn called_by_name(handler: Arc<Handler>, allowed: Vec<String>) -> Arc<Handler> {
     Arc::new(move |request, socket| {
-        request.check_rebinding(&allowed)?;
+        check_rebinding(request, &allowed)?;
         handler(request, socket)
     })
+}
+
+/// §1.15 Refuses a host that may be another site's name for this machine (DNS rebinding). An
+/// address is nobody's to give, and a name without a dot, or under localhost, leads nowhere
+/// else. RFC 9110 §15.5.20
+pub fn check_rebinding(request: &Request, allowed: &[String]) -> Result<(), Refusal> {
+    let Some((host, _)) = request.host().and_then(authority) else { return Ok(()) };
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    // A browser decodes %2e before it asks.
+    let dotless = last == name && !name.contains('%');
+    // No name ends in a number, an address does. URL Standard §3.5
+    let safe = dotless || last == "localhost" || last.bytes().all(|b| b.is_ascii_digit());
+    if safe || host.starts_with('[') || allowed.iter().any(|a| a.eq_ignore_ascii_case(&name)) {
+        return Ok(());
+    }
+    let problem = format!("{name} is not known here: this server listens for its own machine");
+    refuse(421, problem, format!("http://127.0.0.1, or start rawchat with --allow-host {name}"))
 }
 
 /// For a path that is not there.

@@ -68,7 +68,7 @@ impl Server {
 
     fn of(chat: Arc<Chat>, limits: Limits) -> Server {
         let handler = (chat.technique.handler)(chat.clone()).unwrap();
-        let handler = site::beside(site::OF_THE_CHAT, handler);
+        let handler = site::chat(handler);
         let (listener, address) = listen();
         let served = chat.clone();
         thread::spawn(move || server::serve(listener, limits, &served.places, handler));

@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX: usize = 60;
 /// Of the core, which is everything but the tools: lines of code, without comments.
 const CORE_LINES_MAX: usize = 3_000;
 /// The same with comments and empty lines. It may only fall: 3,000 is the aim.
-const CORE_LINES_WITH_COMMENTS_MAX: usize = 4_011;
+const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_887;
 /// What step 3 asks of a reader: an hour, comments and all.
 const STEP_3_LINES_MAX: usize = 250;
 
@@ -21,6 +21,8 @@ fn may_use(file: &str, to: &[&str]) -> bool {
     let std = to[0] == "std";
     match room_of(file) {
         "wire" if ["sha1_smol", "base64"].contains(&to[0]) => file == "wire/handshake.rs",
+        // An address is a grammar, too.
+        "wire" if to == ["std", "net", "Ipv6Addr"] => file == "wire/http/host.rs",
         "wire" => (std && !["net", "thread", "time"].contains(&to[1])) || ours(&["wire"]),
         "room" => std && ["sync", "time", "collections"].contains(&to[1]),
         "log" => std || ours(&["log"]),

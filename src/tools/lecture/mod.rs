@@ -6,7 +6,8 @@ pub mod markdown;
 pub mod source;
 
 use crate::handler::{Handler, Reply, only};
-use crate::wire::html::{self, escape};
+use crate::tools::pages;
+use crate::wire::html::escape;
 use crate::wire::http::{READ, Request, Response};
 use markdown::{Links, digits, inline, render};
 use std::sync::Arc;
@@ -66,11 +67,11 @@ fn page(request: &Request, links: &Links, contents: &str, text: &str, content: &
         // Where the numbers 1 to 4 at the top lead.
         ("parts", if content.contains("id=\"part-4\"") { "" } else { "/source" }),
     ];
-    html::page(TEMPLATE, request, &values)
+    pages::page(TEMPLATE, request, &values)
 }
 
 fn chosen(request: &Request, [uk, en]: Both) -> &'static str {
-    if html::speaks_ukrainian(request) { uk } else { en }
+    if pages::speaks_ukrainian(request) { uk } else { en }
 }
 
 /// A page that is its text and no more.
@@ -188,7 +189,7 @@ fn lecture(request: &Request) -> Response {
         }
         content += &render(after, &links);
     }
-    content += &glossary_list(html::speaks_ukrainian(request), &links);
+    content += &glossary_list(pages::speaks_ukrainian(request), &links);
     page(request, &links, "", text, &content)
 }
 

@@ -3,7 +3,8 @@
 
 use super::markdown::{self, Links};
 use super::{Both, Contents, begin_part, chosen};
-use crate::wire::html::{self, escape};
+use crate::tools::pages;
+use crate::wire::html::escape;
 use crate::wire::http::{Request, Response};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -46,13 +47,13 @@ pub static FILES: &[File] = files! {
        "src/wire/http/advice.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
        "src/server/door.rs" "src/techniques/timing.rs"
-       "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
+       "src/tools/site.rs" "src/tools/pages.rs" "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
     6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"
        "src/tools/dissect/stream.rs"
-       "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/site.rs" "src/tools/explain.rs" "src/tools/raw.rs"
+       "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/explain.rs" "src/tools/raw.rs"
        "src/tools/tap/mod.rs" "src/tools/tap/trouble.rs" "src/tools/tap/carry.rs" "src/tools/tap/watch.rs"
        "src/tools/tap/terminal.rs" "src/tools/tap/page.rs" "src/tools/tap/ring.rs" "src/tools/tap/record.rs"
        "src/tools/check/mod.rs" "src/tools/check/catalogue.rs" "src/tools/check/run.rs"
@@ -76,7 +77,7 @@ pub fn page(request: &Request) -> Response {
     let book = Book::of(text);
     let (marks, names) = (marks(), names());
     let links = Links { page: "", marks: &names };
-    let minutes = if html::speaks_ukrainian(request) { "хв" } else { "min" };
+    let minutes = if pages::speaks_ukrainian(request) { "хв" } else { "min" };
     let cost = |lines: usize| {
         let time = (lines * 60).div_ceil(LINES_AN_HOUR);
         format!("<small>{lines} · {time} {minutes}</small>")

@@ -7,6 +7,7 @@ use crate::handler::{Handler, Reply, only};
 use crate::tools::dissect::block::{Style, clipped, summary};
 use crate::tools::dissect::{Language, Side};
 use crate::tools::feed::{BATCH_ROWS_MAX, Feed, PAUSE, Patience};
+use crate::tools::pages;
 use crate::tools::site::{self, File};
 use crate::wire::http::{READ, Request, Response, refuse};
 use crate::wire::json::quoted;
@@ -156,7 +157,7 @@ impl Page {
                 let title = html::escape(&self.title);
                 let live = if self.live.is_some() { "yes" } else { "" };
                 let values = [("title", &*title), ("live", live)];
-                Ok(Reply::Http(html::page(TEMPLATE, request, &values)))
+                Ok(Reply::Http(pages::page(TEMPLATE, request, &values)))
             }
             "/feed" => self.feed.answer(request, socket),
             "/exchange" => self.open(request).map(Reply::Http),
@@ -176,7 +177,7 @@ impl Page {
             refuse(404, problem, "the number of a row in the list")?
         };
         let answered = kept.pair.and_then(|pair| state.ring.get(pair));
-        let ukrainian = html::speaks_ukrainian(request);
+        let ukrainian = pages::speaks_ukrainian(request);
         let language = if ukrainian { Language::Uk } else { Language::En };
         Ok(Response::json(200, kept.json(answered, language)))
     }

@@ -16,6 +16,7 @@ mod wishes;
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
 pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
 pub use head::{Head, decode_head};
+pub use host::authority;
 pub use refusal::{Refusal, refuse};
 pub use request::{Asked, Request, is_number};
 pub use response::Response;

@@ -10,9 +10,8 @@ use crate::handler::{Reply, only};
 use crate::tools::arguments::Arguments;
 use crate::tools::dissect::block::say;
 use crate::tools::invitation::lan_address;
-use crate::tools::{Parts, Problem, site};
+use crate::tools::{Parts, Problem, pages, site};
 use crate::wire::form;
-use crate::wire::html;
 use crate::wire::http::{READ, Refusal, Request, Response, refuse};
 use engine::{CROWD_MAX, Knobs, Race};
 use std::io;
@@ -65,7 +64,7 @@ pub fn run(arguments: &[String], parts: Parts) -> Result<(), Problem> {
     for (handler, places) in parts().map_err(failed)? {
         let port = if port == 0 { 0 } else { port + 1 + addresses.len() as u16 };
         let (listener, address) = site::listen(SocketAddr::new(host, port), "--port")?;
-        site::start(listener, places, site::beside(site::OF_THE_CHAT, handler))?;
+        site::start(listener, places, site::chat(handler))?;
         addresses.push(here(address));
     }
     say(&invitation(here(page), &addresses, host));
@@ -118,7 +117,7 @@ fn answer(race: &Arc<Race>, request: &Request) -> Result<Response, Response> {
         "/" => {
             let ports = race.addresses.iter().map(|address| address.port().to_string());
             let ports = ports.collect::<Vec<_>>().join(" ");
-            Ok(html::page(PAGE, request, &[("ports", &ports)]))
+            Ok(pages::page(PAGE, request, &[("ports", &ports)]))
         }
         "/say" => race.say(request).map_err(|error| no_longer(&error)),
         "/reload" => {

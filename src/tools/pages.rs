@@ -1,0 +1,108 @@
+//! §1.17 Pages for persons: in the language of whoever asks, with no scripts but their own; and what
+//! the pages of the four parts share.
+
+use crate::handler::{Handler, Reply};
+use crate::wire::html::{fill, replace};
+use crate::wire::http::{Request, Response};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+
+/// What the pages of the four parts share.
+const CHAT_HTML: &str = include_str!("../../public/page.html");
+/// In its place, for a person who has not said a name.
+const NAME_HTML: &str = include_str!("../../public/name.html");
+
+const YEAR_S: u32 = 365 * 24 * 60 * 60;
+/// Other programs on this host keep cookies, too.
+const COOKIE: &str = "rawchat-lang";
+
+/// A part answers only what is its own of a page; this makes a whole page of it.
+pub fn whole(handler: Arc<Handler>) -> Arc<Handler> {
+    Arc::new(move |request, socket| match handler(request, socket) {
+        Ok(Reply::Http(own)) if own.status == 200 && is_html(&own) => {
+            Ok(Reply::Http(part(&own, request, "hidden")))
+        }
+        // The name is too long. A person sees a page, not JSON.
+        Err(refused) if refused.status == 413 && request.path == "/" && request.wants_page() => {
+            let nameless = Request { query: String::new(), ..request.clone() };
+            let Ok(Reply::Http(own)) = handler(&nameless, socket) else { return Err(refused) };
+            let Response { status, why, .. } = refused;
+            Ok(Reply::Http(Response { status, why, ..part(&own, request, "") }))
+        }
+        reply => reply,
+    })
+}
+
+fn is_html(response: &Response) -> bool {
+    let mut fields = response.fields.iter();
+    fields.any(|(name, value)| *name == "Content-Type" && value.starts_with("text/html"))
+}
+
+/// The page of a part, or the one that asks for a name; `hidden` is whether the name was not too long.
+fn part(own: &Response, request: &Request, hidden: &str) -> Response {
+    let own = String::from_utf8_lossy(&own.body);
+    let blocks: Vec<(&str, &str)> =
+        own.split("<!-- ").filter_map(|block| block.split_once(" -->")).collect();
+    let block = |name: &str| blocks.iter().find(|(key, _)| *key == name);
+    let block = |name: &str| block(name).map_or("", |(_, text)| text.trim());
+    let template = if block("user").is_empty() { NAME_HTML } else { CHAT_HTML };
+    let assembled = replace(template, "<!-- ", " -->", |name| Some(block(name)));
+    let count = request.query("user").unwrap_or_default().chars().count().to_string();
+    let page = page(&assembled, request, &[("hidden", hidden), ("count", &count)]);
+    // Nothing is filled in after this, so the brackets that people typed may stand as they are.
+    let body = String::from_utf8_lossy(&page.body).replace("&#91;", "[").replace("&#123;", "{");
+    Response { body: body.into(), ..page }
+}
+
+/// A page from its template, in the language of the person who asks; `values` are markup.
+pub fn page(template: &str, request: &Request, values: &[(&str, &str)]) -> Response {
+    let ukrainian = speaks_ukrainian(request);
+    let nonce = nonce();
+    let lang = if ukrainian { "uk" } else { "en" };
+    let values = [&[("lang", lang), ("nonce", &nonce)], values].concat();
+    // Only this page's own scripts run, whatever markup should ever slip through. CSP Level 3
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let mut response = Response::new(200)
+        .body("text/html; charset=utf-8", fill(&chosen(template, ukrainian), &values))
+        .with("Content-Security-Policy", policy);
+    if request.query("lang").as_deref() == Some(lang) {
+        let cookie = format!("{COOKIE}={lang}; Path=/; Max-Age={YEAR_S}; SameSite=Lax");
+        response = response.with("Set-Cookie", cookie);
+    }
+    response
+}
+
+/// `?lang=`, then the choice of last time, then what the browser wants most (RFC 9110 §12.5.4). One
+/// that wants neither gets English, and one that says nothing gets Ukrainian.
+pub fn speaks_ukrainian(request: &Request) -> bool {
+    let cookies = request.values("Cookie").flat_map(|value| value.split(';'));
+    let saved = cookies.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let mut chosen = request.query("lang").into_iter().chain(saved.map(str::to_string));
+    if let Some(lang) = chosen.find(|lang| lang == "uk" || lang == "en") {
+        return lang == "uk";
+    }
+    let mut wishes = request.wishes("Accept-Language");
+    if wishes.is_empty() {
+        return true;
+    }
+    wishes.retain(|(_, weight)| *weight > 0.0);
+    // Of equal weight, the first one named.
+    wishes.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let mut languages = wishes.iter().map(|(tag, _)| tag.split('-').next().unwrap_or_default());
+    languages.find(|lang| *lang == "uk" || *lang == "en") == Some("uk")
+}
+
+/// A number nobody can guess. std has no random numbers, but the keys of its hash maps are.
+fn nonce() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Of every `[[українською|in English]]` one half.
+pub fn chosen(template: &str, ukrainian: bool) -> String {
+    let half = |(uk, en)| if ukrainian { uk } else { en };
+    replace(template, "[[", "]]", |text| text.split_once('|').map(half))
+}
