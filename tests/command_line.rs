@@ -43,6 +43,19 @@ fn the_first_line_is_the_url_and_ready_links_follow() {
 }
 
 #[test]
+fn it_ends_with_its_standard_input_if_it_was_asked_to() {
+    let mut command = rawchat(&["3", "--port=0", "--quiet", "--until-eof"]);
+    let mut process = Process::start(command.stdin(Stdio::piped()));
+    assert_eq!(process.get("/messages").status, 200);
+    drop(process.child.stdin.take());
+    eventually("it ends", || {
+        process.child.try_wait().unwrap().is_some_and(|status| status.success())
+    });
+    let unasked = Process::start(rawchat(&["3", "--port=0", "--quiet"]).stdin(Stdio::null()));
+    assert_eq!(unasked.get("/messages").status, 200);
+}
+
+#[test]
 fn a_port_may_be_given_in_five_ways_and_the_argument_wins() {
     for arguments in [&["1", "--port", "0"][..], &["-p", "0", "1"], &["--port=0", "1"]] {
         let mut command = rawchat(arguments);

@@ -65,6 +65,8 @@ pub struct Options {
     pub quiet: bool,
     /// A tap stands in front.
     pub tap: bool,
+    /// It ends when its standard input does.
+    pub until_eof: bool,
     /// Names by which others may call a server that listens on loopback.
     pub allowed_hosts: Vec<String>,
 }
@@ -79,7 +81,8 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     let menu = menu(parts);
     let mut host = Setting::of("HOST", "127.0.0.1");
     let mut port = Setting::of("PORT", "3000");
-    let (mut part, mut quiet, mut tap, mut allowed_hosts) = (None, false, false, Vec::new());
+    let (mut part, mut allowed_hosts) = (None, Vec::new());
+    let (mut quiet, mut tap, mut until_eof) = (false, false, false);
     let mut arguments = Arguments::new(arguments, &menu);
     while let Some(flag) = arguments.next() {
         match flag {
@@ -89,6 +92,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
             }
             "--quiet" | "-q" => quiet = true,
             "--tap" => tap = true,
+            "--until-eof" => until_eof = true,
             "--port" | "-p" => port = Setting { value: arguments.value()?.into(), from: "--port" },
             "--host" => host = Setting { value: arguments.value()?.into(), from: "--host" },
             "--allow-host" => allowed_hosts.push(host_name(arguments.value()?)?),
@@ -104,7 +108,7 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     let wrong =
         |_| Problem::Usage(format!("{port}: expected a number from 0 to 65535; try --port 3000"));
     let port = Setting { value: port.value.parse().map_err(wrong)?, from: port.from };
-    Ok(Command::Serve(Options { part, host, port, quiet, tap, allowed_hosts }))
+    Ok(Command::Serve(Options { part, host, port, quiet, tap, until_eof, allowed_hosts }))
 }
 
 /// A name as the field Host has it, without what else stands in an address.
@@ -135,6 +139,7 @@ fn menu(parts: &[Part]) -> String {
   --allow-host NAME answer requests with the Host NAME, too
   --quiet           no line per event on stderr
   --tap             every byte that passes, explained on a page of its own
+  --until-eof       ends when its standard input does: with the program that started it
   --help, --version
 
 Ctrl+C ends it. In a container, start it with docker run --init: as process 1 it would ignore

@@ -5,9 +5,10 @@ use super::command_line::{Options, Part, Setting};
 use super::tap;
 use crate::server::CONNECTIONS_MAX;
 use std::fmt::Write;
-use std::io::{Error, ErrorKind};
+use std::io::{self, Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
-use std::process::Command;
+use std::process::{self, Command};
+use std::thread;
 
 /// What the server opens besides connections: the listener twice, the standard streams, and some
 /// to spare.
@@ -41,11 +42,20 @@ pub fn listen(options: &Options) -> Result<(TcpListener, String), String> {
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let invitation = invitation(part, address);
+    if options.until_eof {
+        // The program that started this one holds the other end, for as long as it lives.
+        thread::Builder::new().spawn(end_with_stdin).map_err(|error| error.to_string())?;
+    }
     if !options.tap {
         return Ok((listener, invitation));
     }
     let (listener, told) = tap::in_front(listener, port.value)?;
     Ok((listener, format!("{invitation}\n{told}")))
+}
+
+fn end_with_stdin() {
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    process::exit(0);
 }
 
 fn no_host(host: &Setting, error: &Error) -> String {

@@ -1,6 +1,6 @@
 //! The model against a simulation with a clock of its own, and `rawchat measure`.
 
-use super::common::{AGES, Server, calm, cyrillic, patient, rawchat, serve};
+use super::common::{AGES, Server, calm, cyrillic, eventually, patient, rawchat, serve};
 use rawchat::handler::{Handler, Places, Reply};
 use rawchat::techniques::Timing;
 use rawchat::tools::client::Place;
@@ -20,6 +20,7 @@ use rawchat::wire::handshake;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -303,6 +304,39 @@ fn a_case_has_a_name_and_what_else_is_said_changes_it() {
     ] {
         let (code, _, stderr) = measure(arguments);
         assert!(code == Some(2) && stderr.contains(problem), "{stderr}");
+    }
+}
+
+/// What `/proc` says of a process: its state and who has started it. `None`: it has gone.
+#[cfg(target_os = "linux")]
+fn state_and_parent(id: u32) -> Option<(String, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.into(), words.next()?.parse().ok()?))
+}
+
+#[cfg(target_os = "linux")]
+fn children(parent: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter(|id| state_and_parent(*id).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn servers_end_with_the_tool_that_has_started_them_even_if_it_is_killed() {
+    let program = super::common::binary();
+    let check = ["check", "4", "--", program.to_str().unwrap(), "4", "--quiet"];
+    for (arguments, count) in [(&["measure"][..], 4), (&check, 2)] {
+        let mut tool = rawchat(arguments).stdout(Stdio::null()).spawn().unwrap();
+        let started = || children(tool.id()).len() >= count;
+        eventually("its servers", started);
+        let children = children(tool.id());
+        tool.kill().unwrap();
+        tool.wait().unwrap();
+        // Who would bury the dead here may have something else to do.
+        let lives = |id: &u32| state_and_parent(*id).is_some_and(|(state, _)| state != "Z");
+        eventually("they have gone", || !children.iter().any(lives));
     }
 }
 

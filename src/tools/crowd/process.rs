@@ -12,6 +12,7 @@ const TICK_MS: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Server {
+    /// It has its standard input from us, and ends with it: even if we are killed.
     child: Child,
     /// It is never read again, and must not be closed.
     _stdout: BufReader<ChildStdout>,
@@ -33,8 +34,9 @@ impl Server {
         let failed = |error: std::io::Error| format!("the server of part {part}: {error}");
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
-        command.args([&part.to_string(), "--host", "127.0.0.1", "--port", "0", "--quiet"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let part = part.to_string();
+        command.args([&part, "--host", "127.0.0.1", "--port", "0", "--quiet", "--until-eof"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(failed)?;
         let mut url = String::new();
         let stdout = child.stdout.take().ok_or("the server has no stdout")?;
