@@ -4,7 +4,7 @@
 import { $, append, bytes, count, element, journal, me, note, number, own, seconds, status, t } from "/draw.js";
 
 const TEXT_CHARS_MAX = 2_000; // as the server allows
-const ANSWER_MS_MAX = 10_000; // who has not answered by then will not
+const ANSWER_MS_MAX = 10_000; // a server that has not answered by then will not
 export const HELD_MS_MAX = 45_000; // the same, where the server may hold a request for 30 s
 const BACKOFF_MS_MIN = 500;
 const BACKOFF_MS_MAX = 4_000;

@@ -59,8 +59,8 @@ pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
     Err(response.with("Allow", allow))
 }
 
-/// Writes all of `parts`, one behind the other, within the patience for one write: a reader that
-/// takes a little now and then holds a thread no longer than one that takes nothing.
+/// Writes all of `parts`, one behind the other. When the patience for one write has run out it
+/// begins no other: a reader in drips holds a thread at most twice as long as one that takes nothing.
 pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Result<()> {
     let began = Instant::now();
     loop {

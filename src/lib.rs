@@ -10,15 +10,15 @@
 //!
 //! Read in this order:
 //!
-//! 1. [`handler`] says what a server and a technique want of each other; [`server`] takes
-//!    connections and carries bytes; [`wire::http`] makes requests of them.
-//! 2. [`techniques`] (the table and the chat), then [`techniques::t1_refresh`], which answers, and
-//!    [`techniques::api`], what all four answer. Part 2 is the same server.
-//! 3. [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
-//! 4. [`techniques::t4_websocket`] tells who does what; [`wire::handshake`], [`wire::frame`],
-//!    [`wire::message`] know the bytes; [`techniques::t4_conversation`] reads,
-//!    [`techniques::t4_timeline`] says what is to be told, [`techniques::t4_broadcast`] writes it
-//!    to each [`techniques::t4_member`].
+//! - Part 1: [`handler`] says what a server and a technique want of each other; [`server`] takes
+//!   connections and carries bytes; [`wire::http`] makes requests of them; [`techniques`] is the
+//!   table and the chat, [`techniques::t1_refresh`] answers, [`techniques::api`] is what all answer.
+//! - Part 2 is the same server, and a page that asks: `public/2.html`, `public/chat.js`.
+//! - Part 3: [`room`] waits, [`techniques::t3_long_polling`] lets a request wait with it.
+//! - Part 4: [`techniques::t4_websocket`] tells who does what; [`wire::handshake`], [`wire::frame`],
+//!   [`wire::message`] know the bytes; [`techniques::t4_conversation`] reads,
+//!   [`techniques::t4_timeline`] is what is to be told, [`techniques::t4_broadcast`] and
+//!   [`techniques::t4_member`] write it.
 //!
 //! To be believed at first, and read last: `budget`, `buffer`, `date`, `form`, `html`, `json`, `visible` in
 //! [`wire`]; `advice`, `body`, `host`, `refusal`, `target`, `wishes` in [`wire::http`]; `timing`

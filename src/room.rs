@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub const MESSAGES_MAX: usize = 5_000;
 /// And those that are kept are no more than this, as JSON.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What is given out at once, as a JSON array: a slow reader keeps no forgotten log alive.
+/// The most in one answer, as a JSON array: a slow reader must not keep a forgotten log in memory.
 pub const EXCERPT_BYTES_MAX: usize = 128 * 1024;
 
 #[derive(Debug)]
@@ -92,15 +92,15 @@ impl Room {
         Excerpt { messages: state.messages.range(begin..end).cloned().collect(), more: end < kept }
     }
 
-    /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
-    /// nothing when `patience` has run out.
+    /// §3.3 The wait that part 3 is about: what comes after `id` (or the newest, as in
+    /// [`Room::since`]) as soon as there is something, or nothing when `patience` has run out.
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
         self.wait_while(patience, |newest| newest == known(id.unwrap_or(0), newest));
         self.since(id)
     }
 
-    /// §3.4 Sleeps while there is `nothing_yet`; it is told the newest id, and so is the caller in
-    /// the end. Checking and falling asleep are one step: the lock is ours from the check on, and
+    /// §3.4 Sleeps while `nothing_yet` says so of the newest id, which is returned in the end.
+    /// Checking and falling asleep are one step: the lock is ours from the check on, and
     /// the Condvar gives it back only when this thread is in its queue. Else a message could come
     /// between and ring for nobody.
     pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) -> u64 {
@@ -118,7 +118,7 @@ impl Room {
         state.newest
     }
 
-    /// Wakes all who wait. With the lock: whoever has checked already is asleep, and hears it.
+    /// Wakes all who wait. Whoever has checked keeps the lock until it sleeps: we had it, so it hears.
     pub fn ring(&self) {
         drop(lock(&self.state));
         self.arrived.notify_all();
@@ -149,7 +149,7 @@ fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
     count
 }
 
-/// A thread that panicked with a lock held does not end the chat: no step leaves a thing half done.
+/// A panic with a lock held does not end the chat: between steps that belong together there is none.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The four techniques: a file each, and six for part 4. They share the room; they differ in who
+//! The four techniques: a file each, and five for part 4. They share the room; they differ in who
 //! brings the news.
 
 pub mod api;
@@ -96,7 +96,7 @@ impl Chat {
         Arc::new(Chat { technique, places: Places::default(), ..self.clone() })
     }
 
-    /// Says something in the room. Part 4 waits first, if its readers are far behind (§4.11).
+    /// Everybody speaks through this. Until part 4 (§4.11) read it as `self.room.say(user, text)`.
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
         self.timeline.say(&self.room, user, text)
     }

@@ -1,6 +1,6 @@
 //! §3 Long polling: the client asks, and the server holds its breath until somebody writes.
 //!
-//! Costs one parked thread a reader. Leaves out: fairness between readers.
+//! Costs one parked thread per reader. Leaves out: fairness between readers.
 
 use super::{Chat, api, t1_refresh};
 use crate::event;

@@ -45,9 +45,9 @@ pub fn converse(
                     }
                     message => on_message(message)?,
                 }
-                // Only now: while an answer is under way, nobody listens.
+                // Only now: while `on_message` waits, nobody reads, and the peer is not silent.
                 (heard, pinged) = (Instant::now(), false);
-                begun = begun.or(Some(heard)).filter(|_| assembler.held() > 0);
+                begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
             }
             Ok(None) if !share.resize(assembler.held() + buf.held()) => {
                 event!("§4.6", "-", "no memory for its unfinished message");
@@ -68,7 +68,7 @@ pub fn converse(
             }
             Ok(None) => {
                 let deadline = heard + if pinged { 2 * terms.period } else { terms.period };
-                if !read_until(socket, &mut buf, deadline)? {
+                if !read_once(socket, &mut buf, deadline)? {
                     return Ok(());
                 }
             }
@@ -82,11 +82,11 @@ pub fn converse(
 }
 
 /// Reads once, or waits in vain until `deadline`. `Ok(false)`: the end of the stream.
-fn read_until(mut socket: &TcpStream, buf: &mut Buffer, deadline: Instant) -> io::Result<bool> {
+fn read_once(mut socket: &TcpStream, buf: &mut Buffer, deadline: Instant) -> io::Result<bool> {
     match buf.fill(&mut socket) {
         Ok(count) => Ok(count > 0),
-        // Time has run out, or the read began while the broadcaster was writing: then no call on
-        // this socket waits. So the clock says how long the next read may take.
+        // Time has run out; or the broadcaster was writing, and for that moment the socket does not
+        // wait, for us neither. So the clock says how long the next read may take (0 is no timeout).
         Err(error) if timed_out(&error) => {
             let left = deadline.saturating_duration_since(Instant::now());
             socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;

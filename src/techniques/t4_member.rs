@@ -32,11 +32,11 @@ pub struct Member {
 /// member is in the hub's list, whoever holds this lock may write to its socket.
 #[derive(Default)]
 struct Outbox {
-    /// The rest of a frame, and what its reader has answered. Not empty: the socket was full.
+    /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
     pending: Vec<u8>,
     place: u64,
     /// Nothing may follow what is pending: it ends with a close (RFC 6455 §5.5.1), or the member
-    /// was cut off, or its reader has left.
+    /// was cut off, or its thread has ended.
     closed: bool,
     /// Since when the socket has taken nothing at all.
     full_since: Option<Instant>,
@@ -52,7 +52,7 @@ pub enum Pace {
     Stalled,
 }
 
-/// A member as its reader holds it: out of the chat when the reader ends, however it ends.
+/// A member as its own thread holds it: out of the chat when that ends, however it ends.
 pub struct Membership(pub Arc<Member>);
 
 impl Membership {
@@ -97,7 +97,7 @@ impl Drop for Membership {
         event!("§4.10", &member.user, "leaves");
         hub.chat.timeline.leave(&member.user);
         hub.stir();
-        // What is on the way to a slow reader, the close frame behind it too, comes before FIN.
+        // The rest for a slow reader, its close frame too, before FIN. The outbox is closed: no other writes.
         let _ = (&*member.socket).write(&rest);
     }
 }
@@ -125,7 +125,7 @@ impl Member {
     }
 
     /// Gives a member what it has not had: what is in `piece`, if that begins at its place, as it
-    /// does for all who keep up. For another member a new `piece` is made.
+    /// does for all who keep up. For a member that is elsewhere, and after it, it is made anew.
     pub fn deliver(&self, piece: &mut Option<Piece>) -> io::Result<Pace> {
         let mut outbox = lock(&self.outbox);
         self.flush(&mut outbox)?;
@@ -152,7 +152,7 @@ impl Member {
         })
     }
 
-    /// Writes what the socket takes of it. The rest of the frame that it stops in is pending.
+    /// Writes what the socket takes of it. The rest of the event that it stops in is pending.
     fn write_piece(&self, outbox: &mut Outbox, piece: &Piece) -> io::Result<()> {
         if piece.bytes.is_empty() {
             return Ok(());
@@ -164,7 +164,7 @@ impl Member {
         Ok(())
     }
 
-    /// Sends a frame of the reader's: a pong, an answer, a close. `Err`: the member was told to go
+    /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: the member was told to go
     /// before this, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut outbox = self.open_outbox()?;
@@ -225,13 +225,13 @@ impl Member {
         }
     }
 
-    /// Ends a connection that cannot be written to: its reader finds the end of the stream.
+    /// Ends a connection that cannot be written to: its thread finds the end of the stream.
     pub fn cut_off(&self, why: &str) {
         let mut outbox = lock(&self.outbox);
         outbox.closed = true;
         outbox.pending = Vec::new();
         drop(outbox);
-        // First: once the socket is shut down, its reader says in the log that it leaves.
+        // First: once the socket is shut down, its thread says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {why}");
         let _ = self.socket.shutdown(Shutdown::Both);
     }

@@ -1,7 +1,7 @@
 //! §4.10 The timeline: what the members of the chat are told, in one order, and who is here.
 //!
-//! An event is kept as it travels, as a frame: a server does not mask, so the bytes are the same
-//! for everybody. All events together are one stream of bytes, and a place in it is the number of
+//! An event is kept as it travels, as a frame or two: a server does not mask, so the bytes are the
+//! same for everybody. All events together are one stream of bytes, and a place in it is the number of
 //! bytes before it. The place of a member is where its next event begins.
 
 use crate::room::{Message, Room, lock, now_ms};
@@ -32,7 +32,7 @@ pub struct Timeline {
 
 /// ```text
 /// forgotten | the first event …… slowest …………… delivered …… end
-///             oldest             a slow member   who keeps up  has not happened yet
+///             oldest             a slow member   a quick one   has not happened yet
 /// ```
 #[derive(Default)]
 struct State {
@@ -108,9 +108,10 @@ impl Timeline {
         let waited = self.round_done.wait_timeout_while(lock(&self.state), PAUSE, far_behind);
         // 2. For the broadcaster it waits as long as it must. This ends: that one waits for nobody.
         let mut state = self.when_delivered(waited.unwrap_or_else(PoisonError::into_inner).0);
-        // The lock is still ours, so messages stand here in the order of the room.
+        // The lock is still ours: messages stand here in the order of the room, and the broadcaster,
+        // for whom `say` rings, cannot ask for the `end` before the message is here.
         let message = room.say(user, text);
-        // In parts 1 to 3 nobody is ever here.
+        // Nobody is here unless part 4 runs over this room.
         if state.presence.connections > 0 {
             state.push(message_frame(&message));
         }
@@ -196,8 +197,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where the event ends that a write of `written` bytes has stopped in, or before. With events
-    /// that end at 10 and 20 it is 20 for 13, and for 10, and for 20, when nothing is left.
+    /// Where the event ends that a write of `written` bytes has stopped in, or before: of events that
+    /// end at 10 and 20 it is 20 for 13 and for 10 (what is left shows that the socket was full).
     pub fn end_of_event(&self, written: usize) -> usize {
         let whole = self.ends.partition_point(|end| *end <= written);
         self.ends.get(whole).copied().unwrap_or(written)

@@ -3,11 +3,11 @@
 //! The long poll has moved inside:
 //! - Who reads: each connection has a thread, and it alone reads
 //!   ([`t4_conversation`](super::t4_conversation)).
-//! - Who writes: one more thread for all, the broadcaster, waits on the room's Condvar as part 3
-//!   did, and writes what is new to everybody without waiting for anybody
-//!   ([`t4_broadcast`](super::t4_broadcast), [`t4_member`](super::t4_member)).
-//! - Who ends whom: whoever cannot write shuts the socket down; the reader finds the end of the
-//!   stream there, and takes its connection out of the chat.
+//! - Who writes: news comes from one more thread for all, the broadcaster, which waits on the room's
+//!   Condvar as part 3 did, and for nobody else ([`t4_broadcast`](super::t4_broadcast),
+//!   [`t4_member`](super::t4_member)); pongs, answers and closes from the connection's own thread.
+//! - Who ends whom: whoever cannot write shuts the socket down; the connection's thread finds the
+//!   end of the stream there, and takes its connection out of the chat.
 //! - Which lock first: a member's outbox, then the timeline's ([`t4_timeline`](super::t4_timeline)),
 //!   then the room's, never the other way. The list of members is locked alone.
 //! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
@@ -83,7 +83,6 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
     let response = handshake::answer(request)?;
     let hub = hub.clone();
     let enter = move |socket, early| {
-        // However it ends, it is over.
         let _ = chat(&hub, socket, early, user, last_id);
     };
     Ok(Reply::Upgrade(response, Box::new(enter)))

@@ -108,7 +108,7 @@ pub fn decode(
         (Side::Server, true) => return violation(1002, "a server must not mask its frames"),
         _ => {}
     }
-    // 2. The length: 7 bits, or 16, or 64, and always the shortest that fits.
+    // 2. The length: 7 bits, or 16, or 64. `shortest` is the least that needs its form.
     let (length, shortest, rest) = match (second & LENGTH, rest) {
         (LENGTH_IN_2.., _) if opcode.is_control() => {
             return violation(1002, "a control frame of over 125 bytes"); // RFC 6455 §5.5

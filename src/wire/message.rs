@@ -135,7 +135,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// The piece that the next `count` bytes go to; there is room for them.
+    /// The piece that the next `count` bytes fit in. (Of memory, not of the protocol: skip it at first.)
     fn piece_for(&mut self, count: usize) -> &mut Vec<u8> {
         let pieces = &mut self.pieces;
         if pieces.last().is_none_or(|last| last.len() + count > PIECE_BYTES) {
