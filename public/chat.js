@@ -104,7 +104,8 @@ export const outbox = {
     mark(entry, "doubted");
     entry.since = performance.now();
   },
-  /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. */
+  /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. (A frame
+   * of part 4 has no such moment, and settles nothing.) */
   settle(began) {
     const entry = current();
     if (entry?.is !== "doubted" || !(entry.since <= began)) return;
