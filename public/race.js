@@ -4,6 +4,7 @@ const LAG_MS = 250; // what is drawn was so long ago: rows come in batches, and 
 const GHOSTS_MAX = 10;
 const MESSAGES_MAX = 100;
 const REQUESTS_MAX = 2_000;
+const WAITING_MAX = 20_000; // rows, while the picture is frozen
 const DOTS_MS = 30_000; // what the second view shows
 const LOG_MS_MAX = 60_000;
 
@@ -60,6 +61,8 @@ const lanes = [
 
 const messages = [];
 const knobs = { rtt: 50, pause: 3_000 };
+const waiting = []; // what the server has told, and the page has not taken yet
+let frozen; // the moment that is drawn, if it is not now
 let epoch; // of the feed
 let skew = Infinity; // our clock minus the server's, and the shortest time that a row was under way
 
@@ -99,18 +102,22 @@ feed.onmessage = ({ data, lastEventId }) => {
   const [began] = lastEventId.split("-");
   epoch ??= began;
   if (began !== epoch) location.reload(); // another race
-  for (const row of JSON.parse(data)) {
+  waiting.push(...JSON.parse(data));
+  if (frozen === undefined) takeAll();
+  else waiting.splice(0, waiting.length - WAITING_MAX);
+};
+function takeAll() {
+  for (const row of waiting.splice(0)) {
     if (row.lane) row.lane = lanes.find(({ part }) => part === row.lane);
     const kind = Object.keys(take).find((kind) => kind in row);
     take[kind]?.(row);
   }
-};
+}
 feed.onerror = () => say(t("Сервер не відповідає", "The server does not answer"), true);
 feed.onopen = () => say("");
 
 // ---- Drawing ------------------------------------------------------------------------------------
 
-let frozen; // the moment that is drawn, if it is not now
 let isLog = false;
 let isDots = false;
 let spoken = "";
@@ -138,7 +145,7 @@ function draw() {
     drawBar(lane, now, message);
     drawGhosts(lane, now, past.slice(-GHOSTS_MAX - 1, -1));
   }
-  if (message) announce(message, now);
+  announce(message, now);
 }
 
 function drawBar(lane, now, message) {
@@ -230,10 +237,15 @@ function say(text, isTrouble = false) {
 
 /** For those who listen instead of looking, too: once for each message, and when all but part 1 have shown it. */
 function announce(message, now) {
-  const ages = lanes.filter(({ part }) => part > 1).map((lane) => [lane.part, shownAt(lane, message) - message.at]);
-  const isOver = ages.every(([, age]) => message.at + age <= now);
-  const result = isOver ? ` — ${ages.map(([part, age]) => `${part}: ${duration(Math.max(0, age))}`).join(", ")}` : "";
-  const text = `${message.user}: ${message.text}${result}`;
+  const texts = [];
+  if (message) {
+    const ages = lanes.filter(({ part }) => part > 1).map((lane) => [lane.part, shownAt(lane, message) - message.at]);
+    const isOver = ages.every(([, age]) => message.at + age <= now);
+    const result = isOver ? ` — ${ages.map(([part, age]) => `${part}: ${duration(Math.max(0, age))}`).join(", ")}` : "";
+    texts.push(`${message.user}: ${message.text}${result}`);
+  }
+  if (frozen !== undefined) texts.push(`${t("завмерло, нових повідомлень:", "frozen, new messages:")} ${waiting.filter(({ said }) => said).length}`);
+  const text = texts.join(" · ");
   if (text !== spoken) say(text);
   spoken = text;
 }
@@ -267,7 +279,10 @@ function toggle(id, change) {
     drawAxis();
   });
 }
-toggle("freeze", (isOn) => (frozen = isOn ? Date.now() - skew - LAG_MS : undefined));
+toggle("freeze", (isOn) => {
+  frozen = isOn ? Date.now() - skew - LAG_MS : undefined;
+  if (!isOn) takeAll();
+});
 toggle("log", (isOn) => (isLog = isOn));
 toggle("dots", (isOn) => {
   isDots = isOn;

@@ -55,24 +55,34 @@ test("four bars grow until each technique has shown what was said, and part 1 wa
   await leave(page);
 });
 
-test("Space freezes what is drawn, and Enter leads to the words", async () => {
+test("Space freezes the picture and the counters, in both views, and Enter leads to the words", async () => {
   const server = await serve("race");
   const page = await open(server);
+  const status = (pattern) => eventually(async () => assert.match(await page.locator("#status").textContent(), pattern));
+  const asked = () => Promise.all([3, 4].map((part) => requests(page, part)));
+  const dots = () => lane(page, 3).locator("canvas").getAttribute("aria-label");
   await say(page, "before");
-  await shows(page, 4, MS_OR_S);
+  await shows(page, 3, MS_OR_S);
+  await eventually(async () => assert.deepEqual(await asked(), [1, 1]));
+  await page.locator("#dots").click();
   await page.keyboard.press(" ");
-  const before = await width(page, 1);
-  const asked = await requests(page, 4) + await requests(page, 3);
+  await status(/before.* · frozen, new messages: 0/);
+  const seen = await dots();
   await server.say("Bob", "while it is frozen");
-  await eventually(async () => assert.ok(await requests(page, 4) + await requests(page, 3) > asked)); // the counters go on
-  assert.equal(await width(page, 1), before);
-  assert.match(await page.locator("#status").textContent(), /before/);
+  await status(/before.* · frozen, new messages: 1/);
+  await page.locator("#dots").click();
+  const grown = await width(page, 1);
+  await server.say("Bob", "and once more");
+  await status(/before.* · frozen, new messages: 2/);
+  // The answers to the first of them have been told before the second.
+  assert.deepEqual([await dots(), await width(page, 1), ...(await asked())], [seen, grown, 1, 1]);
   await page.keyboard.press(" ");
-  await eventually(async () => assert.match(await page.locator("#status").textContent(), /Bob: while it is frozen/));
+  await status(/Bob: and once more/);
+  await eventually(async () => assert.deepEqual(await asked(), [3, 1]));
   await page.keyboard.press("Enter");
   await page.keyboard.type("typed at once");
   await page.keyboard.press("Enter");
-  await eventually(async () => assert.match(await page.locator("#status").textContent(), /Lecturer: typed at once/));
+  await status(/Lecturer: typed at once/);
   await leave(page);
 });
 
