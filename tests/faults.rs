@@ -68,7 +68,7 @@ fn drain(mut client: Client) -> (u64, Option<(u16, String)>) {
 
 #[test]
 #[cfg(target_os = "linux")] // memory is read from /proc
-fn while_50000_messages_are_sent_a_reader_that_takes_none_disturbs_nobody() {
+fn a_reader_that_takes_none_of_50000_messages_disturbs_nobody() {
     const MESSAGES: u64 = 50_000;
     let server = Process::quiet(4);
     let join = |user: &str| Client::open(server.address, &format!("/?user={user}"));

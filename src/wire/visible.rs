@@ -57,6 +57,6 @@ pub fn is_invisible(c: char) -> bool {
 /// Whether `c` stands on, under or in the character before it. (So does U+17C6, although Unicode
 /// counts it among those that take a place of their own.)
 fn is_mark(c: char) -> bool {
-    let escaped = c.escape_debug().count() > r"\n".len();
-    c == '\u{17c6}' || escaped && !EMOJI.contains(&c) && !is_invisible(c)
+    let escaped = || c.escape_debug().count() > r"\n".len();
+    c == '\u{17c6}' || !c.is_ascii() && !EMOJI.contains(&c) && escaped() && !is_invisible(c)
 }
