@@ -83,7 +83,7 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     };
     let message = chat.say(name(user)?, text_of(&text)?);
     log::user(|| message.user.clone());
-    event!("§1.12", "-", "says message {}, {} B", message.id, message.text.len());
+    event!("§1.14", "-", "says message {}, {} B", message.id, message.text.len());
     Ok(message)
 }
 

@@ -1,6 +1,6 @@
-//! As much Markdown as the notes need: headings (one that begins with a number has that for its
-//! id), paragraphs, lists, tables, fences, `code`, **bold**, [links](/), and the numbers of marks and
-//! of sections of RFCs, which become links by themselves. What is to be typed, `$ in a shell` or
+//! As much Markdown as the notes need: headings (see [`heading_of`] for their ids), paragraphs, lists,
+//! tables, fences, `code`, **bold**, [links](/), and the numbers of marks and of sections of RFCs,
+//! which become links by themselves. What is to be typed, `$ in a shell` or
 //! `> in a program`, is an element of its own, so that it can be copied without its prompt.
 //!
 //! Everything is escaped first: what is markup afterwards was put there by this file.
@@ -56,10 +56,8 @@ impl Page<'_> {
             (heading.strip_prefix(' '), words.len() - heading.len())
         {
             self.turn_to("");
-            let id = match digits(title) {
-                "" => String::new(),
-                number => format!(" id=\"{number}\""),
-            };
+            let (id, title) = heading_of(title);
+            let id = if id.is_empty() { String::new() } else { format!(" id=\"{id}\"") };
             self.out += &format!("<h{level}{id}>{}</h{level}>\n", inline(title, self.links));
         } else if let Some(item) = words.strip_prefix("- ") {
             self.item("ul", item);
@@ -250,6 +248,14 @@ fn mark(rest: &str, links: &Links) -> Option<(String, usize)> {
     let name = digits(rest.strip_prefix('§')?);
     let link = format!("<a href=\"{}#{name}\">§{name}</a>", links.page);
     links.marks.contains(name).then_some((link, '§'.len_utf8() + name.len()))
+}
+
+/// The id and the title of a heading: `race` of `The race {#race}`, and `8` of `8–28 min · Part 1`.
+pub fn heading_of(heading: &str) -> (&str, &str) {
+    match heading.strip_suffix('}').and_then(|heading| heading.rsplit_once(" {#")) {
+        Some((title, id)) => (id, title),
+        None => (digits(heading), heading),
+    }
 }
 
 /// `3.2` of `3.2. And so on`.

@@ -9,7 +9,7 @@ use crate::handler::{Handler, Reply, only};
 use crate::tools::pages;
 use crate::wire::html::escape;
 use crate::wire::http::{READ, Request, Response};
-use markdown::{Links, digits, inline, render};
+use markdown::{Links, digits, heading_of, inline, render};
 use std::sync::Arc;
 
 const TEMPLATE: &str = include_str!("../../../public/reading.html");
@@ -190,7 +190,12 @@ fn lecture(request: &Request) -> Response {
         content += &render(after, &links);
     }
     content += &glossary_list(pages::speaks_ukrainian(request), &links);
-    page(request, &links, "", text, &content)
+    let headings = chosen(request, LECTURE).lines().filter_map(|line| line.strip_prefix("## "));
+    let headings = headings.map(heading_of).filter(|(id, _)| !id.is_empty());
+    let entry = |(id, title)| format!("<li><a href=\"#{id}\">{}</a></li>\n", escape(title));
+    let contents: String = headings.map(entry).collect();
+    let contents = format!("<nav><ol class=\"contents\">\n{contents}</ol></nav>\n");
+    page(request, &links, &contents, text, &content)
 }
 
 fn glossary_list(ukrainian: bool, links: &Links) -> String {
