@@ -159,6 +159,7 @@ test("what is copied is what was sent", inChromium, async () => {
   const page = await open({ page: address });
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = async (form) => {
+    await page.locator("#copied").evaluate((said) => (said.textContent = "")); // of what was copied before
     await page.keyboard.press("c");
     await page.keyboard.press(form);
     await page.locator("#copied").getByText("copied").waitFor();
