@@ -9,6 +9,7 @@ use rawchat::tools::crowd::browser::FETCH;
 use rawchat::tools::crowd::histogram::Histogram;
 use rawchat::tools::crowd::timetable::Timetable;
 use rawchat::tools::crowd::{Errand, Outcome, Plan, Technique, run};
+use rawchat::tools::dissect::block::COLUMNS;
 use rawchat::wire::http::Response;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -398,6 +399,7 @@ fn the_summary_is_in_both_languages_and_needs_no_reader() {
         let (code, stdout, stderr) = said.join().unwrap();
         assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
         assert!(stdout.contains(words) && !stdout.contains('{'), "{stdout}");
+        assert!(stdout.lines().all(|line| line.chars().count() <= COLUMNS), "{stdout}");
     }
     // stdout is closed before anything is said.
     let mut child =
@@ -421,5 +423,5 @@ fn a_terminal_sees_it_run() {
     // EIO, when the last writer has gone.
     let _ = shown.read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
-    assert!(text.contains("/2 s") && text.contains("/s  50 %"), "{text:?}");
+    assert!(text.contains(" / 2 s") && text.contains(" /s   50 % "), "{text:?}");
 }

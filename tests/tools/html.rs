@@ -69,11 +69,12 @@ fn the_table_comes_first_and_has_the_figures_of_the_other_table() {
     let table = page.split_once("<table>").unwrap().1.split_once("</table>").unwrap().0;
     let cells: Vec<&str> = between(table, "<td>", "</td>");
     let rows = rows(&report);
-    let figures: Vec<&String> = rows.iter().flat_map(|(_, cells)| cells).collect();
+    let figures: Vec<_> = rows.iter().flat_map(|(_, cells)| cells).collect();
     assert_eq!(cells.len(), figures.len());
-    for (cell, figure) in cells.iter().zip(figures) {
-        let shown = cell.replace("&#39;", "'").replace('\u{a0}', " ");
-        assert!(shown.contains(figure.as_str()), "{figure} in {cell}");
+    for (cell, (measured, model)) in cells.iter().zip(figures) {
+        let shown = cell.replace('\u{a0}', " ");
+        let model = model.as_ref().map(|model| format!(" | {model}")).unwrap_or_default();
+        assert!(shown.contains(&(measured.clone() + &model)), "{measured}{model} in {cell}");
     }
     let order = ["<table>", "<svg", "rawchat 0."].map(|what| page.find(what).expect(what));
     assert!(order.is_sorted(), "table, charts, settings: {order:?}");
@@ -103,15 +104,17 @@ fn a_chart_has_two_hundred_points_at_the_most_and_they_are_inside() {
             assert!((0.0..=720.0).contains(&x) && (0.0..=320.0).contains(&y), "{point}");
         }
     }
-    assert!(page.matches("<circle class=\"full part-3\"").count() <= 201);
-    assert_eq!(page.matches("<circle class=\"full part-4\"").count(), 1, "a frame is no request");
+    let circles = |class| page.matches(&format!("<circle class=\"{class}\"")).count();
+    assert!(circles("full part-3") <= 200 + 4);
+    // One in the chart of requests, and one of each size of the room.
+    assert_eq!(circles("full part-4"), 1 + 3, "a frame is no request");
 }
 
 #[test]
 fn what_was_not_measured_has_no_chart() {
     let mut report = lecture();
     for each in &mut report.measured {
-        (each.rounds, each.silence) = (Vec::new(), None);
+        (each.rounds, each.others, each.silence) = (Vec::new(), Vec::new(), None);
     }
     let page = page(&report, Language::En);
     // That of the requests is computed.

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Case {
     pub name: &'static str,
     pub users: usize,
+    /// Rooms of other sizes are tried, too.
+    pub others: bool,
     /// Messages, or visits, a second. 0: only silence is measured.
     pub rate: f64,
     pub errand: Errand,
@@ -30,12 +32,13 @@ const VISIT: Errand = Errand::Visit { since: 1, count: 50 };
 const LECTURE: Case = Case {
     name: "lecture",
     users: 30,
+    others: true,
     rate: 2.0,
     errand: Errand::Say,
     pause: Duration::from_secs(3),
     by_hand: Duration::from_secs(5),
     rtt: Duration::from_millis(50),
-    length: Duration::from_secs(8),
+    length: Duration::from_secs(7),
     rounds: 2,
     silent_users: 1,
     silence: Duration::from_secs(62),

@@ -1,15 +1,9 @@
 //! Charts in SVG: names stand at the lines, so there is no legend, and no script is needed.
 
 use super::Technique;
+use super::report::Both;
 use crate::wire::html::escape;
 use std::fmt::Write;
-
-/// A text in Ukrainian and in English.
-pub type Both = [String; 2];
-
-pub fn both(uk: impl Into<String>, en: impl Into<String>) -> Both {
-    [uk.into(), en.into()]
-}
 
 /// Of each line; more would not be seen.
 const POINTS_MAX: usize = 200;
@@ -20,6 +14,10 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 700.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 264.0;
+
+/// A name that another one would touch moves up by its height.
+const NAME_WIDTH: f64 = 160.0;
+const NAME_HEIGHT: f64 = 17.0;
 
 /// One of the two ways across a chart.
 pub struct Axis {
@@ -143,16 +141,24 @@ pub fn lines(
         let _ =
             writeln!(svg, "<circle class=\"full {class}\" cx=\"{h:.1}\" cy=\"{v:.1}\" r=\"6\"/>");
     }
-    for line in lines {
-        if let Some((h, v)) = line.named_at {
-            let place = (x.x(h) - 8.0, y.y(v));
-            text(
-                &mut svg,
-                place,
-                &format!("end name {}", class(line.technique)),
-                &name(line.technique),
-            );
+    let mut names: Vec<(f64, f64, Technique)> = Vec::new();
+    for Line { technique, named_at, .. } in lines {
+        let Some((h, v)) = *named_at else { continue };
+        let (h, mut v) = (x.x(h) - 8.0, y.y(v) + NAME_HEIGHT / 4.0);
+        let taken = |v: f64| {
+            let over = |(left, up, _): &&(f64, f64, _)| {
+                (left - h).abs() < NAME_WIDTH && (up - v).abs() < NAME_HEIGHT
+            };
+            names.iter().find(over).map(|(_, up, _)| *up)
+        };
+        while let Some(up) = taken(v) {
+            v = up - NAME_HEIGHT;
         }
+        names.push((h, v, *technique));
+    }
+    for (h, v, technique) in names {
+        let class = format!("end name {}", class(technique));
+        text(&mut svg, (h, v), &class, &technique.name());
     }
     figure(id, title, &svg)
 }
@@ -176,7 +182,7 @@ pub fn strips(id: &str, title: &Both, x: &Axis, strips: &[Strip]) -> String {
             &mut svg,
             (LEFT + 6.0, middle - height * 0.34),
             &format!("name {class}"),
-            &name(strip.technique),
+            &strip.technique.name(),
         );
         for (began, ended, messages) in strip.exchanges.iter().take(POINTS_MAX) {
             let (from, to) = (x.x(*began), x.x(*ended));
@@ -221,7 +227,7 @@ pub fn bars(id: &str, title: &Both, x: &Axis, bars: &[Bar]) -> String {
     for (row, bar) in bars.iter().enumerate() {
         let class = class(bar.technique);
         let top = TOP + height * (row as f64 + 0.45);
-        text(&mut svg, (LEFT + 6.0, top - 6.0), &format!("name {class}"), &name(bar.technique));
+        text(&mut svg, (LEFT + 6.0, top - 6.0), &format!("name {class}"), &bar.technique.name());
         let mut ends = [x.x(0.0); 2]; // to the left, to the right
         let mut sums = [0.0; 2];
         for (value, shade) in &bar.parts {
@@ -243,13 +249,4 @@ pub fn bars(id: &str, title: &Both, x: &Axis, bars: &[Bar]) -> String {
 
 fn class(technique: Technique) -> String {
     format!("part-{}", technique as usize)
-}
-
-pub fn name(technique: Technique) -> Both {
-    match technique {
-        Technique::Refresh => both("1 оновлення", "1 refresh"),
-        Technique::ShortPolling => both("2 коротке опитування", "2 short polling"),
-        Technique::LongPolling => both("3 довге опитування", "3 long polling"),
-        Technique::WebSocket => both("4 WebSocket", "4 WebSocket"),
-    }
 }

@@ -1,14 +1,14 @@
 //! A measurement as one HTML file: the table, the charts, and how it was made. In both languages,
 //! without a script.
 
-use super::chart::{self, Axis, Bar, Both, Line, Strip, bars, both, lines, spans, strips, wide};
-use super::measure::{Measured, Report};
+use super::chart::{Axis, Bar, Line, Strip, bars, lines, spans, strips, wide};
+use super::measure::{Measured, Report, Round};
 use super::model::Model;
-use super::report::{bytes, number, time};
+use super::report::{Both, both, bytes, exact, fill, in_both, number, thousands, time};
 use super::table::{notes, rows};
 use super::{Exchange, Technique};
 use crate::tools::dissect::Language;
-use crate::tools::dissect::block::Style;
+use std::slice::from_ref;
 use std::time::Duration;
 
 const STYLE: &str = include_str!("../../../public/report.css");
@@ -28,8 +28,6 @@ pub fn page(report: &Report, language: Language) -> String {
     );
     let charts = [ages, questions, requests, weights, silence, work];
     let charts: String = charts.iter().filter_map(|chart| chart(report)).collect();
-    let notes = [Language::Uk, Language::En]
-        .map(|language| notes(report, &Style { language, coloured: false, everything: false }));
     format!(
         "<!doctype html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <title>rawchat measure: {name}</title>\n\
@@ -46,39 +44,22 @@ pub fn page(report: &Report, language: Language) -> String {
         lesson = spans(&both(uk, en)),
         table = table(report),
         how = spans(&both("Як міряли", "How it was measured")),
-        notes = spans(&notes),
+        notes = spans(&notes(report)),
     )
-}
-
-/// What is written in English, `1.55 s`, as it is in Ukrainian, too; a unit stays with its number.
-fn in_both(english: &str) -> Both {
-    let word = |word: &str| match word {
-        "ms" => "мс".into(),
-        "s" => "с".into(),
-        "B" => "Б".into(),
-        "kB" => "кБ".into(),
-        "MB" => "МБ".into(),
-        number if number.starts_with(|c: char| c.is_ascii_digit()) => {
-            number.replace(',', "\u{a0}").replace('.', ",")
-        }
-        other => other.to_string(),
-    };
-    let ukrainian: Vec<String> = english.split(' ').map(word).collect();
-    [ukrainian.join("\u{a0}"), english.replace(' ', "\u{a0}")]
 }
 
 fn table(report: &Report) -> String {
     let mut out = String::from("<table>\n<thead><tr><th scope=\"col\">");
     out += &spans(&both("виміряно | модель", "measured | model"));
     for technique in Technique::ALL {
-        out += &format!("</th><th scope=\"col\">{}", spans(&chart::name(technique)));
+        out += &format!("</th><th scope=\"col\">{}", spans(&technique.name()));
     }
     out += "</th></tr></thead>\n<tbody>\n";
     for ([uk, en], cells) in rows(report) {
         out += &format!("<tr><th scope=\"row\">{}</th>", spans(&both(uk, en)));
-        for cell in &cells {
-            let [uk, en] = in_both(cell);
-            out += &format!("<td>{}</td>", spans(&[uk, en]));
+        for (measured, model) in cells {
+            let model = model.map(|model| format!(" | {model}")).unwrap_or_default();
+            out += &format!("<td>{}</td>", spans(&in_both(&(measured + &model))));
         }
         out += "</tr>\n";
     }
@@ -87,13 +68,7 @@ fn table(report: &Report) -> String {
 
 /// Two texts with `{1}`, `{2}`, … in them, which are figures as in the table.
 fn sentence(uk: &str, en: &str, figures: &[String]) -> Both {
-    let mut texts = both(uk, en);
-    for (at, figure) in figures.iter().enumerate() {
-        let [uk, en] = in_both(figure);
-        texts[0] = texts[0].replace(&format!("{{{}}}", at + 1), &uk);
-        texts[1] = texts[1].replace(&format!("{{{}}}", at + 1), &en);
-    }
-    texts
+    fill([uk, en], &["1", "2", "3"].into_iter().zip(figures.iter().cloned()).collect::<Vec<_>>())
 }
 
 /// A name, both ends, and what is written at which value.
@@ -104,7 +79,7 @@ fn axis(
     marks: &[f64],
     shown: impl Fn(f64) -> String,
 ) -> Axis {
-    let mark = |at: &f64| (*at, in_both(&shown(*at).replace(".00 ", " ").replace(".0 ", " ")));
+    let mark = |at: &f64| (*at, in_both(&exact(shown(*at))));
     Axis { name: both(uk, en), from, to, is_log, marks: marks.iter().map(mark).collect() }
 }
 
@@ -211,7 +186,7 @@ fn requests(report: &Report) -> Option<String> {
         let (technique, model) = (each.technique, each.model);
         let points = rates.iter().map(|rate| (*rate, asks(model, *rate))).collect();
         // Above the line; of the two that are level, one below.
-        let (at, lift) = [(40, 0.45), (40, 1.3), (80, 1.3), (95, 1.3)][technique as usize - 1];
+        let (at, lift) = [(95, 0.45), (40, 1.3), (80, 1.3), (95, 1.3)][technique as usize - 1];
         let named_at = Some((rates[at], asks(model, rates[at]).max(from) * lift));
         curves.push(Line { technique, points, is_model: true, named_at });
         let counted_s = report.case.length.as_secs_f64() * each.rounds.len() as f64;
@@ -296,27 +271,43 @@ fn silence(report: &Report) -> Option<String> {
     Some(bars("silence", &title, &x, &values.iter().map(bar(bytes)).collect::<Vec<_>>()))
 }
 
-/// What the server's processor does for what it delivers.
+/// What the server's processor does for what it delivers, in small rooms and in large ones.
 fn work(report: &Report) -> Option<String> {
-    let values = each(report, |each| {
-        let delivered = each.outcome().traffic.messages;
-        let spent: Option<f64> = each.rounds.iter().map(|round| round.cpu_ms).sum();
-        (delivered > 0).then_some(1000.0 * spent? / delivered as f64)
-    });
+    let work = |of: Technique, users: usize, rounds: &[Round]| {
+        let delivered: u64 = rounds.iter().map(|round| round.outcome.traffic.messages).sum();
+        let ms: Option<f64> = rounds.iter().map(|round| round.cpu_ms).sum();
+        Some((of, users as f64, 1000.0 * ms.filter(|_| delivered > 0)? / delivered as f64))
+    };
+    let mut points = Vec::new();
+    for Measured { technique, rounds, others, .. } in &report.measured {
+        points.extend(work(*technique, report.case.users, rounds));
+        let other = |(users, round): &(usize, Round)| work(*technique, *users, from_ref(round));
+        points.extend(others.iter().filter_map(other));
+    }
+    points.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let [(_, fewest, _), .., (_, most, _)] = points[..] else { return None };
     let shown = |ms: f64| format!("{} ms", number(ms));
-    let (least, ms) = values.iter().min_by(|one, other| one.1.total_cmp(&other.1))?;
+    let shown_size = |users| thousands(users as u64);
+    let there = points.iter().filter(|(_, users, _)| *users == most);
+    let (least, _, ms) = there.min_by(|one, other| one.2.total_cmp(&other.2))?;
     let title = sentence(
-        "Найменше процесора на 1\u{a0}000 доставок потребує {2}: {1}",
-        "The least processor time for 1,000 deliveries is that of {2}: {1}",
-        &[shown(*ms)],
+        "З {2} читачами найменше процесора на 1\u{a0}000 доставок потребує {3}: {1}",
+        "With {2} readers, the least processor time for 1,000 deliveries is that of {3}: {1}",
+        &[shown(*ms), shown_size(most)],
     );
-    let [uk, en] = chart::name(*least);
-    let title = [title[0].replace("{2}", &uk[2..]), title[1].replace("{2}", &en[2..])];
-    let name = [
-        "мс процесора сервера на 1\u{a0}000 доставок",
-        "ms of the server’s processor for 1,000 deliveries",
-    ];
-    let most = values.iter().map(|(_, value)| *value).fold(0.1, f64::max);
-    let x = axis(name, [0.0, most * 1.25], false, &[0.0, most / 2.0, most], shown);
-    Some(bars("work", &title, &x, &values.iter().map(bar(shown)).collect::<Vec<_>>()))
+    let [uk, en] = least.name();
+    let title = [title[0].replace("{3}", &uk[2..]), title[1].replace("{3}", &en[2..])];
+    let mut sizes: Vec<f64> = points.iter().map(|(_, users, _)| *users).collect();
+    sizes.dedup();
+    let x = axis(["читачів", "readers"], [fewest / 14.0, most * 1.5], true, &sizes, shown_size);
+    let name = ["мс процесора на 1\u{a0}000 доставок", "ms of processor for 1,000 deliveries"];
+    let highest = points.iter().map(|(_, _, ms)| *ms).fold(0.1, f64::max);
+    let marks = [0.0, highest / 2.0, highest];
+    let y = axis(name, [0.0, highest * 1.1], false, &marks, shown);
+    let line = |technique| {
+        let mine = points.iter().filter(|(of, ..)| *of == technique);
+        let points: Vec<(f64, f64)> = mine.map(|(_, users, ms)| (*users, *ms)).collect();
+        Line { technique, named_at: points.first().copied(), points, is_model: false }
+    };
+    Some(lines("work", &title, &x, &y, &Technique::ALL.map(line), &points))
 }

@@ -1,6 +1,7 @@
 //! `rawchat load 3 --users 500 --rate 10 --seconds 30 URL`: a crowd for one server.
 
-use super::report::{bytes, machine, number, or_dash, outcome_json, quantile, thousands, time};
+use super::report::{bytes, exact, fill, in_both, in_one, machine, number, object, or_dash};
+use super::report::{outcome_json, quantile, thousands, time};
 use super::{Crowd, Errand, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
 use crate::tools::arguments::Arguments;
 use crate::tools::client::Place;
@@ -123,36 +124,42 @@ fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What is said at the end.
+const SUMMARY: [&str; 2] = [
+    "Частина {name}, http://{place}
+навантаження  читачів {users}, повідомлень за секунду {rate}, {seconds}; посів {seed}
+повідомлення  надіслано {messages}, доставлено {delivered} з {expected};
+              втрачено {lost}, двічі {doubled}, не по черзі {disordered}
+вік           половина до {p50}, 95 % до {p95}, 99 % до {p99}, усі до {max}
+запити        {requests} за секунду, з них порожніх {empty} %; на одну доставку {perMessage}
+байти         на кожну вгору {up}; униз {headDown} голів і рамок, {body} тіла
+надіслано     пізніше, ніж мало бути, щонайбільше на {late}
+помилки       {errors}; перша: {error}
+{machine}
+заголовки браузера: {browser}",
+    "Part {name}, http://{place}
+load       {users} users, {rate} messages a second, {seconds}; seed {seed}
+messages   {messages} sent, {delivered} of {expected} delivered;
+           {lost} lost, {doubled} doubled, {disordered} out of order
+age        half within {p50}, 95 % within {p95}, 99 % within {p99}, all within {max}
+requests   {requests} a second, {empty} % of them empty; {perMessage} for each delivery
+bytes      for each {up} up; {headDown} of heads and frames, {body} of bodies down
+sent       later than planned by {late} at the most
+errors     {errors}; the first: {error}
+{machine}
+headers of a browser: {browser}",
+];
+
 fn summary(plan: &Plan, outcome: &Outcome, style: &Style) -> String {
     let (seconds, traffic) = (plan.length.as_secs_f64(), &outcome.traffic);
     let each = |count: u64| count as f64 / traffic.messages.max(1) as f64;
     let age = |part| or_dash(quantile(&outcome.ages, part), time);
-    let error = outcome.first_error.as_deref().unwrap_or("–");
-    let [uk, en] = [
-        "Частина {technique}, читачів: {users}, повідомлень за секунду: {rate}, секунд: {seconds}, {place}
-повідомлення  надіслано {messages}, доставлено {delivered} з {expected}; втрачено {lost}, двічі {doubled}, не по черзі {disordered}
-вік           половина до {p50}, 95 % до {p95}, 99 % до {p99}, усі до {max}
-запити        {requests} за секунду, з них порожніх {empty} %; на одне доставлене повідомлення {perMessage}
-байти         на одне доставлене повідомлення: вгору {up}, униз {headDown} голів і рамок та {body} тіла
-надіслано     пізніше, ніж мало бути: 99 % до {late}; посіви: {seed}
-помилки       {errors}; перша: {error}
-{machine}; заголовки браузера: {browser}",
-        "Part {technique}, users: {users}, messages a second: {rate}, seconds: {seconds}, {place}
-messages   {messages} sent, {delivered} of {expected} delivered; {lost} lost, {doubled} doubled, {disordered} out of order
-age        half within {p50}, 95 % within {p95}, 99 % within {p99}, all within {max}
-requests   {requests} a second, {empty} % of them empty; {perMessage} for each message delivered
-bytes      for each message delivered: {up} up, {headDown} of heads and frames and {body} of bodies down
-sent       later than planned: 99 % within {late}; seed {seed}
-errors     {errors}; the first: {error}
-{machine}; headers of a browser: {browser}",
-    ];
-    let mut text = style.say(uk, en).to_string();
-    for (name, value) in [
-        ("technique", plan.technique.name().into()),
+    let error = outcome.first_error.clone();
+    let figures = [
         ("users", thousands(plan.users as u64)),
-        ("rate", number(plan.rate)),
-        ("seconds", number(seconds)),
-        ("place", format!("http://{}", plan.place.host)),
+        ("rate", plan.rate.to_string()),
+        ("seconds", exact(time(plan.length))),
+        ("seed", plan.seed.to_string()),
         ("messages", thousands(outcome.messages)),
         ("delivered", thousands(outcome.delivered)),
         ("expected", thousands(outcome.expected)),
@@ -169,36 +176,31 @@ errors     {errors}; the first: {error}
         ("up", bytes(each(traffic.up))),
         ("headDown", bytes(each(traffic.head_down()))),
         ("body", bytes(each(traffic.body_down))),
-        ("late", or_dash(outcome.lateness.quantile(0.99), time)),
-        ("seed", plan.seed.to_string()),
+        ("late", time(outcome.lateness.max())),
         ("errors", thousands(outcome.errors)),
-        ("error", error.into()),
+        ("place", plan.place.host.clone()),
+        ("name", in_one(&plan.technique.name(), style)),
+        ("error", or_dash(error, |error| error)),
         ("machine", machine()),
         ("browser", browser::BROWSER.into()),
-    ] {
-        text = text.replace(&format!("{{{name}}}"), &value);
-    }
-    text
+    ];
+    in_one(&fill(SUMMARY, &figures), style)
 }
 
 fn summary_json(plan: &Plan, outcome: &Outcome) -> String {
-    format!(
-        concat!(
-            r#"{{"part":{},"host":{},"users":{},"rate":{},"seconds":{},"pauseMs":{},"rttMs":{},"seed":{},"#,
-            r#""machine":{},"browser":{},"outcome":{}}}"#
-        ),
-        plan.technique as usize,
-        quoted(&plan.place.host),
-        plan.users,
-        plan.rate,
-        plan.length.as_secs_f64(),
-        plan.pause.as_millis(),
-        plan.rtt.as_millis(),
-        plan.seed,
-        quoted(&machine()),
-        quoted(browser::BROWSER),
-        outcome_json(outcome)
-    )
+    object(&[
+        ("part", (plan.technique as usize).to_string()),
+        ("host", quoted(&plan.place.host)),
+        ("users", plan.users.to_string()),
+        ("rate", plan.rate.to_string()),
+        ("seconds", plan.length.as_secs().to_string()),
+        ("pauseMs", plan.pause.as_millis().to_string()),
+        ("rttMs", plan.rtt.as_millis().to_string()),
+        ("seed", plan.seed.to_string()),
+        ("machine", quoted(&machine())),
+        ("browser", quoted(browser::BROWSER)),
+        ("outcome", outcome_json(outcome)),
+    ])
 }
 
 /// A line on stderr that is written over and over; only on a terminal.
@@ -230,7 +232,7 @@ impl Live {
                 format!("{} {entered}", self.style.say("заходять:", "coming in:"))
             }
             Some(began) => format!(
-                "{:.0}/{:.0} s  {}/s  {}/s  50 % {}  99 % {}",
+                "{:.0} / {:.0} s   {} /s   {} /s   50 % {}   99 % {}",
                 began.elapsed().as_secs_f64(),
                 crowd.plan.length.as_secs_f64(),
                 number((self.last.1 - delivered) as f64 / seconds),
@@ -240,7 +242,7 @@ impl Live {
             ),
         };
         // Nobody reads it any more: no harm.
-        let _ = write!(stderr(), "\r\x1b[K{line}");
+        let _ = write!(stderr(), "\r\x1b[K{}", in_one(&in_both(&line), &self.style));
     }
 
     pub fn clear(&self) {

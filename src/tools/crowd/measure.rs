@@ -9,7 +9,7 @@ use super::html;
 use super::load::{NOT_OFFERED, WRONG, enough_descriptors};
 use super::model::{HOLD, Model};
 use super::process::{Server, Usage};
-use super::report::{machine, or_null, outcome_json};
+use super::report::{array, in_one, machine, object, or_null, outcome_json};
 use super::table::table;
 use super::timetable::Random;
 use super::{Errand, Moment, Outcome, Plan, Technique, USERS_MAX, browser, post};
@@ -20,7 +20,6 @@ use crate::tools::dissect::block::{Style, say};
 use crate::wire::json::quoted;
 use std::fs::File;
 use std::io::{IsTerminal, Write, stderr};
-use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -36,9 +35,11 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
                    visitors  1,000 sit in the room, 20 a second come, read 50 messages, leave
                    digest    100 messages a second for 200 people who are in no hurry
                    idle      2,000 people, and hardly a word
-  --users 30       --rate 2 (messages a second)      --pause 3s (between two questions, and two F5)
+  --users 30       and no other number; else the server's work is measured in other rooms, too
+  --rate 2         messages a second in the room
+  --pause 3s       between two questions, and between two F5
   --rtt 50ms       the way to the server and back; readers wait that long, senders stand beside it
-  --seconds 8      of each technique in each round      --rounds 2
+  --seconds 7      of each technique in each round      --rounds 2
   --silence 62     seconds that silent readers are watched: it takes two heartbeats to know one
   --seed 1         the same moments again
   --json           everything, and the histograms
@@ -47,6 +48,12 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
 
 /// One pause is enough, and of a longer one nobody wants to wait for the end.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
+
+/// Rooms in which the server's work is measured, too, as far as there are descriptors for all of
+/// them, and not more to deliver.
+const SIZES: [usize; 4] = [10, 50, 200, 1000];
+const DELIVERIES_PER_S_MAX: f64 = 5_000.0;
+const LENGTH_OF_OTHERS: Duration = Duration::from_secs(3);
 
 /// There are four crowds of silent readers at one time.
 const SILENT_MAX: usize = USERS_MAX / 4;
@@ -77,6 +84,8 @@ pub struct Silence {
 pub struct Measured {
     pub technique: Technique,
     pub rounds: Vec<Round>,
+    /// In rooms of other sizes.
+    pub others: Vec<(usize, Round)>,
     pub silence: Option<Silence>,
     pub model: Model,
 }
@@ -119,13 +128,13 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             }
             "--case" => drop(arguments.value()?),
             "--users" if case.users == 0 => case.silent_users = arguments.number(1..=SILENT_MAX)?,
-            "--users" => case.users = arguments.number(1..=USERS_MAX)?,
+            "--users" => {
+                (case.users, case.others) = (arguments.number(1..=USERS_MAX)?, false);
+            }
             "--rate" => case.rate = arguments.number(0.0..=10_000.0)?,
             "--pause" => {
-                (case.pause, case.by_hand) = {
-                    let pause = arguments.time()?;
-                    (pause, pause)
-                }
+                case.pause = arguments.time()?;
+                case.by_hand = case.pause;
             }
             "--rtt" => case.rtt = arguments.time()?,
             "--seconds" => case.length = Duration::from_secs(arguments.number(1..=600)?),
@@ -138,7 +147,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             _ => return Err(arguments.unknown()),
         }
     }
-    let report = measure(case, seed).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    let report = measure(case, seed, &style).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
     if let Some(file) = &mut html {
         let page = html::page(&report, style.language);
         file.write_all(page.as_bytes()).map_err(|error| Problem::Failed(error.to_string()))?;
@@ -153,9 +162,8 @@ fn create(path: &str) -> Result<File, Problem> {
 }
 
 /// Measures everything. `Err`: a server or the crowd could not be started.
-pub fn measure(case: Case, seed: u64) -> Result<Report, String> {
+pub fn measure(case: Case, seed: u64, style: &Style) -> Result<Report, String> {
     enough_descriptors(4 * case.silent_users + case.users)?;
-    let steps = Mutex::new(Steps { done: 0, all: 4 * case.rounds });
     thread::scope(|scope| {
         let silent = Technique::ALL.map(|technique| {
             let case = &case;
@@ -163,23 +171,61 @@ pub fn measure(case: Case, seed: u64) -> Result<Report, String> {
         });
         let mut rounds = [const { Vec::new() }; 4];
         let mut random = Random(seed);
-        for number in 0..if case.rate > 0.0 { case.rounds } else { 0 } {
+        let (mut done, all) = (0, if case.rate > 0.0 { case.rounds } else { 0 });
+        for number in 0..all {
             let mut order = Technique::ALL;
             for at in (1..order.len()).rev() {
                 order.swap(at, (random.part() * (at + 1) as f64) as usize);
             }
             for technique in order {
-                steps.lock().map(|mut steps| steps.show(technique)).unwrap_or_default();
+                done += 1;
+                if stderr().is_terminal() {
+                    let name = in_one(&technique.name(), style);
+                    let _ = writeln!(stderr(), "{done}/{}  {name}", 4 * all);
+                }
                 rounds[technique as usize - 1].push(round(&case, technique, seed + number as u64)?);
             }
         }
+        let others = others(&case, seed);
         let mut measured = Vec::new();
-        for ((technique, rounds), silent) in Technique::ALL.into_iter().zip(rounds).zip(silent) {
+        for (((technique, rounds), others), silent) in
+            Technique::ALL.into_iter().zip(rounds).zip(others).zip(silent)
+        {
             let silence = silent.map(|silent| silent.join().unwrap_or(Err("it panicked".into())));
-            let model = model(&case, technique, &rounds);
-            measured.push(Measured { technique, rounds, silence: silence.transpose()?, model });
+            let (silence, model) = (silence.transpose()?, model(&case, technique, &rounds));
+            measured.push(Measured { technique, rounds, others, silence, model });
         }
         Ok(Report { case: case.clone(), seed, measured })
+    })
+}
+
+/// Rooms of other sizes, all of them at one time: of each server only the work is looked at. Those
+/// that could not be filled are left out.
+fn others(case: &Case, seed: u64) -> [Vec<(usize, Round)>; 4] {
+    let mut sizes = if case.others && case.errand == Errand::Say { SIZES.to_vec() } else { vec![] };
+    let mut users = 4 * case.silent_users;
+    sizes.retain(|size| {
+        users += 4 * size;
+        let deliveries = *size as f64 * case.rate;
+        let few = (1.0..=DELIVERIES_PER_S_MAX).contains(&deliveries);
+        few && *size != case.users && enough_descriptors(users).is_ok()
+    });
+    let measure = |technique, users| {
+        let length = case.length.min(LENGTH_OF_OTHERS);
+        let measured = round(&Case { users, length, ..case.clone() }, technique, seed).ok();
+        measured.filter(|round| round.outcome.not_offered.is_none())
+    };
+    thread::scope(|scope| {
+        let begun = Technique::ALL.map(|technique| {
+            let begin = |users| (users, scope.spawn(move || measure(technique, users)));
+            sizes.iter().copied().map(begin).collect::<Vec<_>>()
+        });
+        begun.map(|begun| {
+            let end = |(users, thread): (_, thread::ScopedJoinHandle<_>)| {
+                Some((users, thread.join().ok()??))
+            };
+            begun.into_iter().filter_map(end).collect()
+        })
     })
 }
 
@@ -286,34 +332,20 @@ fn each(users: usize, with: Usage, without: Usage) -> Usage {
     }
 }
 
-/// How far it is, on a terminal.
-struct Steps {
-    done: usize,
-    all: usize,
-}
-
-impl Steps {
-    fn show(&mut self, technique: Technique) {
-        self.done += 1;
-        if stderr().is_terminal() {
-            let _ = writeln!(stderr(), "{}/{}  {}", self.done, self.all, technique.name());
-        }
-    }
-}
-
 impl Report {
     fn verdict(&self) -> Result<(), Problem> {
         for measured in &self.measured {
-            let (outcome, name) = (measured.outcome(), measured.technique.name());
-            if let Some(why) = outcome.not_offered {
-                return Err(Problem::Ended(NOT_OFFERED, format!("{name}: {why}")));
-            }
-            if outcome.is_wrong() {
-                let first = outcome.first_error.unwrap_or_default();
-                return Err(Problem::Ended(
-                    WRONG,
-                    format!("{name}: messages are missing. {first}"),
-                ));
+            let [_, name] = measured.technique.name();
+            let others = measured.others.iter().map(|(_, round)| &round.outcome);
+            for outcome in others.chain([&measured.outcome()]) {
+                if let Some(why) = &outcome.not_offered {
+                    return Err(Problem::Ended(NOT_OFFERED, format!("{name}: {why}")));
+                }
+                if outcome.is_wrong() {
+                    let first = outcome.first_error.as_deref().unwrap_or_default();
+                    let why = format!("{name}: messages are missing. {first}");
+                    return Err(Problem::Ended(WRONG, why));
+                }
             }
         }
         Ok(())
@@ -322,60 +354,64 @@ impl Report {
     /// Everything, with the settings and the machine; times in microseconds and milliseconds as named.
     pub fn json(&self) -> String {
         let Case { name, users, rate, pause, by_hand, rtt, length, silent_users, .. } = &self.case;
-        let measured: Vec<String> = self.measured.iter().map(Measured::json).collect();
-        format!(
-            concat!(
-                r#"{{"case":{},"users":{},"rate":{},"pauseMs":{},"byHandMs":{},"rttMs":{},"seconds":{},"#,
-                r#""silentUsers":{},"seed":{},"machine":{},"browser":{},"techniques":[{}]}}"#
-            ),
-            quoted(name),
-            users,
-            rate,
-            pause.as_millis(),
-            by_hand.as_millis(),
-            rtt.as_millis(),
-            length.as_secs(),
-            silent_users,
-            self.seed,
-            quoted(&machine()),
-            quoted(browser::BROWSER),
-            measured.join(",")
-        )
+        object(&[
+            ("case", quoted(name)),
+            ("users", users.to_string()),
+            ("rate", rate.to_string()),
+            ("pauseMs", pause.as_millis().to_string()),
+            ("byHandMs", by_hand.as_millis().to_string()),
+            ("rttMs", rtt.as_millis().to_string()),
+            ("seconds", length.as_secs().to_string()),
+            ("silentUsers", silent_users.to_string()),
+            ("seed", self.seed.to_string()),
+            ("machine", quoted(&machine())),
+            ("browser", quoted(browser::BROWSER)),
+            ("techniques", array(&self.measured, Measured::json)),
+        ])
     }
 }
 
 impl Measured {
     fn json(&self) -> String {
-        let rounds: Vec<String> = self
-            .rounds
-            .iter()
-            .map(|round| {
-                let (held, cpu) = (held_json(&round.held), or_null(round.cpu_ms));
-                format!(
-                    r#"{{"held":{held},"cpuMs":{cpu},"outcome":{}}}"#,
-                    outcome_json(&round.outcome)
-                )
-            })
-            .collect();
         let silence = self.silence.map(|Silence { requests_per_hour, bytes_per_hour, held }| {
-            let (requests, bytes) = (or_null(requests_per_hour), or_null(bytes_per_hour));
-            let held = held_json(&held);
-            format!(r#"{{"requestsPerHour":{requests},"bytesPerHour":{bytes},"held":{held}}}"#)
+            object(&[
+                ("requestsPerHour", or_null(requests_per_hour)),
+                ("bytesPerHour", or_null(bytes_per_hour)),
+                ("held", held_json(&held)),
+            ])
         });
-        format!(
-            r#"{{"part":{},"rounds":[{}],"silence":{},"model":{{"requestsPerSecond":{},"empty":{},"p50Us":{},"p95Us":{}}}}}"#,
-            self.technique as usize,
-            rounds.join(","),
-            or_null(silence),
-            self.model.requests_per_s(),
-            self.model.empty(),
-            self.model.age(0.5).as_micros(),
-            self.model.age(0.95).as_micros(),
-        )
+        let model = object(&[
+            ("requestsPerSecond", self.model.requests_per_s().to_string()),
+            ("empty", self.model.empty().to_string()),
+            ("p50Us", self.model.age(0.5).as_micros().to_string()),
+            ("p95Us", self.model.age(0.95).as_micros().to_string()),
+        ]);
+        let other = |(users, round): &(usize, Round)| {
+            let round = round_json(round);
+            object(&[("users", users.to_string()), ("round", round)])
+        };
+        object(&[
+            ("part", (self.technique as usize).to_string()),
+            ("rounds", array(&self.rounds, round_json)),
+            ("others", array(&self.others, other)),
+            ("silence", or_null(silence)),
+            ("model", model),
+        ])
     }
 }
 
+fn round_json(round: &Round) -> String {
+    object(&[
+        ("held", held_json(&round.held)),
+        ("cpuMs", or_null(round.cpu_ms)),
+        ("outcome", outcome_json(&round.outcome)),
+    ])
+}
+
 fn held_json(held: &Usage) -> String {
-    let (connections, threads) = (or_null(held.connections), or_null(held.threads));
-    format!(r#"{{"connections":{connections},"threads":{threads},"kib":{}}}"#, or_null(held.kib))
+    object(&[
+        ("connections", or_null(held.connections)),
+        ("threads", or_null(held.threads)),
+        ("kib", or_null(held.kib)),
+    ])
 }

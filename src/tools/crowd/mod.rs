@@ -27,6 +27,7 @@ use super::client::{Connection, Place, random};
 use crate::wire::json::quoted;
 use histogram::Histogram;
 pub use outcome::{Exchange, Outcome, Traffic};
+use report::{Both, both};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -72,8 +73,13 @@ impl Technique {
         [Technique::Refresh, Technique::ShortPolling, Technique::LongPolling, Technique::WebSocket];
 
     /// The number of its part, and its name.
-    pub fn name(self) -> &'static str {
-        ["1 refresh", "2 short polling", "3 long polling", "4 WebSocket"][self as usize - 1]
+    pub fn name(self) -> Both {
+        match self {
+            Technique::Refresh => both("1 оновлення", "1 refresh"),
+            Technique::ShortPolling => both("2 коротке опитування", "2 short polling"),
+            Technique::LongPolling => both("3 довге опитування", "3 long polling"),
+            Technique::WebSocket => both("4 WebSocket", "4 WebSocket"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! What was measured, in words and in JSON.
+//! What was measured, in words of both languages and in JSON.
 
-use super::{Histogram, Outcome, Traffic};
+use super::{Histogram, Outcome};
+use crate::tools::dissect::block::Style;
 use crate::wire::json::quoted;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub fn bytes(bytes: f64) -> String {
     }
 }
 
-/// `0.020`, `9.8`, `312`: two digits that count, or all before the point.
+/// `0.020`, `9.8`, `312`, `12,345`: two digits that count, or all before the point.
 pub fn number(number: f64) -> String {
     match number {
         0.0..0.0005 => "0".into(),
@@ -40,14 +41,14 @@ pub fn number(number: f64) -> String {
 /// `12,345`
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().flat_map(std::str::from_utf8).collect();
+    groups.join(",")
+}
+
+/// What was not measured but asked for: `3 s` instead of `3.00 s`.
+pub fn exact(figure: String) -> String {
+    figure.replace(".00 ", " ").replace(".0 ", " ")
 }
 
 /// A quantile, if there are samples enough to know it.
@@ -61,7 +62,49 @@ pub fn or_dash<T>(value: Option<T>, shown: impl Fn(T) -> String) -> String {
     value.map_or("–".into(), shown)
 }
 
-/// This machine and this program, in a line.
+// ---- Both languages
+
+/// A text in Ukrainian and in English.
+pub type Both = [String; 2];
+
+pub fn both(uk: impl Into<String>, en: impl Into<String>) -> Both {
+    [uk.into(), en.into()]
+}
+
+/// A figure that is written as in English, `1.55 s`; a unit stays with its number.
+pub fn in_both(english: &str) -> Both {
+    let is_number =
+        |word: &str| !word.ends_with(',') && word.replace(',', "").parse::<f64>().is_ok();
+    let word = |word| match word {
+        "ms" => "мс".into(),
+        "s" => "с".into(),
+        "B" => "Б".into(),
+        "kB" => "кБ".into(),
+        "MB" => "МБ".into(),
+        number if is_number(number) => number.replace(',', "\u{a0}").replace('.', ","),
+        other => other.to_string(),
+    };
+    let ukrainian: Vec<String> = english.split(' ').map(word).collect();
+    [ukrainian.join("\u{a0}"), english.replace(' ', "\u{a0}")]
+}
+
+/// Both texts, with each figure in place of its `{name}`.
+pub fn fill(texts: [&str; 2], figures: &[(&str, String)]) -> Both {
+    let mut texts = texts.map(str::to_string);
+    for (name, figure) in figures {
+        for (text, figure) in texts.iter_mut().zip(in_both(figure)) {
+            *text = text.replace(&format!("{{{name}}}"), &figure);
+        }
+    }
+    texts
+}
+
+/// On a terminal, in its language.
+pub fn in_one([uk, en]: &Both, style: &Style) -> String {
+    style.say(uk, en).replace('\u{a0}', " ")
+}
+
+/// This machine, this program, and the browser it takes after, in a line.
 pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
@@ -69,63 +112,69 @@ pub fn machine() -> String {
     format!("rawchat {} ({build}), {os} {arch}, {cores} cores", env!("CARGO_PKG_VERSION"))
 }
 
-/// `{"total":…,"p50":…,"steps":[[from_us,count],…]}`, times in microseconds.
-pub fn histogram_json(ages: &Histogram) -> String {
-    let us = |part| or_null(quantile(ages, part).map(|time| time.as_micros()));
-    let steps: Vec<String> =
-        ages.steps().map(|(from, count)| format!("[{from},{count}]")).collect();
-    format!(
-        r#"{{"total":{},"p50":{},"p95":{},"p99":{},"max":{},"steps":[{}]}}"#,
-        ages.total(),
-        us(0.5),
-        us(0.95),
-        us(0.99),
-        ages.max().as_micros(),
-        steps.join(",")
-    )
+// ---- JSON
+
+/// `{"name":value,…}`; the values are JSON already.
+pub fn object(members: &[(&str, String)]) -> String {
+    let members = members.iter().map(|(name, value)| format!("{}:{value}", quoted(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// Every count of a run, and its histograms.
-pub fn outcome_json(outcome: &Outcome) -> String {
-    let Traffic { requests, empty, messages, connections, up, down, body_down } = outcome.traffic;
-    let text = |text: &Option<String>| or_null(text.as_deref().map(quoted));
-    let exchanges: Vec<String> = outcome
-        .exchanges
-        .iter()
-        .map(|exchange| {
-            let us = |time: Duration| time.as_micros();
-            let (began, ended) = (us(exchange.began), us(exchange.ended));
-            format!("[{began},{ended},{},{}]", exchange.messages, exchange.bytes)
-        })
-        .collect();
-    format!(
-        concat!(
-            r#"{{"messages":{},"expected":{},"delivered":{},"lost":{},"doubled":{},"disordered":{},"#,
-            r#""requests":{},"empty":{},"broughtMessages":{},"connections":{},"bytesUp":{},"bytesDown":{},"bodyBytesDown":{},"#,
-            r#""errors":{},"firstError":{},"notOffered":{},"agesUs":{},"latenessUs":{},"exchangesUs":[{}]}}"#
-        ),
-        outcome.messages,
-        outcome.expected,
-        outcome.delivered,
-        outcome.lost(),
-        outcome.doubled,
-        outcome.disordered,
-        requests,
-        empty,
-        messages,
-        connections,
-        up,
-        down,
-        body_down,
-        outcome.errors,
-        text(&outcome.first_error),
-        text(&outcome.not_offered),
-        histogram_json(&outcome.ages),
-        histogram_json(&outcome.lateness),
-        exchanges.join(",")
-    )
+/// `[value,…]`
+pub fn array<T>(values: impl IntoIterator<Item = T>, json: impl Fn(T) -> String) -> String {
+    format!("[{}]", values.into_iter().map(json).collect::<Vec<_>>().join(","))
 }
 
 pub fn or_null<T: ToString>(value: Option<T>) -> String {
     value.map_or("null".into(), |value| value.to_string())
+}
+
+/// `{"total":…,"p50":…,"steps":[[from_us,count],…]}`, times in microseconds.
+pub fn histogram_json(ages: &Histogram) -> String {
+    let us = |part| or_null(quantile(ages, part).map(|time| time.as_micros()));
+    object(&[
+        ("total", ages.total().to_string()),
+        ("p50", us(0.5)),
+        ("p95", us(0.95)),
+        ("p99", us(0.99)),
+        ("max", ages.max().as_micros().to_string()),
+        ("steps", array(ages.steps(), |(from, count)| format!("[{from},{count}]"))),
+    ])
+}
+
+/// Every count of a run, and its histograms.
+pub fn outcome_json(outcome: &Outcome) -> String {
+    let traffic = &outcome.traffic;
+    let text = |text: &Option<String>| or_null(text.as_deref().map(quoted));
+    let counts = [
+        ("messages", outcome.messages),
+        ("expected", outcome.expected),
+        ("delivered", outcome.delivered),
+        ("lost", outcome.lost()),
+        ("doubled", outcome.doubled),
+        ("disordered", outcome.disordered),
+        ("requests", traffic.requests),
+        ("empty", traffic.empty),
+        ("broughtMessages", traffic.messages),
+        ("connections", traffic.connections),
+        ("bytesUp", traffic.up),
+        ("bytesDown", traffic.down),
+        ("bodyBytesDown", traffic.body_down),
+        ("visits", outcome.visits),
+        ("visitorBytes", outcome.visitors.bytes()),
+        ("errors", outcome.errors),
+    ];
+    let mut members = counts.map(|(name, count)| (name, count.to_string())).to_vec();
+    let exchanges = array(&outcome.exchanges, |exchange| {
+        let [began, ended] = [exchange.began, exchange.ended].map(|time| time.as_micros());
+        format!("[{began},{ended},{},{}]", exchange.messages, exchange.bytes)
+    });
+    members.extend([
+        ("firstError", text(&outcome.first_error)),
+        ("notOffered", text(&outcome.not_offered)),
+        ("agesUs", histogram_json(&outcome.ages)),
+        ("latenessUs", histogram_json(&outcome.lateness)),
+        ("exchangesUs", exchanges),
+    ]);
+    object(&members)
 }
