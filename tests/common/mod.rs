@@ -27,8 +27,7 @@ pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// Nothing times out by itself.
 pub fn patient() -> Limits {
-    let linger = Duration::from_millis(500);
-    Limits { idle: AGES, head: AGES, body: AGES, linger, ..Limits::default() }
+    Limits { idle: AGES, head: AGES, body: AGES, linger: AGES, ..Limits::default() }
 }
 
 /// The waits of a test in which nothing but a message ends a wait.
