@@ -5,7 +5,7 @@ import { test } from "node:test";
 import axe from "axe-core";
 import { inChromium, leave, person, say, sees, serve } from "./rawchat.js";
 
-const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework"];
+const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework", "/checks"];
 const EVERYWHERE = [1, 2, 3, 4].flatMap((part) => (part === 1 ? PAGES : ["/"]).map((address) => ({ part, address })));
 EVERYWHERE.push({ part: "race", address: "/?" });
 const cyrillic = /\p{Script=Cyrillic}/u;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { eventually, inChromium, leave, person, serve, withoutScripts } from "./rawchat.js";
 
 const cyrillic = /\p{Script=Cyrillic}/u;
-const PAGES = ["/source", "/source?tools=1", "/lecture", "/experiments", "/api", "/homework"];
+const PAGES = ["/source", "/source?tools=1", "/lecture", "/experiments", "/api", "/homework", "/checks"];
 const WIDE = { width: 1280, height: 720 };
 const PHONE = { width: 360, height: 740 };
 
@@ -167,7 +167,7 @@ test("a line of a hundred characters fits beside its note at 1280 px and at 1920
 
 test("on paper nothing is cut off, dark or light", inChromium, async () => {
   const server = await serve(1);
-  for (const address of ["/source", "/lecture", "/experiments", "/api", "/homework"]) {
+  for (const address of ["/source", "/lecture", "/experiments", "/api", "/homework", "/checks"]) {
     const page = await open(server, address, { colorScheme: "dark", viewport: { width: 720, height: 1000 } });
     await page.emulateMedia({ media: "print", colorScheme: "dark" });
     const cut = await page.evaluate(() => [...document.querySelectorAll("pre")].filter((box) => box.scrollWidth > box.clientWidth + 1).length);
@@ -187,14 +187,14 @@ test("the source and the lecture are photographed", { skip: !process.env.SHOTS }
       for (const [width, height] of [[360, 740], [1280, 720]]) {
         const options = { colorScheme, viewport: { width, height }, locale: lang === "uk" ? "uk-UA" : "en-GB" };
         const name = `${lang}-${colorScheme}-${width}`;
-        const views = [["/source", "source"], ["/source#3.4", "source-3.4"], ["/source#2.2", "source-2.2"], ["/source#4.8", "source-4.8"], ["/lecture", "lecture"], ["/lecture#38", "lecture-38"], ["/lecture#glossary", "glossary"], ["/experiments", "experiments"], ["/experiments#16", "experiments-16"], ["/api", "api"], ["/homework", "homework"]];
+        const views = [["/source", "source"], ["/source#3.4", "source-3.4"], ["/source#2.2", "source-2.2"], ["/source#4.8", "source-4.8"], ["/lecture", "lecture"], ["/lecture#38", "lecture-38"], ["/lecture#glossary", "glossary"], ["/experiments", "experiments"], ["/experiments#16", "experiments-16"], ["/api", "api"], ["/homework", "homework"], ["/checks", "checks"]];
         for (const [address, view] of views) {
           const page = await open(server, address, options);
           await page.screenshot({ path: path.join(shots, `${view}-${name}.png`) });
           await leave(page);
         }
       }
-  for (const address of ["source", "lecture", "experiments", "api", "homework"]) {
+  for (const address of ["source", "lecture", "experiments", "api", "homework", "checks"]) {
     const page = await open(server, `/${address}`);
     await page.pdf({ path: path.join(shots, `${address}.pdf`), format: "A4" });
     await leave(page);

@@ -188,8 +188,8 @@ static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {
     serve(common::patient(), Places::default(), handler)
 });
 
-const PATHS: [&str; 6] =
-    ["/source", "/lecture", "/experiments", "/api", "/homework", "/source.css"];
+const PATHS: [&str; 7] =
+    ["/source", "/lecture", "/experiments", "/api", "/homework", "/checks", "/source.css"];
 
 fn ask(request: &str) -> common::Response {
     common::Client::connect(*ADDRESS).ask(request)
@@ -210,8 +210,15 @@ fn page(target: &str) -> String {
 
 /// Every page in both languages, asked for once.
 static ALL_PAGES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let targets =
-        ["/source?", "/source?tools=1&", "/lecture?", "/experiments?", "/api?", "/homework?"];
+    let targets = [
+        "/source?",
+        "/source?tools=1&",
+        "/lecture?",
+        "/experiments?",
+        "/api?",
+        "/homework?",
+        "/checks?",
+    ];
     let each =
         targets.into_iter().flat_map(|target| LANGUAGES.map(|lang| format!("{target}lang={lang}")));
     each.map(|target| (target.clone(), page(&target))).collect()
@@ -295,7 +302,7 @@ fn as_text(markup: &str) -> String {
 fn every_link_leads_somewhere() {
     let source = ids(&page("/source?lang=en"));
     let ids_of: BTreeMap<&str, BTreeSet<String>> =
-        ["/source", "/lecture", "/experiments", "/api", "/homework"]
+        ["/source", "/lecture", "/experiments", "/api", "/homework", "/checks"]
             .map(|target| (target, ids(&page(&format!("{target}?lang=en")))))
             .into();
     for mark in marks() {

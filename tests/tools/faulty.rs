@@ -1,12 +1,12 @@
 //! A small server of all four parts that keeps every rule of `rawchat check`, but for the one that
-//! it is told to break. Two more: it is wrong `once`, or it is `slow`.
+//! it is told to break. Four more: it is wrong `once`, it is `slow`, it `masks`, or it `ends` at broken JSON.
 
 use rawchat::wire::form;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::handshake::accept_key;
 use serde_json::{Value, json};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -25,6 +25,9 @@ pub struct Faulty {
     writing: Mutex<()>,
 }
 
+/// So often a poll that waits looks whether its client is still there.
+const GLANCE: Duration = Duration::from_millis(100);
+
 struct Request {
     method: String,
     target: String,
@@ -34,7 +37,11 @@ struct Request {
 
 impl Faulty {
     pub fn start(rule: &'static str, hold: Duration) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Faulty::at(0, rule, hold)
+    }
+
+    pub fn at(port: u16, rule: &'static str, hold: Duration) -> SocketAddr {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let server = Arc::new(Faulty {
             rule,
@@ -60,7 +67,7 @@ impl Faulty {
     }
 
     fn serve(&self, mut socket: TcpStream) -> io::Result<()> {
-        socket.set_nodelay(true)?;
+        socket.set_nodelay(!self.breaks("1.10"))?;
         let mut buf = Vec::new();
         loop {
             let Some(request) = self.request(&mut socket, &mut buf)? else { return Ok(()) };
@@ -74,12 +81,18 @@ impl Faulty {
                 buf.clear();
             }
             let closes = request.field("connection") == "close";
-            let response = self.respond(&request);
-            socket.write_all(&response)?;
-            if response.starts_with(b"HTTP/1.1 413")
-                || self.breaks("1.3")
-                || (closes && !self.breaks("1.8"))
-            {
+            let response = self.respond(&request, &socket);
+            let end = response.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(0);
+            let (head, body) = response.split_at(if self.breaks("1.10") { end + 4 } else { 0 });
+            // RFC 9293 §3.7.4: what is written second is held back.
+            socket.write_all(head)?;
+            socket.write_all(body)?;
+            if response.starts_with(b"HTTP/1.1 413") {
+                socket.shutdown(Shutdown::Write)?;
+                while !self.breaks("2.10") && read(&mut socket, &mut Vec::new())? > 0 {}
+                return Ok(());
+            }
+            if (self.breaks("1.3") && request.target == "/") || (closes && !self.breaks("1.8")) {
                 return Ok(());
             }
         }
@@ -91,7 +104,7 @@ impl Faulty {
                 break at + 4;
             }
             let came = read(socket, buf)?;
-            if came == 0 || (self.breaks("1.5") && !buf.ends_with(b"\r\n\r\n")) {
+            if came == 0 || (self.breaks("1.5") && !buf.windows(4).any(|w| w == b"\r\n\r\n")) {
                 return Ok(None);
             }
         };
@@ -111,7 +124,7 @@ impl Faulty {
         Ok(Some(request))
     }
 
-    fn respond(&self, request: &Request) -> Vec<u8> {
+    fn respond(&self, request: &Request, socket: &TcpStream) -> Vec<u8> {
         let path = request.target.split('?').next().unwrap();
         let json = "application/json";
         while self.breaks("4.7")
@@ -135,11 +148,15 @@ impl Faulty {
             }
             ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", self.page()),
             ("GET", "/messages") => self.messages(request),
-            ("GET", "/subscribe") => self.subscribe(request),
+            ("GET", "/subscribe") => self.subscribe(request, socket),
             _ if self.breaks("1.6") => (200, "text/html", "here".into()),
             _ => (404, json, "{}".into()),
         };
-        let length = if self.breaks("1.2") { body.chars().count() } else { body.len() };
+        let length = if self.breaks("1.2") && request.target.contains('%') {
+            body.chars().count()
+        } else {
+            body.len()
+        };
         let length =
             if status == 204 { String::new() } else { format!("Content-Length: {length}\r\n") };
         let store = if self.breaks("3.3") { "" } else { "Cache-Control: no-store\r\n" };
@@ -178,8 +195,12 @@ impl Faulty {
                     self.say(said["user"].as_str().unwrap(), said["text"].as_str().unwrap());
                 (201, json, json!({ "success": true, "message": message }).to_string())
             }
-            Err(_) if self.breaks("2.3") => {
+            Err(_) if self.breaks("2.3") && request.body.is_empty() => {
                 (201, json, json!({ "success": true, "message": self.say("", "") }).to_string())
+            }
+            Err(_) if self.breaks("ends") => {
+                println!("good bye");
+                std::process::exit(7)
             }
             Err(_) => (if self.breaks("2.7") { 500 } else { 400 }, json, "{}".into()),
         }
@@ -197,16 +218,15 @@ impl Faulty {
         let id = if self.breaks("2.1") { 2 * id } else { id };
         let message = json!({ "id": id, "user": user, "text": text, "timestamp": "" });
         log.push(message.clone());
-        if self.breaks("2.2") {
-            log.push(message.clone());
-        }
-        if self.breaks("4.8") && self.waiting.load(Ordering::SeqCst) > 0 {
-            self.given.store(log.len(), Ordering::SeqCst);
-        }
         match self.rule {
             "4.3" => {}
             "4.4" => self.arrived.notify_one(),
             _ => self.arrived.notify_all(),
+        }
+        drop(log);
+        // Who waits has it before anybody knows that it was said, and so has who has gone.
+        while self.breaks("4.8") && self.waiting.load(Ordering::SeqCst) > 0 {
+            thread::yield_now();
         }
         message
     }
@@ -214,7 +234,7 @@ impl Faulty {
     fn after(&self, log: &[Value], id: usize) -> String {
         let id = if id > log.len() && !self.breaks("3.4") { 0 } else { id };
         let text = Value::from(log.get(id..).unwrap_or_default()).to_string();
-        if self.breaks("2.4") { text.replace("\\\\", "\\").replace("\\n", "\n") } else { text }
+        if self.breaks("2.4") { text.replace("\\\\", "/") } else { text }
     }
 
     fn messages(&self, request: &Request) -> (u16, &'static str, String) {
@@ -225,35 +245,49 @@ impl Faulty {
             _ => 0,
         };
         match self.after(&log, id) {
+            list if self.breaks("2.2") && request.query("lastId").is_none() => {
+                let last = log.last().map_or(String::new(), |message| format!(",{message}]"));
+                (200, "application/json", list.trim_end_matches(']').to_string() + &last)
+            }
             empty if empty == "[]" && self.breaks("3.2") => (404, "application/json", empty),
             list => (200, "application/json", list),
         }
     }
 
-    fn subscribe(&self, request: &Request) -> (u16, &'static str, String) {
+    fn subscribe(&self, request: &Request, socket: &TcpStream) -> (u16, &'static str, String) {
         let json = "application/json";
         let id: usize = request.query("lastId").unwrap().parse().unwrap();
         let began = Instant::now();
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        let mut looked = self.log.lock().unwrap().len() > id;
+        // What was given to somebody who has gone is given to nobody else.
+        let given = self.given.load(Ordering::SeqCst);
+        let id = if self.breaks("4.8") { id.max(given) } else { id };
+        let mut looked = self.log.lock().unwrap().len() > id && !self.breaks("4.1");
         let mut answer = (if self.breaks("4.6") { 200 } else { 204 }, json, String::new());
         if self.breaks("4.5") {
             thread::sleep(Duration::from_millis(5));
         }
         let mut log = self.log.lock().unwrap();
-        if !self.breaks("4.5") {
+        if !self.breaks("4.5") && !self.breaks("4.1") {
             looked = log.len() > id;
         }
-        while !looked || self.breaks("4.1") {
+        while !looked {
             let left = self.hold.saturating_sub(began.elapsed());
             if left.is_zero() || self.breaks("4.2") {
                 break;
             }
-            log = self.arrived.wait_timeout(log, left).unwrap().0;
-            looked = log.len() > id && !self.breaks("4.3");
+            let (woken, timeout) = self.arrived.wait_timeout(log, left.min(GLANCE)).unwrap();
+            log = woken;
+            let sleeps_on = ["4.1", "4.3", "4.4", "4.5"].contains(&self.rule);
+            looked = log.len() > id && !(sleeps_on && timeout.timed_out());
+            if !self.breaks("4.9") && has_gone(socket) {
+                break;
+            }
         }
-        let given = self.given.load(Ordering::SeqCst);
-        if looked && !(self.breaks("4.8") && given > id) {
+        if self.breaks("4.8") && has_gone(socket) {
+            self.given.store(log.len() + usize::from(!looked), Ordering::SeqCst);
+        }
+        if looked {
             answer = (200, json, self.after(&log, id));
         }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -354,7 +388,7 @@ impl Faulty {
                 });
             }
             over.store(1, Ordering::SeqCst);
-            let _ = socket.shutdown(std::net::Shutdown::Both);
+            let _ = socket.shutdown(Shutdown::Both);
             self.arrived.notify_all();
         });
         Ok(())
@@ -384,11 +418,17 @@ impl Faulty {
 
     fn send(&self, out: &Mutex<TcpStream>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::new();
-        frame::encode(&mut bytes, opcode, payload, self.breaks("6.2").then_some([1, 2, 3, 4]));
-        if self.breaks("6.1") && payload.len() > 125 {
+        frame::encode(&mut bytes, opcode, payload, self.breaks("masks").then_some([1, 2, 3, 4]));
+        if self.breaks("6.1") && payload.len() > 125 && payload[0] != b'{' {
             bytes = [&[0x81, 127][..], &(payload.len() as u64).to_be_bytes(), payload].concat();
         }
-        out.lock().unwrap().write_all(&bytes)
+        // A lock for each half keeps nothing together.
+        let half = if self.breaks("7.6") { bytes.len() / 2 } else { 0 };
+        out.lock().unwrap().write_all(&bytes[..half])?;
+        if half > 1000 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        out.lock().unwrap().write_all(&bytes[half..])
     }
 
     fn converse(
@@ -398,7 +438,7 @@ impl Faulty {
         send: impl Fn(Opcode, &[u8]) -> io::Result<()>,
         on_text: impl Fn(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        let (mut message, mut pings) = (Vec::new(), Vec::new());
+        let (mut message, mut pings, mut reads) = (Vec::new(), Vec::new(), 0);
         let close = |code: u16| send(Opcode::Close, &code.to_be_bytes());
         loop {
             let masked = buf.get(1).is_none_or(|second| second & 0x80 != 0);
@@ -408,12 +448,17 @@ impl Faulty {
                 Err(violation) if !(self.breaks("7.4") && violation.code == 1009) => {
                     return close(violation.code);
                 }
-                _ if read(socket, buf)? > 0 => continue,
+                _ if read(socket, buf)? > 0 => {
+                    reads += 1;
+                    continue;
+                }
                 _ => return Ok(()),
             };
             buf.drain(..used);
             let mut payload: Vec<u8> = buf.drain(..header.length as usize).collect();
-            frame::mask(&mut payload, header.key.unwrap_or_default(), 0);
+            let slipped = if self.breaks("6.2") && reads > 10 { 1 } else { 0 };
+            reads = 0;
+            frame::mask(&mut payload, header.key.unwrap_or_default(), slipped);
             match header.opcode {
                 Opcode::Ping if self.breaks("6.4") => pings.push(payload),
                 Opcode::Ping => send(Opcode::Pong, &payload)?,
@@ -445,6 +490,13 @@ impl Request {
     fn query(&self, name: &str) -> Option<String> {
         form::get(self.target.split_once('?')?.1, name)
     }
+}
+
+fn has_gone(socket: &TcpStream) -> bool {
+    socket.set_nonblocking(true).unwrap();
+    let gone = matches!(socket.peek(&mut [0]), Ok(0));
+    socket.set_nonblocking(false).unwrap();
+    gone
 }
 
 fn read(socket: &mut TcpStream, buf: &mut Vec<u8>) -> io::Result<usize> {

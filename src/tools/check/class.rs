@@ -3,7 +3,7 @@
 use super::report::{Reporter, score};
 use super::run::{Plan, Status, Subject, Verdict};
 use super::started::{Started, by_hand};
-use super::{Options, Problem, say};
+use super::{Options, Problem, Style, say};
 use crate::wire::html::escape;
 use std::fmt::Write;
 use std::fs;
@@ -21,7 +21,7 @@ const CONTAINER: &str =
     "docker run --rm -it --init --network none -v \"$PWD\":/class -w /class IMAGE rawchat check …";
 
 const STYLE: &str = "<meta name=\"viewport\" content=\"width=device-width\"><style>\
-:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}\
+:root{color-scheme:light dark;background:Canvas;color:CanvasText}a{color:LinkText}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}\
 table{border-collapse:collapse}th,td{border:1px solid GrayText;padding:.2rem .5rem;text-align:left}\
 pre{overflow-x:auto}.wide{overflow-x:auto}.fail{font-weight:bold}</style>";
 
@@ -34,12 +34,20 @@ struct Student {
 
 /// Grades everybody in the file `roster`.
 pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
-    let failed = |what: &str, error: std::io::Error| Problem::Failed(format!("{what}: {error}"));
-    let text = fs::read_to_string(roster).map_err(|error| failed(roster, error))?;
+    let failed = |what: &str, error: std::io::Error| options.broken(&format!("{what}: {error}"));
+    let text = fs::read_to_string(roster).map_err(|error| error.to_string());
+    let students = text.and_then(|text| students(&text));
     let mut students =
-        students(&text).map_err(|what| Problem::Failed(format!("{roster}: {what}")))?;
+        students.map_err(|what| Problem::Usage(format!("--roster {roster}: {what}")))?;
     let [uk, en] = WARNING;
     say(&format!("{}\n  {CONTAINER}\n", options.style.say(uk, en)));
+    let each = STUDENT.as_secs();
+    let (uk, en) = ("серверів", "servers");
+    let (uk, en) = (
+        format!("{uk}: {}, кожному до {each} с", students.len()),
+        format!("{en}: {}, up to {each} s each", students.len()),
+    );
+    say(options.style.say(&uk, &en));
     let (folder, out) =
         (Path::new(roster).parent().unwrap_or(Path::new("")), Path::new(options.out));
     fs::create_dir_all(out).map_err(|error| failed(options.out, error))?;
@@ -55,10 +63,7 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
         let mut page = format!("{}\n", student.name);
         match Started::start(&shell(&student.command), &folder.join(&student.folder)) {
             Ok(started) => student.verdicts = plan.run(&Subject::ours(started), |_| {}),
-            Err([uk, en]) => {
-                let _ = writeln!(page, "{}", options.style.say(&uk, &en));
-                student.verdicts = plan.none();
-            }
+            Err(why) => student.verdicts = plan.none(why),
         }
         for verdict in &student.verdicts {
             page += &(reporter.tell(verdict) + "\n");
@@ -148,14 +153,22 @@ fn file_name(number: usize, name: &str) -> String {
 fn html_of(student: &Student, page: &str, reporter: &Reporter) -> String {
     let name = escape(&student.name);
     let failures = student.verdicts.iter().filter(|verdict| verdict.status == Status::Fail);
-    let failures =
-        failures.map(|verdict| format!("<pre>{}</pre>\n", escape(&reporter.block(verdict))));
-    let lang = reporter.style.say("uk", "en");
+    let failures = failures
+        .map(|verdict| format!("<pre tabindex=\"0\">{}</pre>\n", escape(&reporter.block(verdict))));
+    let failures: String = failures.skip(1).collect();
+    document(
+        reporter.style,
+        &name,
+        &format!("<pre tabindex=\"0\">{}</pre>\n{failures}", escape(page)),
+    )
+}
+
+/// A page of its own; `title` and `content` are markup.
+fn document(style: Style, title: &str, content: &str) -> String {
+    let lang = style.say("uk", "en");
     format!(
-        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{name}</title>{STYLE}\n\
-         <h1>{name}</h1>\n<pre>{}</pre>\n{}",
-        escape(page),
-        failures.skip(1).collect::<String>()
+        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{title}</title>{STYLE}\n\
+         <main>\n<h1>{title}</h1>\n{content}</main>\n"
     )
 }
 
@@ -171,7 +184,8 @@ fn class_page(options: &Options, students: &[Student]) -> String {
     worst.sort_by_key(|row| std::cmp::Reverse(lost(*row)));
     let sentence = |row: usize| {
         let check = students[0].verdicts[row].check;
-        format!("{} {}", check.id, escape(style.say(check.sentence[0], check.sentence[1])))
+        let [uk, en] = check.sentence();
+        format!("{} {}", check.id, escape(style.say(uk, en)))
     };
     let again: String = worst
         .iter()
@@ -203,12 +217,10 @@ fn class_page(options: &Options, students: &[Student]) -> String {
             )
         })
         .collect();
-    let [title, first] =
-        [style.say("Клас", "The class"), style.say("Пояснити ще раз", "To be explained again")];
-    let lang = style.say("uk", "en");
-    format!(
-        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{title}</title>{STYLE}\n\
-         <h1>{title}</h1>\n<h2>{first}</h2>\n<ol>\n{again}</ol>\n\
+    let first = style.say("Пояснити ще раз", "To be explained again");
+    let content = format!(
+        "<h2>{first}</h2>\n<ol>\n{again}</ol>\n\
          <div class=\"wide\" tabindex=\"0\"><table><tr><td></td>{heads}</tr>\n{body}</table></div>\n"
-    )
+    );
+    document(style, style.say("Група", "The class"), &content)
 }

@@ -1,6 +1,6 @@
 //! Stage 8: Server-Sent Events (the HTML standard, §9.2), which are homework.
 
-use super::fault::{Done, Fault, Message, in_field, message_of, not, same, wrong};
+use super::fault::{Done, Fault, Message, in_field, message_of, not, same, status, wrong};
 use super::lab::{FLOOR, Lab, Peer};
 use crate::tools::client::Connection;
 use crate::tools::dissect::Kind;
@@ -36,7 +36,7 @@ impl<'a> Stream<'a> {
         let fields = format!("Accept: text/event-stream\r\n{fields}");
         peer.send(lab.request(&format!("GET /events?lastId={last_id}"), &fields, ""))?;
         let head = peer.within(lab.plan.patience, Connection::head)?;
-        in_field(Kind::Status, same(head.status, 200))?;
+        status(&head, 200)?;
         let kind = head.field("Content-Type").unwrap_or_default().to_ascii_lowercase();
         if kind.split(';').next().unwrap_or_default().trim() != "text/event-stream" {
             return in_field(Kind::ContentType, not(format!("{kind:?}"), "text/event-stream"));

@@ -22,6 +22,8 @@ pub struct Fault {
     pub io: Option<ErrorKind>,
     /// The bytes show it in a field of this kind.
     pub kind: Option<Kind>,
+    /// It looks as if the server had nothing at this address.
+    pub absent: bool,
 }
 
 impl Fault {
@@ -36,12 +38,19 @@ impl Fault {
         let ends = [UnexpectedEof, ConnectionReset, BrokenPipe, ConnectionAborted];
         self.io.is_some_and(|kind| ends.contains(&kind))
     }
+
+    /// It was the checker's own machine: no more descriptors, ports or memory.
+    pub fn is_ours(&self) -> bool {
+        use ErrorKind::*;
+        let theirs = [TimedOut, ConnectionRefused, InvalidData, Other];
+        self.io.is_some_and(|kind| !self.is_end() && !theirs.contains(&kind))
+    }
 }
 
 pub type Done = Result<(), Fault>;
 
 pub fn wrong<T>(uk: impl Into<String>, en: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault { words: [uk.into(), en.into()], io: None, kind: None })
+    Err(Fault { words: [uk.into(), en.into()], io: None, kind: None, absent: false })
 }
 
 /// Something else has come than what must come.
@@ -65,6 +74,7 @@ pub fn in_field<T>(kind: Kind, told: Result<T, Fault>) -> Result<T, Fault> {
 }
 
 pub fn of_io(error: &io::Error) -> Fault {
+    use ErrorKind::{InvalidData, Other};
     let (uk, en) = match error.kind() {
         ErrorKind::TimedOut => ("не прийшло вчасно", "did not come in time"),
         ErrorKind::UnexpectedEof => ("сервер закрив з’єднання", "the server has closed"),
@@ -72,14 +82,18 @@ pub fn of_io(error: &io::Error) -> Fault {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
             ("сервер обірвав з’єднання", "the server has cut the connection")
         }
-        _ => ("не вдалося прочитати", "this cannot be read"),
+        InvalidData | Other => ("не вдалося прочитати", "this cannot be read"),
+        _ => ("у rawchat check", "rawchat check"),
     };
-    let detail = match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::Other => format!(": {error}"),
-        _ => String::new(),
+    let fault = Fault {
+        words: [uk, en].map(str::to_string),
+        io: Some(error.kind()),
+        kind: None,
+        absent: false,
     };
-    let words = [uk, en].map(|words| format!("{words}{detail}"));
-    Fault { words, io: Some(error.kind()), kind: None }
+    let detailed = fault.is_ours() || matches!(error.kind(), InvalidData | Other);
+    let words = fault.words.map(|words| if detailed { format!("{words}: {error}") } else { words });
+    Fault { words, ..fault }
 }
 
 pub fn no_json<T>(problem: String) -> Result<T, Fault> {
@@ -96,7 +110,11 @@ pub struct Message {
 }
 
 pub fn status(response: &Response, expected: u16) -> Done {
-    in_field(Kind::Status, same(response.status, expected))
+    // The page, in place of a handshake: an Upgrade that nobody looks at.
+    let absent =
+        matches!(response.status, 404 | 405 | 501) || (response.status, expected) == (200, 101);
+    let told = in_field(Kind::Status, same(response.status, expected));
+    told.map_err(|fault| Fault { absent, ..fault })
 }
 
 /// `{"success":true,"message":{…}}`, with 200 in place of 201 too.

@@ -179,17 +179,39 @@ pub fn comes_back(lab: &Lab) -> Done {
     )
 }
 
-pub fn stalled_reader(lab: &Lab) -> Done {
-    // More than the kernels on both sides keep for somebody who does not read.
+/// A reader that has not read anything yet, the id after which it is behind, and how many messages
+/// wait for it: more than the kernels on both sides keep for somebody who does not read.
+fn stalled<'a>(lab: &'a Lab) -> Result<(Peer<'a>, u64, u64), Fault> {
     const ROUNDS: u64 = 40;
     const MESSAGES: u64 = 50;
     const TEXT_CHARS: usize = 2000;
-    let mut last = lab.say_something()?;
-    let (_stalled, mut other) = (lab.join(None)?, lab.join(None)?);
+    let before = lab.say_something()?;
+    let (stalled, mut other, mut last) = (lab.join(None)?, lab.join(None)?, before);
     let text = "ї".repeat(TEXT_CHARS);
     for _ in 0..ROUNDS {
         (0..MESSAGES).try_for_each(|_| other.say(&text))?;
         hears(&mut other, &mut last, MESSAGES)?;
+    }
+    Ok((stalled, before, ROUNDS * MESSAGES))
+}
+
+pub fn stalled_reader(lab: &Lab) -> Done {
+    stalled(lab).map(drop)
+}
+
+/// It reads on, and pings with every message: a Pong that another thread writes meanwhile would stand
+/// in the middle of a frame. That it was given up in the meantime is no fault.
+pub fn slow_reader_pings(lab: &Lab) -> Done {
+    let (mut slow, mut last, count) = stalled(lab)?;
+    for _ in 0..count {
+        slow.send_frame(Opcode::Ping, "?")?;
+        match hears(&mut slow, &mut last, 1) {
+            Err(fault) if fault.is_end() => {
+                lab.advise("повільного читача від’єднано", "the slow reader was disconnected");
+                return Ok(());
+            }
+            told => told?,
+        }
     }
     Ok(())
 }
@@ -212,6 +234,6 @@ pub fn enormous_frame(lab: &Lab) -> Done {
 pub fn after_a_kill(lab: &Lab) -> Done {
     // A connection that the server ends leaves its port in TIME_WAIT.
     let _open = lab.peer()?;
-    lab.subject.restart().or_else(|[uk, en]| wrong(uk, en))?;
+    lab.subject.restart().or_else(|([uk, en], _)| wrong(uk, en))?;
     page(lab)
 }

@@ -1,9 +1,10 @@
 //! Stages 0 to 2: it listens, it speaks HTTP, it remembers.
 
-use super::fault::{Done, ids, in_field, not, posted, same, status, wrong};
+use super::fault::{Done, Fault, ids, in_field, not, of_io, posted, same, status, wrong};
 use super::lab::{CEILING, Lab, Peer};
-use crate::tools::client::Response;
+use crate::tools::client::{Connection, Response};
 use crate::tools::dissect::Kind;
+use std::io::ErrorKind;
 use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ pub fn silent_client(lab: &Lab) -> Done {
     let _silent = lab.peer()?;
     let mut other = lab.peer()?;
     other.send(lab.get("/"))?;
-    other.response().map(drop)
+    other.within(lab.plan.patience, Connection::fill)
 }
 
 // ---- 1 It speaks HTTP
@@ -66,6 +67,18 @@ fn page_again(lab: &Lab, peer: &mut Peer, before: &Response) -> Done {
     }
 }
 
+/// After an answer that is no 200 the connection may end, as long as the server lives.
+pub fn goes_on(lab: &Lab, peer: &mut Peer, before: &Response, status: u16) -> Done {
+    match page_again(lab, peer, before) {
+        Err(fault) if fault.is_end() || !before.keeps_alive() => {
+            let uk = format!("після {status} з’єднання закривається");
+            lab.advise(&uk, &format!("the connection is closed after {status}"));
+            page(lab)
+        }
+        done => done,
+    }
+}
+
 pub fn several_requests(lab: &Lab) -> Done {
     let mut peer = lab.peer()?;
     let first = peer.ask(lab.get("/"), 200)?;
@@ -90,11 +103,7 @@ pub fn byte_by_byte(lab: &Lab) -> Done {
 pub fn unknown_path(lab: &Lab) -> Done {
     let mut peer = lab.peer()?;
     let nowhere = peer.ask(lab.get(&format!("/nosuch-{}", lab.word())), 404)?;
-    if nowhere.keeps_alive() {
-        return page_again(lab, &mut peer, &nowhere);
-    }
-    lab.advise("після 404 з’єднання закривається", "the connection is closed after 404");
-    page(lab)
+    goes_on(lab, &mut peer, &nowhere, 404)
 }
 
 pub fn no_host(lab: &Lab) -> Done {
@@ -108,6 +117,26 @@ pub fn close_is_honoured(lab: &Lab) -> Done {
     let unread = peer.connection.unread().len();
     peer.connection.consume(unread);
     peer.ends()
+}
+
+/// A head that is written alone leaves at once. The body may then be held back until the head is
+/// acknowledged, which the other side is in no hurry to do: Nagle's algorithm (RFC 9293 §3.7.4).
+pub fn in_one_piece(lab: &Lab) -> Done {
+    const ANSWERS: usize = 40;
+    let (mut peer, mut apart) = (lab.peer()?, 0);
+    for _ in 0..ANSWERS {
+        peer.send(lab.get("/"))?;
+        peer.within(lab.plan.patience, Connection::fill)?;
+        apart += usize::from(peer.connection.unread().ends_with(b"\r\n\r\n"));
+        peer.response()?;
+    }
+    match apart > ANSWERS / 2 {
+        true => wrong(
+            format!("голова прийшла без тіла {apart} разів із {ANSWERS}"),
+            format!("the head came without the body, {apart} times of {ANSWERS}"),
+        ),
+        false => Ok(()),
+    }
 }
 
 pub fn head(lab: &Lab) -> Done {
@@ -136,20 +165,24 @@ pub fn next_id(lab: &Lab) -> Done {
     Ok(())
 }
 
-/// The message stands in the list, and stands there once.
-fn is_listed_once(lab: &Lab, id: u64, text: &str) -> Done {
+/// The message stands in the list with this text; how often.
+fn is_listed(lab: &Lab, id: u64, text: &str) -> Result<usize, Fault> {
     let list = lab.list(None)?;
     let found: Vec<_> = list.iter().filter(|message| message.id == id).collect();
     match found[..] {
-        [message] if message.text == text => Ok(()),
-        [message] => not(format!("{:?}", message.text), format!("{text:?}")),
-        _ => not(format!("id {id} × {}", found.len()), "1"),
+        [] => not(format!("id {id} × 0"), "1"),
+        [message, ..] if message.text == text => Ok(found.len()),
+        [message, ..] => not(format!("{:?}", message.text), format!("{text:?}")),
     }
 }
 
 pub fn is_remembered(lab: &Lab) -> Done {
     let text = lab.word();
-    is_listed_once(lab, lab.say(&text)?.id, &text)
+    let id = lab.say(&text)?.id;
+    match is_listed(lab, id, &text)? {
+        1 => Ok(()),
+        count => not(format!("id {id} × {count}"), "1"),
+    }
 }
 
 pub fn body_comes_later(lab: &Lab) -> Done {
@@ -160,12 +193,14 @@ pub fn body_comes_later(lab: &Lab) -> Done {
     peer.send(before)?;
     peer.silent(Instant::now() + Duration::from_millis(500))?;
     peer.send(rest)?;
-    is_listed_once(lab, posted(&peer.response()?)?.id, &text)
+    let id = posted(&peer.response()?)?.id;
+    drop(peer);
+    is_listed(lab, id, &text).map(drop)
 }
 
 pub fn text_comes_back(lab: &Lab) -> Done {
     let text = format!("{} \"лапки\" \\ скісна\nрядок\tтаб 😀 </script> ї", lab.word());
-    is_listed_once(lab, lab.say(&text)?.id, &text)
+    is_listed(lab, lab.say(&text)?.id, &text).map(drop)
 }
 
 pub fn markup_is_text(lab: &Lab) -> Done {
@@ -211,6 +246,26 @@ pub fn broken_json(lab: &Lab) -> Done {
 pub fn announced_gigabyte(lab: &Lab) -> Done {
     let fields = "Content-Type: application/json\r\nContent-Length: 1000000000\r\n";
     lab.ask(lab.request("POST /messages", fields, ""), 413).map(drop)
+}
+
+/// A socket that is closed while bytes wait in it sends RST, which may wipe out the answer on its way.
+pub fn refusal_can_be_read(lab: &Lab) -> Done {
+    const PIECES: usize = 64;
+    let mut peer = lab.peer()?;
+    let fields = "Content-Type: application/json\r\nContent-Length: 1000000000\r\n";
+    peer.ask(lab.request("POST /messages", fields, ""), 413)?;
+    let ended = (0..PIECES).try_for_each(|_| peer.send([b' '; 16 * 1024])).and_then(|()| {
+        peer.connection.finish().map_err(|error| of_io(&error))?;
+        peer.within(lab.plan.patience, Connection::fill)
+    });
+    match ended {
+        Err(fault) if fault.io == Some(ErrorKind::UnexpectedEof) => Ok(()),
+        Err(fault) if fault.is_end() => {
+            wrong("RST, поки клієнт іще надсилає", "RST, while the client is still sending")
+        }
+        Err(fault) => Err(fault),
+        Ok(()) => wrong("після 413 прийшли ще байти", "more bytes came after the 413"),
+    }
 }
 
 pub fn twenty_writers(lab: &Lab) -> Done {

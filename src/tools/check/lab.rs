@@ -21,7 +21,11 @@ pub const FLOOR: Duration = Duration::from_millis(1500);
 pub const CEILING: Duration = Duration::from_secs(1);
 /// Of what passes in one attempt, so much is remembered.
 const TRACE_BYTES_MAX: usize = 1024 * 1024;
-/// A longer frame of a server is not read.
+/// Twenty at once may wait for the answer to a message: a longer one is not read.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Nobody has said so much: a server that tells more makes it up.
+const LIST_MAX: usize = 50_000;
+/// A longer frame or message of a server is not read.
 const FRAME_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// One attempt of one check, besides the hold.
@@ -130,6 +134,7 @@ impl<'a> Lab<'a> {
     /// Says something by POST; the message as the server tells it.
     pub fn say(&self, text: &str) -> Result<Message, Fault> {
         let mut peer = self.peer()?;
+        peer.connection.body_bytes_max = ANSWER_BYTES_MAX;
         peer.send(self.post(text))?;
         posted(&peer.response()?)
     }
@@ -144,11 +149,21 @@ impl<'a> Lab<'a> {
         let Some(mut last) = last_id else { return listed(&self.ask(self.get("/messages"), 200)?) };
         let mut all = Vec::new();
         loop {
-            let news: Vec<Message> =
-                self.after(last)?.into_iter().filter(|message| message.id > last).collect();
-            let Some(newest) = news.last() else { return Ok(all) };
-            last = newest.id;
+            let news = match self.after(last) {
+                Ok(news) => news.into_iter().filter(|message| message.id > last),
+                // How a poll without news is answered is asked elsewhere.
+                Err(_) if !all.is_empty() => return Ok(all),
+                Err(fault) => return Err(fault),
+            };
+            let before = all.len();
             all.extend(news);
+            match all.last() {
+                Some(newest) if all.len() > before => last = newest.id,
+                _ => return Ok(all),
+            }
+            if all.len() > LIST_MAX {
+                return wrong("список, який не закінчується", "a list that does not end");
+            }
         }
     }
 
@@ -327,6 +342,12 @@ impl Peer<'_> {
                 Opcode::Continuation | Opcode::Text | Opcode::Binary => {
                     let (opcode, mut whole) = self.part.take().unwrap_or((header.opcode, vec![]));
                     whole.extend(payload);
+                    if whole.len() as u64 > FRAME_BYTES_MAX {
+                        return wrong(
+                            "повідомлення, яке не закінчується",
+                            "a message without an end",
+                        );
+                    }
                     if header.fin {
                         return Ok((opcode, whole));
                     }

@@ -21,10 +21,9 @@ use super::client::{Place, random};
 use super::dissect::block::{Style, say};
 use super::tap::record;
 use catalogue::{CHECKS, STAGES_OF_PARTS};
-use fault::Words;
 use report::Reporter;
 use run::{Plan, Status, Subject, Verdict};
-use started::Started;
+use started::{NotStarted, Started};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,8 +49,8 @@ PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 i
   --json, --junit   for programs, in place of text
   --lang uk|en      the language; LANG, if it is not said
 
-Ends with 0: all passed; 1: something failed; 2: it was asked wrongly; 3: there is no server, so
-there is no grade; 4: the checker itself has failed.";
+Ends with 0: all passed; 1: something failed, or could not be asked; 2: it was asked wrongly;
+3: there is no server, so there is no grade; 4: the checker could not do its work.";
 
 const CHECK_FAILED: u8 = 1;
 const NO_SERVER: u8 = 3;
@@ -63,6 +62,11 @@ const RUN: Duration = Duration::from_secs(60);
 const RUN_FOR_SURE: Duration = Duration::from_secs(600);
 /// A server that waits no longer than this could not be told from one that does not wait.
 const HOLD_MIN: Duration = Duration::from_secs(3);
+
+const BEGIN_UK: &str = "почніть з етапу 0. Для нього досить програми, яка слухає на порту зі змінної \
+    PORT і не завершується; решту каже сторінка /homework (запустіть rawchat 1 і відкрийте її)";
+const BEGIN_EN: &str = "begin with stage 0. A program that listens at the port in PORT, and does not \
+    end, is enough for it; the rest is on the page /homework (start rawchat 1, and open it)";
 
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
@@ -97,23 +101,24 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     if let Some(roster) = options.roster {
         return class::grade(&options, roster);
     }
-    let subject = subject(&options).map_err(|problem| {
-        let [uk, en] = problem.map(|words| words.trim_end().to_string());
-        let (uk, en) = (format!("оцінки немає: {uk}"), format!("no grade: {en}"));
-        Problem::Ended(NO_SERVER, options.style.say(&uk, &en).into())
-    })?;
-    let verdicts = check(&options, &subject);
-    if let Some(folder) = options.keep {
-        keep(folder, &verdicts).map_err(|error| Problem::Failed(format!("{folder}: {error}")))?;
+    let server = server(&options)?;
+    let started = server.is_ok();
+    let verdicts = check(&options, server);
+    if !started {
+        return Err(options.no_grade([BEGIN_UK, BEGIN_EN]));
     }
-    let failed = verdicts.iter().any(|verdict| verdict.status == Status::Fail);
-    match verdicts.iter().any(|verdict| verdict.broken) {
-        true => Err(Problem::Ended(
-            CHECKER_FAILED,
-            "rawchat check itself has failed: tell its authors".into(),
-        )),
-        false if failed => Err(Problem::Ended(CHECK_FAILED, String::new())),
-        false => Ok(()),
+    if let Some(folder) = options.keep {
+        keep(folder, &verdicts).map_err(|error| options.broken(&format!("{folder}: {error}")))?;
+    }
+    if let Some([uk, en]) =
+        verdicts.iter().filter(|verdict| verdict.broken).find_map(|verdict| verdict.words.as_ref())
+    {
+        return Err(options.broken(options.style.say(uk, en)));
+    }
+    let [had, max] = report::score(&verdicts);
+    match had == max && verdicts.iter().all(|verdict| verdict.status != Status::Fail) {
+        true => Ok(()),
+        false => Err(Problem::Ended(CHECK_FAILED, String::new())),
     }
 }
 
@@ -171,6 +176,20 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
 }
 
 impl<'a> Options<'a> {
+    /// It is no fault of the server.
+    fn broken(&self, what: &str) -> Problem {
+        let words = self.style.say(
+            "перевірити не вдалося, і сервер у цьому не винен",
+            "this could not be checked, and the server is not to blame",
+        );
+        Problem::Ended(CHECKER_FAILED, format!("{words}: {what}"))
+    }
+
+    fn no_grade(&self, [uk, en]: [&str; 2]) -> Problem {
+        let (uk, en) = (format!("оцінки немає: {uk}"), format!("no grade: {en}"));
+        Problem::Ended(NO_SERVER, self.style.say(&uk, &en).into())
+    }
+
     fn learn(&mut self, arguments: &mut Arguments<'a>, flag: &str) -> Result<(), Problem> {
         match flag {
             "--list" => self.list = true,
@@ -211,52 +230,70 @@ fn list(options: &Options) {
             say(&reporter.heading(check.stage()));
         }
         let star = if check.must { ' ' } else { '*' };
-        let [uk, en] = check.sentence;
-        say(&format!("{}{star} {}  {}", check.id, options.style.say(uk, en), report::read(check)));
+        let [uk, en] = check.sentence();
+        let sentence = options.style.say(uk, en);
+        say(&format!("{}{star} {sentence}  {}", check.id, reporter.read(check)));
     }
     say(options
         .style
         .say("\n* порада; з --strict — вимога", "\n* advice; with --strict it is demanded"));
 }
 
-/// The server, if there is one: `Err` says why not.
-fn subject(options: &Options) -> Result<Subject, Words> {
+/// The server that is named, or the one that is started, if it starts.
+fn server(options: &Options) -> Result<Result<Subject, NotStarted>, Problem> {
     let Some(url) = options.url else {
-        return Started::start(options.command, Path::new(".")).map(Subject::ours);
+        return Ok(Started::start(options.command, Path::new(".")).map(Subject::ours));
     };
-    let same = |problem: String| [problem.clone(), problem];
-    let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(same)?;
+    let none = |problem: String| options.no_grade([&problem, &problem]);
+    let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(none)?;
     let mut problem = String::new();
-    for address in place.addresses().map_err(|error| same(format!("{url}: {error}")))? {
+    for address in place.addresses().map_err(|error| none(format!("{url}: {error}")))? {
         match TcpStream::connect_timeout(&address, options.plan.patience) {
-            Ok(_) => return Ok(Subject::there(address)),
+            Ok(_) => return Ok(Ok(Subject::there(address))),
             Err(error) => problem = format!("{address}: {error}"),
         }
     }
-    Err(same(problem))
+    Err(none(problem))
 }
 
-/// Tells of each check as it is made.
-fn check(options: &Options, subject: &Subject) -> Vec<Verdict> {
+/// Tells of each check as it is made; of a server that has not started, only of the first.
+fn check(options: &Options, server: Result<Subject, NotStarted>) -> Vec<Verdict> {
     let title = format!("rawchat check {}", options.part);
+    let place = server.as_ref().map(|subject| format!("http://{}", subject.address()));
     // What we have started ends with us: who tries something by hand starts it anew.
-    let (by_hand, start) = match options.url {
-        Some(_) => (format!("http://{}", subject.address()), String::new()),
-        None => ("http://127.0.0.1:3000".into(), started::by_hand(options.command)),
+    let (by_hand, start) = match (options.url, &place) {
+        (Some(_), Ok(place)) => (&**place, String::new()),
+        _ => ("http://127.0.0.1:3000", started::by_hand(options.command)),
     };
-    let mut reporter = Reporter::new(options.style, &options.plan, &by_hand, &start);
+    let mut reporter = Reporter::new(options.style, &options.plan, by_hand, &start);
     let text = options.form == Form::Text;
     if text {
-        say(&format!("{title} · http://{} · --seed {}", subject.address(), options.plan.seed));
+        let place = place.as_ref().map_or(&*start, |place| place);
+        say(&format!("{title} · {place} · --seed {}", options.plan.seed));
     }
-    let verdicts = options.plan.run(subject, |verdict| {
+    let mut tell = |verdict: &Verdict| {
         let told = reporter.tell(verdict);
         if text {
             say(&told);
         }
-    });
+    };
+    let graded = server.is_ok();
+    let verdicts = match server {
+        Ok(subject) => options.plan.run(&subject, tell),
+        Err(why) => options
+            .plan
+            .none(why)
+            .into_iter()
+            .inspect(|v| {
+                if v.status == Status::Fail {
+                    tell(v)
+                }
+            })
+            .collect(),
+    };
     match options.form {
-        Form::Text => say(&reporter.summary(&verdicts)),
+        Form::Text if graded => say(&reporter.summary(&verdicts)),
+        Form::Text => {}
         Form::Json => say(&reporter.json(&verdicts, &title)),
         Form::Junit => say(&reporter.junit(&verdicts, &title)),
     }

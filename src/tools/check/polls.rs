@@ -1,7 +1,9 @@
 //! Stages 3 and 4: polling, and long polling.
 
-use super::fault::{Done, Fault, Message, ids, listed, not, posted, status, wrong};
+use super::fault::{Done, Fault, Message, ids, listed, not, of_io, posted, status, wrong};
+use super::http::goes_on;
 use super::lab::{FLOOR, Lab, Peer};
+use crate::tools::client::Connection;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,9 @@ pub fn no_news(lab: &Lab) -> Done {
 }
 
 pub fn no_store(lab: &Lab) -> Done {
-    let response = lab.ask(lab.get("/messages?lastId=0"), 200)?;
+    let newest = lab.say_something()?;
+    let response =
+        lab.ask(lab.get(&format!("/messages?lastId={}", newest.saturating_sub(1))), 200)?;
     match ["no-store", "no-cache"].map(|word| response.lists("Cache-Control", word)) {
         [true, _] => {}
         [_, true] => lab.advise("no-cache, а простіше no-store", "no-cache; no-store is simpler"),
@@ -131,16 +135,16 @@ pub fn ends_with_204(lab: &Lab) -> Done {
     let (mut peers, ..) = waiting(lab, 1)?;
     let response = peers[0].response_to("GET", lab.plan.hold + lab.plan.patience)?;
     status(&response, 204)?;
-    if !response.keeps_alive() {
-        lab.advise("після 204 з’єднання закривається", "the connection is closed after 204");
-        return Ok(());
-    }
-    peers[0].ask(lab.get("/"), 200).map(drop)
+    goes_on(lab, &mut peers[0], &response, 204)
 }
 
 pub fn others_are_served(lab: &Lab) -> Done {
-    let (_peers, ..) = waiting(lab, 100)?;
-    lab.ask(lab.get("/"), 200).map(drop)
+    let (_peers, _, began) = waiting(lab, 100)?;
+    lab.ask(lab.get("/"), 200)?;
+    match began.elapsed() < lab.plan.hold {
+        true => Ok(()),
+        false => Err(of_io(&ErrorKind::TimedOut.into())),
+    }
 }
 
 pub fn leaver_takes_nothing(lab: &Lab) -> Done {
@@ -148,4 +152,23 @@ pub fn leaver_takes_nothing(lab: &Lab) -> Done {
     drop(leaver);
     let id = lab.say_something()?;
     brings(lab, &mut lab.poll(newest)?, Instant::now(), id)
+}
+
+pub fn leaver_is_noticed(lab: &Lab) -> Done {
+    /// So much earlier than the wait is over anyway.
+    const BEFORE: Duration = Duration::from_secs(1);
+    let (mut peers, _, began) = waiting(lab, 1)?;
+    peers[0].connection.finish().map_err(|error| of_io(&error))?;
+    let left = (began + lab.plan.hold - BEFORE).saturating_duration_since(Instant::now());
+    let left = left.clamp(Duration::from_millis(1), lab.plan.patience);
+    match peers[0].within(left, Connection::fill) {
+        Err(fault) if !fault.is_end() => {
+            let words = [
+                "FIN не помічено, місце зайняте далі",
+                "FIN is not noticed, its place stays taken",
+            ];
+            Err(Fault { words: words.map(str::to_string), ..fault })
+        }
+        _ => Ok(()),
+    }
 }

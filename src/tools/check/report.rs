@@ -1,6 +1,7 @@
 //! What is told of a run: lines and blocks for people, JSON and JUnit for programs.
 
-use super::catalogue::{Check, STAGES};
+use super::catalogue::{self, Both, Check, MUST, OFTEN, READ, THEN, TRY};
+use super::fault::Words;
 use super::run::{Plan, Status, Verdict};
 use crate::tools::dissect::block::{COLUMNS, Style, clipped, wrap};
 use crate::tools::dissect::kinds::sentence;
@@ -55,20 +56,26 @@ impl<'a> Reporter<'a> {
         self.style.say(uk, en)
     }
 
-    fn say<'t>(&self, [uk, en]: &'t [impl AsRef<str>; 2]) -> &'t str {
-        self.style.say(uk.as_ref(), en.as_ref())
+    fn say(&self, [uk, en]: Both) -> &'static str {
+        self.style.say(uk, en)
+    }
+
+    fn words<'t>(&self, [uk, en]: &'t Words) -> &'t str {
+        self.style.say(uk, en)
     }
 
     /// The heading of a stage.
     pub fn heading(&self, number: usize) -> String {
-        format!("\n{number}  {}", self.say(&STAGES[number]))
+        format!("\n{number}  {}", self.say(catalogue::stage(number)))
     }
 
     /// One line, or two: what became of a check.
     pub fn line(&self, verdict: &Verdict) -> String {
-        let words =
-            verdict.words.as_ref().map_or(String::new(), |words| format!(": {}", self.say(words)));
-        let line = format!("{}{words}", self.say(&verdict.check.sentence));
+        let words = verdict
+            .words
+            .as_ref()
+            .map_or(String::new(), |words| format!(": {}", self.words(words)));
+        let line = format!("{}{words}", self.say(verdict.check.sentence()));
         let mut out = String::new();
         wrap(&mut out, &line, LABEL_COLUMNS + 5);
         let status = self.word(verdict.status);
@@ -81,46 +88,33 @@ impl<'a> Reporter<'a> {
 
     /// Everything that helps with a failure.
     pub fn block(&self, verdict: &Verdict) -> String {
-        let Check { id, sentence, expected, mistake, .. } = verdict.check;
-        let stage = verdict.check.stage();
+        let check = verdict.check;
         let mut out = String::new();
-        let [passed, attempts] = verdict.attempts;
-        let (of_word, stage_word) = (self.style.say("з", "of"), self.style.say("етап", "stage"));
-        let _ = writeln!(
-            out,
-            "{:<LABEL_COLUMNS$}{id}  {}",
-            self.word(verdict.status),
-            self.say(sentence)
-        );
-        let mut part = |uk: &str, en: &str, text: &str| {
-            let label = self.style.say(uk, en);
-            let mut lines = String::new();
-            wrap(&mut lines, text, LABEL_COLUMNS);
-            let _ = writeln!(out, "  {label:<9}{}", lines.trim());
+        let status = match verdict.attempts {
+            [_, 0] => self.style.say("ще ні", "not yet"),
+            _ => self.word(verdict.status),
         };
+        let _ =
+            writeln!(out, "{status:<LABEL_COLUMNS$}{}  {}", check.id, self.say(check.sentence()));
         let who = match verdict.connection {
             0 => String::new(),
             number => format!("{} {number}: ", self.style.say("з’єднання", "connection")),
         };
-        let words = verdict.words.as_ref().map_or("", |words| self.say(words));
-        part("прийшло", "came", &format!("{who}{words}"));
-        part("має", "must", self.say(expected));
-        part("часто", "often", self.say(mistake));
-        part("читати", "read", &read(verdict.check));
-        let tries = format!("{stage_word} {stage}; {passed} {of_word} {attempts}");
-        part("спроби", "tries", &tries);
-        // To be copied: never broken into lines.
-        let by_hand = self.by_hand(verdict.check);
-        if !self.start.is_empty() {
-            let _ = writeln!(out, "  {:<9}{}", self.style.say("запуск", "start"), self.start);
+        let words = verdict.words.as_ref().map_or("", |words| self.words(words));
+        self.part(&mut out, ["прийшло", "came"], &format!("{who}{words}"));
+        self.part(&mut out, MUST, self.say(check.line(MUST)));
+        // What is not there yet has no mistake in it.
+        if verdict.fault.as_ref().is_none_or(|fault| !fault.absent) {
+            self.part(&mut out, OFTEN, self.say(check.line(OFTEN)));
         }
-        let _ = writeln!(out, "  {:<9}{by_hand}", self.style.say("руками", "try"));
-        if by_hand.contains("lastId=N") {
-            let n = self
-                .style
-                .say("N — id найновішого повідомлення", "N is the id of the newest message");
-            let _ = writeln!(out, "{:11}({n})", "");
+        self.part(&mut out, READ, &self.read(check));
+        let [passed, attempts] = verdict.attempts;
+        let (stage, of) = (self.style.say("етап", "stage"), self.style.say("з", "of"));
+        let tries = format!("{stage} {}; {passed} {of} {attempts}", check.stage());
+        if attempts > 0 {
+            self.part(&mut out, ["спроби", "tries"], &tries);
         }
+        out += &self.by_hand(check);
         out += &self.steps(verdict);
         out += &self.bytes(verdict).unwrap_or_default();
         let said: Vec<&str> = verdict.said.lines().collect();
@@ -130,15 +124,43 @@ impl<'a> Reporter<'a> {
         out.trim_end().into()
     }
 
+    /// A line of a block, and as many more as it takes.
+    fn part(&self, out: &mut String, label: Both, text: &str) {
+        let mut lines = String::new();
+        wrap(&mut lines, text, LABEL_COLUMNS);
+        let _ = writeln!(out, "  {:<9}{}", self.say(label), lines.trim());
+    }
+
+    /// What to type. It is to be copied, so it is never broken into lines.
     fn by_hand(&self, check: &Check) -> String {
         let host = self.url.trim_start_matches("http://");
-        let with_space =
-            host.rsplit_once(':').map_or(host.into(), |(ip, port)| format!("{ip} {port}"));
-        check
-            .by_hand
-            .replace("{url}", self.url)
-            .replace("{host}", host)
-            .replace("{nc}", &with_space)
+        let typed = |label| {
+            let line = self.say(check.line(label)).replace(['`'], "");
+            let line = line.replace("$ ", "").replace("> ", "").replace("127.0.0.1:3000", host);
+            let (ip, port) = host.rsplit_once(':').unwrap_or((host, ""));
+            line.replace("127.0.0.1 3000", &format!("{ip} {port}"))
+        };
+        let n =
+            self.style.say("N — id найновішого повідомлення", "N is the id of the newest message");
+        let n = if typed(TRY).contains("lastId=N") { format!("({n})") } else { String::new() };
+        let start = self.start.to_string();
+        let lines =
+            [(["запуск", "start"], start), (TRY, typed(TRY)), (THEN, typed(THEN)), (["", ""], n)];
+        let lines = lines.iter().filter(|(_, line)| !line.is_empty());
+        lines.map(|(label, line)| format!("  {:<9}{line}\n", self.say(*label))).collect()
+    }
+
+    /// The lecture's mark and the RFC, with their addresses.
+    pub fn read(&self, check: &Check) -> String {
+        let lines = self.say(check.line(READ)).split(", ");
+        let addressed = lines.map(|place| match place.split_once(" §") {
+            Some((rfc, section)) => {
+                let number = rfc.trim_start_matches("RFC ");
+                format!("{place} (https://www.rfc-editor.org/rfc/rfc{number}#section-{section})")
+            }
+            None => format!("{place} (/source#{})", place.trim_start_matches('§')),
+        });
+        addressed.collect::<Vec<_>>().join(", ")
     }
 
     /// What was sent and what came back, as `rawchat tap` tells it.
@@ -211,6 +233,10 @@ impl<'a> Reporter<'a> {
                 "mend it, and check only this: --only",
             );
             let _ = write!(out, "\n{fix} {}: {again} {}", check.id, check.id);
+            let more = self
+                .style
+                .say("більше про це: rawchat 1, а тоді", "more about it: rawchat 1, and then");
+            let _ = write!(out, "\n{more} http://127.0.0.1:3000/checks#{}", check.id);
         }
         out
     }
@@ -238,7 +264,7 @@ impl<'a> Reporter<'a> {
              \"duration_ms\":{},\"message\":{}}}",
             quoted(verdict.check.id),
             verdict.check.stage(),
-            quoted(self.say(&verdict.check.sentence)),
+            quoted(self.say(verdict.check.sentence())),
             verdict.took.as_millis(),
             quoted(&self.message(verdict))
         )
@@ -247,7 +273,7 @@ impl<'a> Reporter<'a> {
     fn message(&self, verdict: &Verdict) -> String {
         match (verdict.status, &verdict.words) {
             (Status::Fail, _) => self.block(verdict),
-            (_, Some(words)) => self.say(words).into(),
+            (_, Some(words)) => self.words(words).into(),
             (_, None) => String::new(),
         }
     }
@@ -265,10 +291,10 @@ impl<'a> Reporter<'a> {
             count(Status::NotRun)
         );
         for verdict in verdicts {
-            let stage = self.say(&STAGES[verdict.check.stage()]);
-            let (id, name) = (verdict.check.id, self.say(&verdict.check.sentence));
+            let stage = self.say(catalogue::stage(verdict.check.stage()));
+            let (id, name) = (verdict.check.id, self.say(verdict.check.sentence()));
             let (stage, name) = (xml(stage), xml(&format!("{id} {name}")));
-            let message = verdict.words.as_ref().map_or("", |words| self.say(words));
+            let message = verdict.words.as_ref().map_or("", |words| self.words(words));
             let (message, text) = (xml(message), xml(&self.message(verdict)));
             let inside = match verdict.status {
                 Status::Fail => format!("<failure message=\"{message}\">{text}</failure>"),
@@ -288,18 +314,6 @@ impl<'a> Reporter<'a> {
 /// Points: had, and to be had.
 pub fn score(verdicts: &[Verdict]) -> [usize; 2] {
     [0, 1].map(|which| verdicts.iter().map(|verdict| verdict.score[which]).sum())
-}
-
-/// The lecture's mark and the RFC.
-pub fn read(check: &Check) -> String {
-    let lecture = format!("§{0} (/source#{0})", check.mark);
-    match check.rfc {
-        Some((number, section)) => format!(
-            "{lecture}, RFC {number} §{section} \
-             (https://www.rfc-editor.org/rfc/rfc{number}#section-{section})"
-        ),
-        None => lecture,
-    }
 }
 
 /// XML has no place for control characters, not even escaped.

@@ -1,11 +1,12 @@
 //! One check after another: what it builds on, its second attempt, and what comes of it.
 
-use super::catalogue::{CHECKS, Check};
-use super::fault::{Done, Fault, Words, wrong};
+use super::catalogue::{CHECKS, Check, PLACES};
+use super::fault::{Done, Fault, Words, of_io, wrong};
 use super::lab::Lab;
-use super::started::Started;
+use super::started::{NotStarted, Started};
 use crate::tools::tap::Chunk;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,16 +61,26 @@ impl Subject {
         Some(self.started.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Where it is now: one that has ended is started again.
     pub fn address(&self) -> SocketAddr {
-        let Some(mut started) = self.started() else { return self.address };
-        // If it does not start, the check says that nobody listens.
-        let _ = started.revive();
-        started.address
+        self.started().map_or(self.address, |started| started.address)
+    }
+
+    /// Why there is no server any more. One of ours that has ended is started again.
+    fn gone(&self) -> Option<Words> {
+        if let Some(mut started) = self.started() {
+            return started.revive().err().map(|(words, _)| words);
+        }
+        let error = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).err()?;
+        (error.kind() == ErrorKind::ConnectionRefused).then(|| of_io(&error).words)
+    }
+
+    /// How it has ended, if it is ours and has.
+    fn fallen(&self) -> Option<String> {
+        self.started()?.fallen()
     }
 
     /// Kills it and starts it again.
-    pub fn restart(&self) -> Result<(), Words> {
+    pub fn restart(&self) -> Result<(), NotStarted> {
         self.started().map_or(Ok(()), |mut started| started.restart())
     }
 
@@ -120,8 +131,11 @@ impl Plan {
     /// Makes every check, and tells of each when it is made.
     pub fn run(&self, subject: &Subject, mut tell: impl FnMut(&Verdict)) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = Vec::new();
+        let mut gone = None;
         for check in self.checks() {
-            let verdict = match self.hindrance(check, subject, &verdicts) {
+            gone = gone.or_else(|| subject.gone());
+            let gone = gone.clone().map(|words| (words, false));
+            let verdict = match gone.or_else(|| self.hindrance(check, subject, &verdicts)) {
                 None => self.judge(check, subject),
                 // What this server need not have costs no point.
                 Some((words, needless)) => Verdict {
@@ -136,13 +150,17 @@ impl Plan {
         verdicts
     }
 
-    /// What comes of it if there is no server.
-    pub fn none(&self) -> Vec<Verdict> {
+    /// What comes of it if there is no server: the first check says why.
+    pub fn none(&self, (words, said): NotStarted) -> Vec<Verdict> {
         let none = |check| Verdict {
             score: [0, usize::from(self.graded(check))],
             ..verdict(check, Status::NotRun)
         };
-        self.checks().map(none).collect()
+        let mut verdicts: Vec<Verdict> = self.checks().map(none).collect();
+        if let Some(first) = verdicts.first_mut() {
+            (first.status, first.words, first.said) = (Status::Fail, Some(words), said);
+        }
+        verdicts
     }
 
     /// Whether a point is to be had.
@@ -193,16 +211,19 @@ impl Plan {
         let began = Instant::now();
         let (first, mut verdict) = self.attempt(check, subject, 1);
         if let Err(fault) = first {
-            // Once more, on fresh connections: a busy machine is no mistake, a race is one.
-            let (second, again) = self.attempt(check, subject, 2);
-            verdict.attempts = [usize::from(second.is_ok()), 2];
-            verdict.broken |= again.broken;
-            let fails = self.graded(check) && !(fault.is_late() && second.is_ok());
-            verdict.status = if fails { Status::Fail } else { Status::Advice };
             verdict.words = Some(fault.words.clone());
+            verdict.status = Status::NotRun;
+            if !verdict.broken {
+                // Once more, on fresh connections: a busy machine is no mistake, a race is one.
+                drop(subject.gone());
+                let (second, _) = self.attempt(check, subject, 2);
+                verdict.attempts = [usize::from(second.is_ok()), 2];
+                let fails = self.graded(check) && !(fault.is_late() && second.is_ok());
+                verdict.status = if fails { Status::Fail } else { Status::Advice };
+            }
             verdict.fault = Some(fault);
         }
-        let had = verdict.status != Status::Fail;
+        let had = matches!(verdict.status, Status::Pass | Status::Advice);
         verdict.score = if self.graded(check) { [usize::from(had), 1] } else { [0, 0] };
         verdict.took = began.elapsed();
         verdict
@@ -213,10 +234,11 @@ impl Plan {
         let number = check.id.bytes().fold(number, |sum, byte| sum * 256 + u64::from(byte));
         let lab = Lab::new(self, subject, number);
         let done = catch_unwind(AssertUnwindSafe(|| (check.run)(&lab)));
-        let broken = done.is_err();
+        let broken = done.as_ref().map_or(true, |done| done.as_ref().is_err_and(Fault::is_ours));
         let done = done.unwrap_or_else(|_| {
             wrong("помилка в самому rawchat check", "rawchat check itself has failed")
         });
+        let done = done.map_err(|fault| explained(fault, check, subject));
         let mut trace = lab.trace();
         let advice = std::mem::take(&mut trace.advice);
         let status = match advice.is_empty() {
@@ -235,6 +257,27 @@ impl Plan {
         };
         (done, verdict)
     }
+}
+
+/// What an answer alone does not tell: nothing is there yet, or the server has ended.
+fn explained(mut fault: Fault, check: &Check, subject: &Subject) -> Fault {
+    match PLACES[check.stage()] {
+        Some((place, part)) if fault.absent => {
+            fault.words = [
+                format!("{place} тут іще немає, це частина {part} лекції: {}", fault.words[0]),
+                format!(
+                    "this server has no {place} yet, that is part {part} of the lecture: {}",
+                    fault.words[1]
+                ),
+            ];
+        }
+        _ => fault.absent = false,
+    }
+    if let Some(status) = subject.fallen() {
+        fault.words[0] += &format!("; програма завершилася: {status}");
+        fault.words[1] += &format!("; the program has ended: {status}");
+    }
+    fault
 }
 
 fn verdict(check: &'static Check, status: Status) -> Verdict {

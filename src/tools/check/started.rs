@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const START: Duration = Duration::from_secs(10);
 /// And is gone within this, when it ends.
 const DYING: Duration = Duration::from_secs(1);
+/// What is about to end may still listen for so long.
+const CLOSING: Duration = Duration::from_millis(100);
 /// Nothing tells when a port begins to listen, or ends to: it is looked at again and again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Of what it says, the end is kept.
@@ -36,16 +38,19 @@ pub struct Started {
     listeners: Vec<JoinHandle<()>>,
 }
 
+/// Why there is no server, and the last that it has printed.
+pub type NotStarted = (Words, String);
+
 impl Started {
     /// Starts it with a free `PORT`, also in place of `{port}`, and waits until it listens there.
-    pub fn start(command: &[String], folder: &Path) -> Result<Started, Words> {
+    pub fn start(command: &[String], folder: &Path) -> Result<Started, NotStarted> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
         let port =
             free.map_err(|error| both("немає вільного порту", "no free port", &error))?.port();
         Started::at(command, folder, port)
     }
 
-    fn at(command: &[String], folder: &Path, port: u16) -> Result<Started, Words> {
+    fn at(command: &[String], folder: &Path, port: u16) -> Result<Started, NotStarted> {
         let places = LOOPBACK.map(|ip| SocketAddr::new(ip, port));
         if let Some(place) = places.iter().find(|place| listens(place)) {
             return Err(both("тут слухає хтось інший", "somebody else listens here", place));
@@ -53,7 +58,7 @@ impl Started {
         let words: Vec<String> =
             command.iter().map(|word| word.replace("{port}", &port.to_string())).collect();
         let [program, arguments @ ..] = &words[..] else {
-            return Err(both("немає команди", "no command", &""));
+            return Err(both("немає команди", "there is no command", &command.join(" ")));
         };
         if !folder.is_dir() {
             return Err(both("немає папки", "there is no folder", &folder.display()));
@@ -78,23 +83,29 @@ impl Started {
         loop {
             let found = places.iter().find(|place| listens(place));
             if let Some(ended) = started.ended() {
-                let said = format!("{ended}\n{}", started.last_words());
-                return Err(both("програма завершилася", "it has ended", &said));
+                let words = [
+                    format!("програма завершилася ({ended}) і не слухала на порту {port}"),
+                    format!("the program has ended ({ended}) and did not listen at port {port}"),
+                ];
+                return Err((words, started.last_words()));
             }
             if let Some(place) = found {
                 started.address = *place;
                 return Ok(started);
             }
             if began.elapsed() > START {
-                let said = format!("PORT={port}\n{}", started.last_words());
-                return Err(both("за 10 с ніхто не слухає", "after 10 s nobody listens", &said));
+                let words = [
+                    format!("програма працює, але за 10 с ніхто не слухає на порту {port}"),
+                    format!("the program runs, but after 10 s nobody listens at port {port}"),
+                ];
+                return Err((words, started.last_words()));
             }
             thread::sleep(PAUSE);
         }
     }
 
     /// Kills it and starts it again, at the same port.
-    pub fn restart(&mut self) -> Result<(), Words> {
+    pub fn restart(&mut self) -> Result<(), NotStarted> {
         self.end();
         // A killed process is gone a little later.
         let began = Instant::now();
@@ -106,16 +117,24 @@ impl Started {
     }
 
     /// Starts it again, at another port, if it has ended.
-    pub fn revive(&mut self) -> Result<(), Words> {
-        // What is about to end does not listen any more.
-        let began = Instant::now();
-        while self.ended().is_none() && !listens(&self.address) && began.elapsed() < DYING {
-            thread::sleep(PAUSE);
-        }
-        if self.ended().is_some() {
+    pub fn revive(&mut self) -> Result<(), NotStarted> {
+        if !listens(&self.address) && self.fallen().is_some() {
             *self = Started::start(&self.command, &self.folder)?;
         }
         Ok(())
+    }
+
+    /// How it has ended, if it has.
+    pub fn fallen(&mut self) -> Option<String> {
+        // What is about to end closes one socket after another, and its last is this port.
+        let began = Instant::now();
+        let patience = |listens| if listens { CLOSING } else { DYING };
+        while self.ended().is_none() && began.elapsed() < patience(listens(&self.address)) {
+            thread::sleep(PAUSE);
+        }
+        let ended = self.ended()?;
+        self.hear_out();
+        Some(ended)
     }
 
     fn ended(&mut self) -> Option<String> {
@@ -129,15 +148,20 @@ impl Started {
         String::from_utf8_lossy(&std::mem::take(&mut *said)).into_owned()
     }
 
-    /// Ends it, and waits a little for what it has still to say.
+    /// Ends it; what it has said.
     fn last_words(&mut self) -> String {
         self.end();
+        self.hear_out();
+        self.said()
+    }
+
+    /// Waits a little for what one that has ended has still to say.
+    fn hear_out(&self) {
         let began = Instant::now();
-        let silent = |started: &Started| started.listeners.iter().all(JoinHandle::is_finished);
-        while !silent(self) && began.elapsed() < DYING {
+        let silent = || self.listeners.iter().all(JoinHandle::is_finished);
+        while !silent() && began.elapsed() < DYING {
             thread::sleep(PAUSE);
         }
-        self.said()
     }
 
     /// A thread reads what it prints, so that it never waits for a reader.
@@ -194,8 +218,8 @@ fn leash(group: u32) -> Option<(ChildStdin, Child)> {
     Some((shell.stdin.take()?, shell))
 }
 
-fn both(uk: &str, en: &str, what: &dyn Display) -> Words {
-    [uk, en].map(|words| format!("{words}: {what}").trim_end().to_string())
+fn both(uk: &str, en: &str, what: &dyn Display) -> NotStarted {
+    ([uk, en].map(|words| format!("{words}: {what}")), String::new())
 }
 
 fn listens(place: &SocketAddr) -> bool {

@@ -59,6 +59,8 @@ pub struct Connection {
     /// Bytes at the socket, of everything since the connection was made.
     pub sent: u64,
     pub received: u64,
+    /// A longer body is an error.
+    pub body_bytes_max: usize,
     /// What was received, for whoever wants it once more.
     pub copy: Option<Vec<u8>>,
 }
@@ -72,7 +74,8 @@ impl Connection {
         socket.set_nodelay(true)?;
         let deadline = Instant::now() + patience;
         let buf = Buffer::default();
-        Ok(Connection { socket, buf, deadline, sent: 0, received: 0, copy: None })
+        let body_bytes_max = RESPONSE_BYTES_MAX;
+        Ok(Connection { socket, buf, deadline, sent: 0, received: 0, body_bytes_max, copy: None })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {

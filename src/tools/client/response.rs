@@ -154,7 +154,7 @@ impl Connection {
     }
 
     fn exactly(&mut self, mut count: usize, response: &mut Response) -> Result<()> {
-        if count > RESPONSE_BYTES_MAX {
+        if count > self.body_bytes_max {
             return invalid(format!("a body of {count} bytes"));
         }
         loop {
@@ -172,9 +172,9 @@ impl Connection {
         response.body.extend_from_slice(&self.buf.data()[..count]);
         self.buf.consume(count);
         response.body_bytes += count;
-        match response.body.len() <= RESPONSE_BYTES_MAX {
+        match response.body.len() <= self.body_bytes_max {
             true => Ok(count),
-            false => invalid(format!("a body of over {RESPONSE_BYTES_MAX} bytes")),
+            false => invalid(format!("a body of over {} bytes", self.body_bytes_max)),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The pages to be read, beside each of the four: `/lecture`, `/experiments`, `/api`, `/homework`
-//! and `/source`.
+//! The pages to be read, beside each of the four: `/lecture`, `/experiments`, `/api`, `/homework`,
+//! `/checks` and `/source`.
 //! Their texts are Markdown, `public/notes`; their template is one, `public/reading.html`.
 
 pub mod markdown;
@@ -31,6 +31,7 @@ const LECTURE: Both = both!("lecture");
 const EXPERIMENTS: Both = both!("experiments");
 const API: Both = both!("api");
 const HOMEWORK: Both = both!("homework");
+const CHECKS: Both = both!("checks");
 
 /// Answers the pages, and hands everything else to `handler`.
 pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
@@ -40,6 +41,7 @@ pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
             "/experiments" => experiments,
             "/api" => |request: &Request| text(request, API),
             "/homework" => |request: &Request| text(request, HOMEWORK),
+            "/checks" => |request: &Request| text(request, CHECKS),
             "/source" => source::page,
             "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
             _ => return handler(request, socket),
