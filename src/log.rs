@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Arguments;
 use std::io;
+use std::panic::Location;
 use std::sync::OnceLock;
 
 /// Something that happened.
@@ -16,8 +17,7 @@ pub struct Event<'a> {
     pub user: &'a str,
     pub what: Arguments<'a>,
     /// The place in the source that says so, and the mark to read about it.
-    pub file: &'static str,
-    pub line: u32,
+    pub place: &'static Location<'static>,
     pub mark: &'static str,
 }
 
@@ -48,11 +48,13 @@ pub fn user(name: impl FnOnce() -> String) {
 }
 
 /// Tells of an event; [`event!`](crate::event) calls it.
-pub fn tell(user: &str, what: Arguments, file: &'static str, line: u32, mark: &'static str) {
+#[track_caller]
+pub fn tell(user: &str, what: Arguments, mark: &'static str) {
+    let place = Location::caller();
     let Some(listener) = LISTENER.get() else { return };
     USER.with_borrow(|known| {
         let user = if user == "-" && !known.is_empty() { known } else { user };
-        listener(&Event { connection: CONNECTION.get(), user, what, file, line, mark });
+        listener(&Event { connection: CONNECTION.get(), user, what, place, mark });
     });
 }
 
@@ -69,6 +71,6 @@ pub fn why(error: io::Error) -> String {
 #[macro_export]
 macro_rules! event {
     ($mark:literal, $user:expr, $($what:tt)+) => {
-        $crate::log::tell($user, format_args!($($what)+), file!(), line!(), $mark)
+        $crate::log::tell($user, format_args!($($what)+), $mark)
     };
 }

@@ -278,7 +278,7 @@ fn a_template_is_filled_and_values_are_not_looked_into() {
         ("{{{lang}}}", "{{{lang}}}"), // an opening stands where it is first found
         ("[[а|a]] {{{{user", "[[а|a]] {{{{user"),
     ] {
-        assert_eq!(html::fill(template, &values), filled);
+        assert_eq!(pages::fill(template, &values), filled);
     }
 }
 
@@ -509,15 +509,15 @@ proptest! {
         value in "([\\[\\]{}|]|user|\\PC){0,20}",
         template in "([\\[\\]{}|a]|\\{\\{user\\}\\}|\\[\\[Ї\\|I\\]\\]){0,20}",
     ) {
-        prop_assert_eq!(html::fill("You: {{user}}!", &[("user", &value)]), format!("You: {value}!"));
-        let _ = html::fill(&template, &[("user", &value)]);
+        prop_assert_eq!(pages::fill("You: {{user}}!", &[("user", &value)]), format!("You: {value}!"));
+        let _ = pages::fill(&template, &[("user", &value)]);
     }
 
     #[test]
     fn what_a_person_typed_is_not_a_template(text in "([\\[\\]{}|]|user|\\PC){0,20}", uk in any::<bool>()) {
         let value = html::escape_value(&text);
-        prop_assert_eq!(pages::chosen(&value, uk), html::fill(&value, &[("user", "x")]));
-        prop_assert_eq!(html::fill(&value, &[("user", "x")]), value);
+        prop_assert_eq!(pages::chosen(&value, uk), pages::fill(&value, &[("user", "x")]));
+        prop_assert_eq!(pages::fill(&value, &[("user", "x")]), value);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Request, Response, decode_head};
-use rawchat::wire::message::{Assembler, PIECE_BYTES, Payload, Received, close_payload};
+use rawchat::wire::message::{Assembler, Received, close_payload};
+use rawchat::wire::payload::{PIECE_BYTES, Payload};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;

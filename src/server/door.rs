@@ -66,11 +66,7 @@ impl Door {
     pub(super) fn succeeded(&mut self) {
         if self.failures > 0 && self.failed_at.elapsed() > CALM {
             let count = std::mem::take(&mut self.failures);
-            event!(
-                "§1.16",
-                "-",
-                "there are threads again, and descriptors, after {count} failures"
-            );
+            event!("§1.16", "-", "there are threads again, after {count} failures");
         }
     }
 }

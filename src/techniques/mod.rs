@@ -2,6 +2,7 @@
 //! brings the news.
 
 pub mod api;
+pub mod said;
 pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;

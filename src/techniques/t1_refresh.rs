@@ -2,10 +2,10 @@
 //!
 //! Works with scripts turned off. The other parts are this server and a little more.
 
-use super::{Chat, api};
+use super::{Chat, api, said};
 use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
-use crate::wire::html::{escape_value, fill};
+use crate::wire::html::escape_value;
 use crate::wire::http::{READ, Request, Response};
 use crate::wire::{date, form};
 use std::io;
@@ -32,19 +32,21 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// the page has a place for them: that is part 1. The rest of the page is not the chat's (`tools/pages.rs`).
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
-    let name = api::name(request.query("user"))?;
-    let user = if name == api::NOBODY { String::new() } else { escape_value(&name) };
+    let name = said::name(request.query("user"))?;
+    let user = if name == said::NOBODY { String::new() } else { escape_value(&name) };
     let newest = chat.room.since(None).messages;
     let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
     let messages: String = shown.iter().map(|message| item(message)).collect();
-    let values = [("user", &*user), ("user_url", &form::encode(&name)), ("messages", &messages)];
-    Ok(Response::new(200).body("text/html; charset=utf-8", fill(chat.technique.page, &values)))
+    let page = chat.technique.page.replace("{{user}}", &user);
+    let page = page.replace("{{user_url}}", &form::encode(&name));
+    let page = page.replace("{{messages}}", &messages);
+    Ok(Response::new(200).body("text/html; charset=utf-8", page))
 }
 
 fn item(message: &Message) -> String {
     let (id, time) = (message.id, date::iso8601(message.timestamp));
     let user = match message.user.as_str() {
-        api::NOBODY => "[[Анонім|Anonymous]]".to_string(), // in the reader's language
+        said::NOBODY => "[[Анонім|Anonymous]]".to_string(), // in the reader's language
         user => escape_value(user),
     };
     let text = escape_value(&message.text);

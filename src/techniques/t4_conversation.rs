@@ -5,31 +5,27 @@ use crate::wire::budget::Share;
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::frame::{Opcode, Side, Violation};
 use crate::wire::message::{Assembler, Received, close_payload};
+use crate::wire::shown;
 use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// What a conversation may take.
-pub struct Terms {
-    /// The longest message.
-    pub bytes_max: usize,
-    /// The longest silence before a ping. Two of them end the conversation, and so does a message
-    /// whose fragments take longer.
-    pub period: Duration,
-}
-
 /// §4.6 Reads until the conversation is over: gives each text or binary message to `on_message`,
 /// and answers pings and closes itself, with `send`. RFC 6455 §5.5, §7
+///
+/// A message may have `bytes_max` bytes. After a silence of `period` a ping is sent; two of them end
+/// the conversation, and so does a message whose fragments take longer.
 pub fn converse(
     socket: &TcpStream,
     mut buf: Buffer,
-    terms: Terms,
+    bytes_max: usize,
+    period: Duration,
     send: impl Fn(Opcode, &[u8]) -> io::Result<()>,
     on_message: impl Fn(Received) -> io::Result<()>,
 ) -> io::Result<()> {
     let close = |code, reason: &str| send(Opcode::Close, &close_payload(code, reason));
-    socket.set_read_timeout(Some(terms.period))?;
-    let mut assembler = Assembler::new(Side::Client, terms.bytes_max);
+    socket.set_read_timeout(Some(period))?;
+    let mut assembler = Assembler::new(Side::Client, bytes_max);
     let mut share = Share::default();
     let (mut heard, mut pinged) = (Instant::now(), false);
     let mut begun = None; // when the first fragment had come of a message that is not whole
@@ -56,25 +52,24 @@ pub fn converse(
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
             // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not;
             // and whole messages, where fragments are kept: pings between them may go on for ever.
-            Ok(None) if begun.unwrap_or(heard).elapsed() >= 2 * terms.period => {
+            Ok(None) if begun.unwrap_or(heard).elapsed() >= 2 * period => {
                 let missing = if begun.is_some() { "whole message" } else { "pong" };
                 event!("§4.9", "-", "dropped: no {missing} for two periods");
                 return close(1008, &format!("no {missing} for two heartbeats"));
             }
-            Ok(None) if heard.elapsed() >= terms.period && !pinged => {
+            Ok(None) if heard.elapsed() >= period && !pinged => {
                 buf.shrink();
                 send(Opcode::Ping, b"")?;
                 pinged = true;
             }
             Ok(None) => {
-                let deadline = heard + if pinged { 2 * terms.period } else { terms.period };
+                let deadline = heard + if pinged { 2 * period } else { period };
                 if !read_once(socket, &mut buf, deadline)? {
                     return Ok(());
                 }
             }
             Err(Violation { code, reason, place }) => {
-                let (file, line) = (place.file().replace('\\', "/"), place.line());
-                event!("§4.6", "-", "broke a rule: {code} {reason} ({file}:{line})");
+                event!("§4.6", "-", "broke a rule: {code} {reason} ({})", shown(place));
                 return close(code, reason);
             }
         }

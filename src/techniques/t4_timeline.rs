@@ -38,7 +38,8 @@ pub struct Timeline {
 struct State {
     events: VecDeque<Entry>,
     end: u64,
-    presence: Presence,
+    /// Who is in the chat: the names, and how many connections each has.
+    here: BTreeMap<Arc<str>, usize>,
     /// All who keep up have had the events before this place.
     delivered: u64,
     /// The place of the slowest member, of those that still take what they are given.
@@ -48,14 +49,6 @@ struct State {
 struct Entry {
     place: u64,
     event: Box<[u8]>,
-}
-
-/// Who is in the chat.
-#[derive(Debug, Default, Clone)]
-pub struct Presence {
-    pub connections: usize,
-    /// The names, and how many connections each has.
-    pub here: BTreeMap<Arc<str>, usize>,
 }
 
 /// What a newcomer finds: the messages up to `last_id` are in the room for it to read, as far as
@@ -72,32 +65,30 @@ impl Timeline {
     /// falls between the list of names, the messages in the room and the events to come.
     pub fn join(&self, room: &Room, user: &str) -> Joined {
         let mut state = self.when_delivered(lock(&self.state));
-        state.presence.connections += 1;
-        let count = state.presence.here.entry(user.into()).or_default();
+        let count = state.here.entry(user.into()).or_default();
         *count += 1;
         if *count == 1 {
             state.push_presence("user_joined", user);
         }
-        let Presence { connections, here } = &state.presence;
-        let (connections, users) = (*connections, here.keys().cloned().collect());
+        let (connections, users) = (state.connections(), state.here.keys().cloned().collect());
         Joined { connections, users, last_id: room.counts().0, place: state.end }
     }
 
     /// A connection goes; the name goes with its last one.
     pub fn leave(&self, user: &str) {
         let mut state = self.when_delivered(lock(&self.state));
-        state.presence.connections -= 1;
-        match state.presence.here.get_mut(user) {
+        match state.here.get_mut(user) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
-                state.presence.here.remove(user);
+                state.here.remove(user);
                 state.push_presence("user_left", user);
             }
         }
     }
 
-    pub fn presence(&self) -> Presence {
-        lock(&self.state).presence.clone()
+    /// Who is in the chat: the names, and how many connections each has.
+    pub fn presence(&self) -> BTreeMap<Arc<str>, usize> {
+        lock(&self.state).here.clone()
     }
 
     /// §4.11 Says something in the room, when the members can follow. This is flow control: the
@@ -112,7 +103,7 @@ impl Timeline {
         // for whom `say` rings, cannot ask for the `end` before the message is here.
         let message = room.say(user, text);
         // Nobody is here unless part 4 runs over this room.
-        if state.presence.connections > 0 {
+        if !state.here.is_empty() {
             state.push(message_frame(&message));
         }
         message
@@ -167,8 +158,12 @@ impl Timeline {
 }
 
 impl State {
+    fn connections(&self) -> usize {
+        self.here.values().sum()
+    }
+
     fn push_presence(&mut self, kind: &str, user: &str) {
-        let (user, count) = (json::quoted(user), self.presence.connections);
+        let (user, count) = (json::quoted(user), self.connections());
         let who = format!(r#""username":{user},"connectedClients":{count}"#);
         let time = date::iso8601(now_ms());
         self.push(text_frame(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)));

@@ -16,9 +16,9 @@
 //! Leaves out: subprotocols, extensions (so no compression).
 
 use super::t4_broadcast::Hub;
-use super::t4_conversation::{Terms, converse};
+use super::t4_conversation::converse;
 use super::t4_member::Membership;
-use super::{Chat, api, t1_refresh};
+use super::{Chat, api, said, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only, write_whole};
 use crate::wire::frame::{self, Header, Opcode};
@@ -61,7 +61,8 @@ fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
         _ => Ok(()),
     };
     // However it ends, it is over.
-    let _ = converse(socket, early, terms(chat, ECHO_BYTES_MAX), send, on_message);
+    let period = chat.timing.heartbeat;
+    let _ = converse(socket, early, ECHO_BYTES_MAX, period, send, on_message);
 }
 
 /// Header and payload in one write, and no copy of 16 MiB.
@@ -73,12 +74,8 @@ fn write_frame(socket: &TcpStream, opcode: Opcode, pieces: &[Vec<u8>]) -> io::Re
     write_whole(socket, &mut parts.map(|part| IoSlice::new(part)).collect::<Vec<_>>())
 }
 
-fn terms(chat: &Chat, bytes_max: usize) -> Terms {
-    Terms { bytes_max, period: chat.timing.heartbeat }
-}
-
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
-    let user = api::name(request.query("user"))?;
+    let user = said::name(request.query("user"))?;
     let last_id = api::last_id(request)?;
     let response = handshake::answer(request)?;
     let hub = hub.clone();
@@ -106,7 +103,7 @@ fn chat(
         });
         answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
     };
-    converse(&socket, early, terms(&hub.chat, CHAT_BYTES_MAX), send, on_message)
+    converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, on_message)
 }
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.
@@ -121,7 +118,7 @@ fn take_message(chat: &Chat, user: &str, message: Received) -> Result<Option<Str
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
         [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),
         [Value::String(name), Value::String(text)] if name == "message" => {
-            let text = api::text_of(&text).map_err(|refusal| refusal.problem)?;
+            let text = said::text_of(&text).map_err(|refusal| refusal.problem)?;
             let message = chat.say(user.to_string(), text);
             event!("§4.12", user, "says message {}", message.id);
             Ok(None)

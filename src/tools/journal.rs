@@ -6,6 +6,7 @@
 
 use crate::log::{self, Event};
 use crate::wire::date::iso8601;
+use crate::wire::shown;
 use crate::wire::visible::is_invisible;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -47,15 +48,14 @@ pub fn begin() -> io::Result<()> {
 
 impl Journal {
     fn line(&self, event: &Event) -> String {
-        let Event { connection, user, what, file, line, mark } = event;
+        let Event { connection, user, what, place, mark } = event;
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let time = &iso8601(now.as_millis() as u64)[11..23];
         // A name or a path may hold anything, and a terminal obeys what it cannot show.
         let text = format!("#{connection:<4} {user:<8} {what}").replace(is_invisible, "\u{fffd}");
-        // Behind `/source#` this is an address, on Windows too.
-        let file = file.replace('\\', "/");
+        let place = shown(place);
         let (dim, end) = if self.coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        format!("{dim}{time}{end} {text}  {dim}{file}:{line} {mark}{end}\n")
+        format!("{dim}{time}{end} {text}  {dim}{place} {mark}{end}\n")
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

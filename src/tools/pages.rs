@@ -2,7 +2,6 @@
 //! the pages of the four parts share.
 
 use crate::handler::{Handler, Reply};
-use crate::wire::html::{fill, replace};
 use crate::wire::http::{Request, Response};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -105,4 +104,30 @@ fn nonce() -> String {
 pub fn chosen(template: &str, ukrainian: bool) -> String {
     let half = |(uk, en)| if ukrainian { uk } else { en };
     replace(template, "[[", "]]", |text| text.split_once('|').map(half))
+}
+
+/// Fills a template: `{{name}}` becomes its value. Values are markup already, and are not looked
+/// into again.
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    replace(template, "{{", "}}", value)
+}
+
+/// What stands between `open` and `close` becomes what `with` makes of it, or stays as it is.
+fn replace<'a>(
+    text: &'a str,
+    open: &str,
+    close: &str,
+    with: impl Fn(&'a str) -> Option<&'a str>,
+) -> String {
+    let mut pieces = text.split(open);
+    let mut out = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let halves = piece.split_once(close);
+        match halves.and_then(|(inner, after)| Some([with(inner)?, after])) {
+            Some(parts) => out.extend(parts),
+            None => out.extend([open, piece]),
+        }
+    }
+    out
 }

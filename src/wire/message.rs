@@ -1,21 +1,9 @@
 //! §4.4 Frames into messages: fragments, the control frames between them, and UTF-8 as it arrives
 //! (RFC 6455 §5.4, §5.5, §8.1).
 
-use super::buffer::{BUFFER_BYTES_MAX, Buffer};
+use super::buffer::Buffer;
 use super::frame::{self, Header, Opcode, Side, Violation, violation};
-use std::sync::Mutex;
-
-/// A message is kept in pieces of this size, what one read brings and half a character: so it grows
-/// without a copy of what is there already, and what it leaves fits the next one.
-pub const PIECE_BYTES: usize = BUFFER_BYTES_MAX + 3;
-/// So many pieces are kept for the next messages.
-const SPARE_MAX: usize = 64;
-/// The system clears new memory page by page: with these, echoes of 1 MiB are 1.8 times as fast.
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// The bytes of a whole message, in the order of its pieces.
-#[derive(Debug, PartialEq)]
-pub struct Payload(pub Vec<Vec<u8>>);
+use super::payload::Payload;
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
@@ -41,47 +29,27 @@ pub struct Assembler {
     frame: Option<(Header, usize)>,
     /// The message being put together: its opcode, and its payload so far, unmasked.
     message: Option<Opcode>,
-    pieces: Vec<Vec<u8>>,
+    payload: Payload,
     length: usize,
-    /// So many bytes of the last piece are known to be UTF-8, and all of those before it.
-    utf8: usize,
-}
-
-impl Payload {
-    /// Of a text.
-    pub fn text(&self) -> String {
-        // Checked as it came, so this does not fail.
-        String::from_utf8(self.0.concat()).unwrap_or_default()
-    }
-}
-
-/// What is whole has been used, so there will be more.
-impl Drop for Payload {
-    fn drop(&mut self) {
-        let Ok(mut spare) = SPARE.lock() else { return };
-        for mut piece in self.0.drain(..) {
-            if piece.capacity() == PIECE_BYTES && spare.len() < SPARE_MAX {
-                piece.clear();
-                spare.push(piece);
-            }
-        }
-    }
+    /// So many bytes at the end of a text are a character of which the rest is still to come.
+    half: usize,
 }
 
 impl Assembler {
     /// Messages of `from`, none of them longer than `message_max` bytes over all its fragments.
     pub fn new(from: Side, message_max: usize) -> Assembler {
-        let pieces = Vec::new();
-        Assembler { from, message_max, frame: None, message: None, pieces, length: 0, utf8: 0 }
+        let payload = Payload::default();
+        Assembler { from, message_max, frame: None, message: None, payload, length: 0, half: 0 }
     }
 
     /// The memory that a message takes which is not whole yet.
     pub fn held(&self) -> usize {
-        self.pieces.iter().map(Vec::capacity).sum()
+        self.payload.held()
     }
 
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
     pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Received>, Violation> {
+        // 1. The header of the next frame, or the frame that is being read.
         let (header, came) = match self.frame.take() {
             Some(frame) => frame,
             None => {
@@ -97,29 +65,30 @@ impl Assembler {
                 (header, 0)
             }
         };
+        // 2. As much of its payload as has come.
         let left = header.length as usize - came; // both fit, `decode` has judged the length
         let count = left.min(buf.data().len());
-        let piece = self.piece_for(count);
-        let start = piece.len();
-        piece.extend_from_slice(&buf.data()[..count]);
+        let bytes = self.payload.append(&buf.data()[..count], self.half);
         if let Some(key) = header.key {
-            frame::mask_fast(&mut piece[start..], key, came);
+            frame::mask_fast(&mut bytes[self.half..], key, came);
         }
         self.length += count;
         buf.consume(count);
-        let ended = count == left;
+        let frame_ends = count == left;
+        let ends = frame_ends && header.fin;
         if self.message == Some(Opcode::Text) {
-            self.check_utf8(ended && header.fin)?;
+            self.half = half_character(bytes, ends)?;
         }
-        if !ended {
+        // 3. What that makes: a part of a frame, a frame, a message.
+        if !frame_ends {
             self.frame = Some((header, came + count));
             return Ok(None);
         }
-        if !header.fin {
+        if !ends {
             return Ok(Some(Received::Fragment));
         }
-        (self.length, self.utf8) = (0, 0);
-        let payload = Payload(std::mem::take(&mut self.pieces));
+        self.length = 0;
+        let payload = std::mem::take(&mut self.payload);
         let text = self.message.take() == Some(Opcode::Text);
         Ok(Some(if text { Received::Text(payload) } else { Received::Binary(payload) }))
     }
@@ -134,40 +103,15 @@ impl Assembler {
         }
         Ok(())
     }
+}
 
-    /// The piece that the next `count` bytes fit in. (Of memory, not of the protocol: skip it at first.)
-    fn piece_for(&mut self, count: usize) -> &mut Vec<u8> {
-        let pieces = &mut self.pieces;
-        if pieces.last().is_none_or(|last| last.len() + count > PIECE_BYTES) {
-            let spare = SPARE.lock().ok().filter(|_| count > PIECE_BYTES / 2);
-            let mut piece = spare.and_then(|mut spare| spare.pop()).unwrap_or_default();
-            // Half a character moves on with the rest of it: each piece of a text is UTF-8.
-            if let (Some(Opcode::Text), Some(last)) = (self.message, pieces.last_mut()) {
-                piece.extend(last.drain(self.utf8..));
-            }
-            self.utf8 = 0;
-            pieces.push(piece);
-        }
-        let last = pieces.len() - 1;
-        let piece = &mut pieces[last];
-        let needed = piece.len() + count;
-        if piece.capacity() < needed {
-            // Twice as much, so that a message in drips is not copied again for each of them.
-            piece.reserve_exact((2 * needed).min(PIECE_BYTES) - piece.len());
-        }
-        piece
-    }
-
-    /// Wrong bytes are found as early as they are wrong; half a character may still become whole,
-    /// but not after the message has ended. RFC 6455 §8.1
-    fn check_utf8(&mut self, ended: bool) -> Result<(), Violation> {
-        let last = self.pieces.last().map_or(&[][..], |last| &last[self.utf8..]);
-        match std::str::from_utf8(last) {
-            Ok(text) => self.utf8 += text.len(),
-            Err(error) if error.error_len().is_none() && !ended => self.utf8 += error.valid_up_to(),
-            Err(_) => return violation(1007, "the text is not UTF-8"),
-        }
-        Ok(())
+/// How many bytes at the end of `text` may still become a character: 0 to 3. Other wrong bytes are
+/// found as early as they are wrong, and half a character when the message ends. RFC 6455 §8.1
+fn half_character(text: &[u8], ends: bool) -> Result<usize, Violation> {
+    match std::str::from_utf8(text) {
+        Ok(_) => Ok(0),
+        Err(error) if error.error_len().is_none() && !ends => Ok(text.len() - error.valid_up_to()),
+        Err(_) => violation(1007, "the text is not UTF-8"),
     }
 }
 

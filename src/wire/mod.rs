@@ -11,4 +11,12 @@ pub mod html;
 pub mod http;
 pub mod json;
 pub mod message;
+pub mod payload;
 pub mod visible;
+
+use std::panic::Location;
+
+/// `src/wire/frame.rs:90`, as the log and `/source#` have it, on Windows too.
+pub fn shown(place: &Location) -> String {
+    format!("{}:{}", place.file().replace('\\', "/"), place.line())
+}

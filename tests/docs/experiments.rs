@@ -22,7 +22,7 @@ use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, api, t1_refresh, t4_timeline, t4_websocket};
+use rawchat::techniques::{Timing, said, t1_refresh, t4_timeline, t4_websocket};
 use rawchat::wire::{budget, http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
@@ -610,8 +610,8 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("DEPTH_MAX", json::DEPTH_MAX.to_string()),
         ("EXCERPT_BYTES_MAX", kib(room::EXCERPT_BYTES_MAX)),
         ("PAGE_MESSAGES_MAX", t1_refresh::PAGE_MESSAGES_MAX.to_string()),
-        ("USER_CHARS_MAX", api::USER_CHARS_MAX.to_string()),
-        ("TEXT_CHARS_MAX", api::TEXT_CHARS_MAX.to_string()),
+        ("USER_CHARS_MAX", said::USER_CHARS_MAX.to_string()),
+        ("TEXT_CHARS_MAX", said::TEXT_CHARS_MAX.to_string()),
         ("CHAT_BYTES_MAX", mib(t4_websocket::CHAT_BYTES_MAX)),
         ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),

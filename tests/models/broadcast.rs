@@ -32,7 +32,7 @@ use room::Room;
 use shuttle::thread::spawn;
 use sync::Arc;
 use t4_broadcast::Hub;
-use t4_conversation::{Terms, converse};
+use t4_conversation::converse;
 use t4_member::Membership;
 use t4_timeline::Timeline;
 
@@ -282,8 +282,7 @@ impl Client {
             if let Ok(member) = Membership::new(&hub, server.clone(), user.into(), last_id) {
                 let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
                 let on_message = |_| member.0.check_open();
-                let terms = Terms { bytes_max: 100, period: FOREVER };
-                let _ = converse(&server, Default::default(), terms, send, on_message);
+                let _ = converse(&server, Default::default(), 100, FOREVER, send, on_message);
             }
             server.shutdown(net::Shutdown::Write).unwrap();
         });
@@ -374,7 +373,7 @@ fn a_reader_that_takes_nothing_disturbs_nobody_and_gets_everything_later() {
         (4..=6).for_each(|id| assert_eq!(slow.message(), id));
         bob.leave();
         slow.leave();
-        assert_eq!(hub.chat.timeline.presence().connections, 0);
+        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
     });
 }
 
@@ -430,7 +429,7 @@ fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
         assert_eq!(slow.next(), None);
         speaker.join().unwrap();
         slow.gone();
-        assert_eq!(hub.chat.timeline.presence().connections, 0);
+        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
     });
 }
 
@@ -463,7 +462,7 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         let speaker = speak(&hub, 3);
         slow.socket.shutdown(net::Shutdown::Read).unwrap();
         speaker.join().unwrap();
-        while hub.chat.timeline.presence().connections > 0 {
+        while hub.chat.timeline.presence().values().sum::<usize>() > 0 {
             thread::yield_now();
         }
         say(&hub, 3);
@@ -492,6 +491,6 @@ fn a_panic_in_a_round_ends_the_connection_it_came_from_and_no_other() {
         broken.gone();
         bob.leave();
         carol.leave();
-        assert_eq!(hub.chat.timeline.presence().connections, 0);
+        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
     });
 }

@@ -3,7 +3,7 @@
 
 use super::common::cyrillic;
 use proptest::prelude::*;
-use rawchat::techniques::api;
+use rawchat::techniques::{api, said};
 use rawchat::tools::dissect::block::exchange;
 use rawchat::tools::dissect::kinds::{NAMES, sentence, value};
 use rawchat::tools::dissect::{Asked, Context, Field, Kind, Language, Side, dissect, is_leaf};
@@ -480,7 +480,7 @@ fn refused(bytes: &[u8], in_frames: bool) -> Option<(String, u32)> {
     }
     let asked = request.check_origin();
     let asked = asked.and_then(|()| api::last_id(&request).map(drop));
-    let asked = asked.and_then(|()| api::name(request.query("user")).map(drop));
+    let asked = asked.and_then(|()| said::name(request.query("user")).map(drop));
     if let Err(refusal) = asked {
         return Some(place(refusal.place));
     }
@@ -620,9 +620,9 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::Accept, "wants_page"),
     (Kind::AcceptLanguage, "Accept-Language"),
     (Kind::Cookie, "Cookie"),
-    (Kind::Content, "Part::Rest"),
+    (Kind::Content, "Expected::Rest"),
     (Kind::ChunkExtension, "split_once(';')"),
-    (Kind::BodyEnd, "Part::Trailers(_) if line.is_empty()"),
+    (Kind::BodyEnd, "Expected::Trailers(_) if line.is_empty()"),
     (Kind::Response, "fn encode"),
     (Kind::StatusLine, "HTTP/1.1 "),
     (Kind::Status, "status.to_string()"),

@@ -6,7 +6,7 @@ use crate::wire::frame::Violation;
 use crate::wire::handshake;
 use crate::wire::http::{self, Body, Refusal};
 use crate::wire::message::Assembler;
-use std::panic::Location;
+use crate::wire::shown;
 
 /// The longest message that is judged; the longest that `/echo` takes.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -123,10 +123,6 @@ fn frame(assembler: &mut Assembler, mut bytes: &[u8]) -> Verdict {
 fn refused(refusal: &Refusal) -> Verdict {
     let problem = refusal.problem.lines().next().unwrap_or_default().into();
     Verdict::Refused(refusal.status, problem, shown(refusal.place))
-}
-
-fn shown(place: &Location) -> String {
-    format!("{}:{}", place.file().replace('\\', "/"), place.line())
 }
 
 impl Verdict {

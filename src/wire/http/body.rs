@@ -14,7 +14,7 @@ pub const CHUNK_LINE_BYTES_MAX: usize = 256;
 /// Takes the body from the bytes that follow the head.
 #[derive(Debug)]
 pub struct Body {
-    next: Part,
+    next: Expected,
     bytes: Vec<u8>,
     lines: Lines,
 }
@@ -35,17 +35,19 @@ impl Body {
         loop {
             let data = buf.data();
             let used = match &mut self.next {
-                Part::Rest(0) => return Ok(Some(std::mem::take(&mut self.bytes))),
-                Part::Rest(left) | Part::Chunk(left) => {
+                Expected::Rest(0) => return Ok(Some(std::mem::take(&mut self.bytes))),
+                Expected::Rest(left) | Expected::Chunk(left) => {
                     let used = data.len().min(*left);
                     self.bytes.extend_from_slice(&data[..used]);
                     *left -= used;
-                    if let Part::Chunk(0) = self.next {
-                        self.next = Part::ChunkEnd;
+                    if let Expected::Chunk(0) = self.next {
+                        self.next = Expected::ChunkEnd;
                     }
                     used
                 }
-                Part::ChunkSize | Part::ChunkEnd | Part::Trailers(_) => self.line(data)?,
+                Expected::ChunkSize | Expected::ChunkEnd | Expected::Trailers(_) => {
+                    self.line(data)?
+                }
             };
             match used {
                 0 => return Ok(None),
@@ -56,14 +58,14 @@ impl Body {
 }
 
 /// What a body begins with, by its head.
-fn first_part(request: &Request) -> Result<Part, Refusal> {
+fn first_part(request: &Request) -> Result<Expected, Refusal> {
     let lengths: Vec<&str> = request.values("Content-Length").collect();
     let coded = request.field("Transfer-Encoding").is_some();
     match lengths[..] {
-        [] if !coded => Ok(Part::Rest(0)),
+        [] if !coded => Ok(Expected::Rest(0)),
         [] => first_chunk(request),
         [length] if !coded && is_number(length) => {
-            Ok(Part::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?))
+            Ok(Expected::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?))
         }
         // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
         _ => {
@@ -76,11 +78,11 @@ fn first_part(request: &Request) -> Result<Part, Refusal> {
 
 /// `chunked` is the only coding that is read here, and without it as the last one a body would end
 /// where the connection does.
-fn first_chunk(request: &Request) -> Result<Part, Refusal> {
+fn first_chunk(request: &Request) -> Result<Expected, Refusal> {
     let chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
     let codings: Vec<&str> = request.list("Transfer-Encoding").collect();
     match codings[..] {
-        [one] if chunked(&one) && request.minor > 0 => Ok(Part::ChunkSize),
+        [one] if chunked(&one) && request.minor > 0 => Ok(Expected::ChunkSize),
         [ref before @ .., _] if !before.iter().any(chunked) && request.minor > 0 => {
             refuse(501, format!("transfer codings {codings:?}"), "chunked")
         }
@@ -98,7 +100,7 @@ fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
 /// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
 /// The sender need not know the length of the whole when it begins. What must come next is:
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum Expected {
     /// So many more bytes, and that is all.
     Rest(usize),
     ChunkSize,
@@ -114,21 +116,23 @@ impl Body {
     /// A line between the data, and what must come behind it.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
         let (kind, before) = match self.next {
-            Part::Trailers(bytes) => (Line::Trailer, bytes),
+            Expected::Trailers(bytes) => (Line::Trailer, bytes),
             _ => (Line::Chunk, 0),
         };
-        if matches!(self.next, Part::ChunkEnd) && data.first().is_some_and(|b| *b != b'\r') {
+        if matches!(self.next, Expected::ChunkEnd) && data.first().is_some_and(|b| *b != b'\r') {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
         }
         let Some(line) = self.lines.next(data, kind, before)? else { return Ok(0) };
         let used = line.len() + CR_LF;
         self.next = match self.next {
-            Part::ChunkEnd => Part::ChunkSize,
-            Part::Trailers(_) if line.is_empty() => Part::Rest(0),
-            Part::Trailers(bytes) => field_line(line).map(|_| Part::Trailers(bytes + used))?,
+            Expected::ChunkEnd => Expected::ChunkSize,
+            Expected::Trailers(_) if line.is_empty() => Expected::Rest(0),
+            Expected::Trailers(bytes) => {
+                field_line(line).map(|_| Expected::Trailers(bytes + used))?
+            }
             _ => match within_limit(self.bytes.len(), chunk_size(line)?)? {
-                0 => Part::Trailers(0),
-                size => Part::Chunk(size),
+                0 => Expected::Trailers(0),
+                size => Expected::Chunk(size),
             },
         };
         Ok(used)

@@ -50,12 +50,7 @@ pub fn authority(text: &str) -> Option<(&str, Option<u16>)> {
     };
     let (host, rest) = text.split_at(end);
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let known = match address {
-        // Only its grammar is of interest here. RFC 3986 §3.2.2
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => is_name(host),
-    };
-    if !known {
+    if !address.map_or_else(|| is_name(host), |ipv6| ipv6.parse::<Ipv6Addr>().is_ok()) {
         return None;
     }
     match rest.strip_prefix(':') {

@@ -1,7 +1,7 @@
 //! A request that is not served: why, and what would have worked.
 
 use super::Response;
-use crate::wire::json;
+use crate::wire::{json, shown};
 use std::panic::Location;
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
@@ -32,8 +32,7 @@ impl Refusal {
 
     fn with_why(&self, response: Response) -> Response {
         let problem = self.problem.lines().next().unwrap_or_default();
-        let (file, line) = (self.place.file().replace('\\', "/"), self.place.line());
-        Response { why: format!(": {problem} ({file}:{line})"), ..response }
+        Response { why: format!(": {problem} ({})", shown(self.place)), ..response }
     }
 }
 
