@@ -351,14 +351,16 @@ fn a_load_that_could_not_be_offered_is_exit_3_and_says_why() {
 fn what_is_in_the_way_is_named_before_the_start() {
     let rawchat = rawchat(&[]).get_program().to_string_lossy().into_owned();
     for (limits, advice) in [
-        ("ulimit -Sn 64", "ulimit -n is 64: first ulimit -n 132"),
+        ("ulimit -Sn 64", "ulimit -n is 64: first ulimit -n 13"),
         ("ulimit -n 64", "the system allows 64"),
     ] {
-        let command = format!("{limits}; exec '{rawchat}' load 2 http://127.0.0.1:9 --users 100");
-        let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(3), "{stderr}");
-        assert!(stderr.contains(advice), "{stderr}");
+        for tool in ["load 2 http://127.0.0.1:9", "measure --silence=0"] {
+            let command = format!("{limits}; exec '{rawchat}' {tool} --users 100");
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(3), "{stderr}");
+            assert!(stderr.contains(advice), "{stderr}");
+        }
     }
 }
 
@@ -368,6 +370,14 @@ fn wrong_usage_is_exit_2_and_help_is_exit_0() {
         (&[][..], "which part: 1, 2, 3 or 4?"),
         (&["5"], "part \"5\"?"),
         (&["2", "nowhere"], "\"nowhere\" is no place"),
+        (
+            &["2", "https://127.0.0.1:3000"],
+            "there is no TLS here: \"https://127.0.0.1:3000\" is no place like http://",
+        ),
+        (
+            &["2", "http://127.0.0.1:3000/chat"],
+            "a chat has no path /chat: try http://127.0.0.1:3000",
+        ),
         (&["2", "--users", "0"], "--users \"0\": from 1 to 15000"),
         (&["2", "--users=15001"], "from 1 to 15000"),
         (&["2", "--rate", "fast"], "--rate \"fast\": from 0 to 10000"),

@@ -3,6 +3,7 @@
 use super::common::{AGES, Server, calm, cyrillic, eventually, patient, rawchat, serve};
 use rawchat::handler::{Handler, Places, Reply};
 use rawchat::techniques::Timing;
+use rawchat::tools::Problem;
 use rawchat::tools::client::Place;
 use rawchat::tools::crowd::browser::FETCH;
 use rawchat::tools::crowd::cases::{CASES, Case};
@@ -301,6 +302,8 @@ fn a_case_has_a_name_and_what_else_is_said_changes_it() {
         (&["--case"], "there is no case"),
         (&["--users=0"], "--users \"0\": from 1 to 15000"),
         (&["lecture"], "\"lecture\" is not understood"),
+        (&["--case=night", "--users=3751"], "--users 3751: 3750 at the most where nobody writes"),
+        (&["--case=idle", "--rate=2"], "how many --users hear it?"),
     ] {
         let (code, _, stderr) = measure(arguments);
         assert!(code == Some(2) && stderr.contains(problem), "{stderr}");
@@ -388,6 +391,24 @@ fn the_table_is_in_both_languages_and_leaves_no_gap() {
             assert_eq!(english.is_some(), language == Language::En, "{table}");
         }
     }
+}
+
+#[test]
+fn what_is_wrong_in_any_room_is_exit_1_and_what_was_not_offered_exit_3() {
+    let ended = |report: &Report| match report.verdict() {
+        Err(Problem::Ended(code, why)) => (code, why),
+        right => panic!("{right:?}"),
+    };
+    assert!(made_up(&CASES[0]).verdict().is_ok());
+    let mut report = made_up(&CASES[0]);
+    report.measured[1].others[1].1.outcome.doubled = 1;
+    assert_eq!(
+        ended(&report),
+        (1, "2 short polling: messages are missing or doubled, or out of order".into())
+    );
+    let mut report = made_up(&CASES[0]);
+    report.measured[2].rounds[0].outcome.not_offered = Some("busy".into());
+    assert_eq!(ended(&report), (3, "3 long polling: busy".into()));
 }
 
 /// The names of all members in a value of JSON.

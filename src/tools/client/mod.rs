@@ -33,7 +33,9 @@ impl Place {
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let port = if has_port { "" } else { ":80" };
         if host.is_empty() || rest.contains("://") || (scheme.is_none() && !has_port) {
-            return Err(format!("{place:?} is no place like {example}"));
+            let is_tls = place.starts_with("https://") || place.starts_with("wss://");
+            let why = if is_tls { "there is no TLS here: " } else { "" };
+            return Err(format!("{why}{place:?} is no place like {example}"));
         }
         let slash = if target.starts_with('/') { "" } else { "/" };
         Ok(Place { host: format!("{host}{port}"), target: format!("{slash}{target}") })

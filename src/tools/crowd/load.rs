@@ -76,6 +76,10 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let technique = technique.ok_or_else(|| arguments.problem("which part: 1, 2, 3 or 4?"))?;
     let place = Place::of(&[url], "http://127.0.0.1:3000");
     let place = place.map_err(|what| arguments.problem(what))?;
+    if !place.target.starts_with("/?") && place.target != "/" {
+        let root = format!("http://{}", place.host);
+        return Err(arguments.problem(format!("a chat has no path {}: try {root}", place.target)));
+    }
     if rate * seconds as f64 > MESSAGES_MAX as f64 {
         return Err(arguments.problem(format!("more than {MESSAGES_MAX} messages")));
     }

@@ -108,7 +108,7 @@ pub struct Report {
 pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let mut style = Style::here();
     let mut case = CASES[0].clone();
-    let (mut seed, mut json, mut html) = (1, false, None);
+    let (mut seed, mut json, mut html, mut users) = (1, false, None, None);
     // The case first: what else is said changes it.
     let mut names = arguments.iter().skip_while(|argument| !argument.starts_with("--case"));
     if let Some(given) = names.next() {
@@ -127,10 +127,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
                 return Ok(());
             }
             "--case" => drop(arguments.value()?),
-            "--users" if case.users == 0 => case.silent_users = arguments.number(1..=SILENT_MAX)?,
-            "--users" => {
-                (case.users, case.others) = (arguments.number(1..=USERS_MAX)?, false);
-            }
+            "--users" => users = Some(arguments.number(1..=USERS_MAX)?),
             "--rate" => case.rate = arguments.number(0.0..=10_000.0)?,
             "--pause" => {
                 case.pause = arguments.time()?;
@@ -146,6 +143,18 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             "--lang" => style.language = arguments.language()?,
             _ => return Err(arguments.unknown()),
         }
+    }
+    match users {
+        Some(users) if case.rate > 0.0 => (case.users, case.others) = (users, false),
+        Some(users) if users > SILENT_MAX => {
+            let most = format!("--users {users}: {SILENT_MAX} at the most where nobody writes");
+            return Err(arguments.problem(most));
+        }
+        Some(users) => case.silent_users = users,
+        None if case.rate > 0.0 && case.users == 0 => {
+            return Err(arguments.problem("--rate: how many --users hear it?"));
+        }
+        None => {}
     }
     let report = measure(case, seed, &style).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
     if let Some(file) = &mut html {
@@ -333,7 +342,8 @@ fn each(users: usize, with: Usage, without: Usage) -> Usage {
 }
 
 impl Report {
-    fn verdict(&self) -> Result<(), Problem> {
+    /// The exit code.
+    pub fn verdict(&self) -> Result<(), Problem> {
         for measured in &self.measured {
             let [_, name] = measured.technique.name();
             let others = measured.others.iter().map(|(_, round)| &round.outcome);
@@ -342,8 +352,10 @@ impl Report {
                     return Err(Problem::Ended(NOT_OFFERED, format!("{name}: {why}")));
                 }
                 if outcome.is_wrong() {
-                    let first = outcome.first_error.as_deref().unwrap_or_default();
-                    let why = format!("{name}: messages are missing. {first}");
+                    let first = outcome.first_error.as_ref().map(|first| format!("; {first}"));
+                    let first = first.unwrap_or_default();
+                    let what = "messages are missing or doubled, or out of order";
+                    let why = format!("{name}: {what}{first}");
                     return Err(Problem::Ended(WRONG, why));
                 }
             }

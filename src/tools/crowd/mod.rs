@@ -215,7 +215,8 @@ impl Crowd {
         let open =
             |address: &SocketAddr| Some((*address, Connection::open(*address, PATIENCE).ok()?));
         let found = addresses.iter().find_map(open);
-        let (address, mut connection) = found.ok_or(format!("nobody answers at {host}"))?;
+        let (address, mut connection) =
+            found.ok_or(format!("nobody answers at {host}; rawchat 4 starts a server"))?;
         let ways = Ways::find(&plan, &mut connection)?;
         let length = plan.warm_up + plan.length;
         let timetable = Timetable::poisson(random() as u32, plan.rate, length, plan.seed);

@@ -62,36 +62,6 @@ pub fn rows(report: &Report) -> Vec<([&'static str; 2], Vec<Cell>)> {
 
 /// How it was measured, and what was in the way, a line each.
 pub fn notes(report: &Report) -> Both {
-    let Report { case, seed, measured } = report;
-    let Case { name, rate, pause, by_hand, rtt, length, rounds, .. } = case;
-    let users = if *rate > 0.0 { case.users } else { case.silent_users };
-    let [uk, en] = match case.errand {
-        Errand::Say => ["повідомлень", "messages"],
-        Errand::Visit { .. } => ["відвідин", "visits"],
-    };
-    let settings = [
-        &format!(
-            "{{name}}: читачів {{users}}, {uk} за секунду {{rate}}, пауза {{pause}}, F5 кожні {{hand}}, дорога туди й назад {{rtt}}, раундів {{rounds}} по {{length}}, посів {{seed}}"
-        ),
-        &*format!(
-            "{{name}}: {{users}} readers, {{rate}} {en} a second, pause {{pause}}, F5 every {{hand}}, way there and back {{rtt}}, {{rounds}} round(s) of {{length}}, seed {{seed}}"
-        ),
-    ];
-    let of = |each: Duration| exact(time(each));
-    let settings = fill(
-        settings,
-        &[
-            ("name", name.to_string()),
-            ("users", thousands(users as u64)),
-            ("rate", rate.to_string()),
-            ("pause", of(*pause)),
-            ("hand", of(*by_hand)),
-            ("rtt", of(*rtt)),
-            ("rounds", rounds.to_string()),
-            ("length", of(*length)),
-            ("seed", seed.to_string()),
-        ],
-    );
     let way = [
         "Дорогу імітує читач: чекає перед запитом і перед тим, як глянути на відповідь.",
         "The way is imitated by the reader: it waits before a request, and before it looks at an answer.",
@@ -100,8 +70,9 @@ pub fn notes(report: &Report) -> Both {
         format!("{}; заголовки браузера: {BROWSER}", machine()),
         format!("{}; headers of a browser: {BROWSER}", machine()),
     ];
-    let mut lines = vec![settings, way.map(String::from), made];
-    let late = measured.iter().filter_map(|each| each.outcome().lateness.quantile(0.99)).max();
+    let mut lines = vec![settings(report), way.map(String::from), made];
+    let late =
+        report.measured.iter().filter_map(|each| each.outcome().lateness.quantile(0.99)).max();
     if let Some(late) = late.filter(|late| *late > LATENESS_MAX) {
         let text = [
             "УВАГА: машина зайнята, повідомлення надсилали пізніше, ніж мали; 99 % до {late}",
@@ -117,6 +88,45 @@ pub fn notes(report: &Report) -> Both {
         lines.push(text.map(String::from));
     }
     [0, 1].map(|language| lines.iter().map(|line| line[language].clone() + "\n").collect())
+}
+
+fn settings(Report { case, seed, .. }: &Report) -> Both {
+    let Case { name, rate, pause, by_hand, rtt, length, rounds, silence, .. } = case;
+    let users = if *rate > 0.0 { case.users } else { case.silent_users };
+    let [uk, en] = match case.errand {
+        Errand::Say => ["повідомлень", "messages"],
+        Errand::Visit { .. } => ["відвідин", "visits"],
+    };
+    let [uk_long, en_long] = match *rate > 0.0 {
+        true => ["раундів {rounds} по {length}", "{rounds} round(s) of {length}"],
+        false => ["{silence} тиші", "{silence} of silence"],
+    };
+    let settings = [
+        &format!(
+            "{{name}}: читачів {{users}}, {uk} за секунду {{rate}}, пауза {{pause}}, F5 кожні {{hand}}, \
+             дорога туди й назад {{rtt}}, {uk_long}, посів {{seed}}"
+        ),
+        &*format!(
+            "{{name}}: {{users}} readers, {{rate}} {en} a second, pause {{pause}}, F5 every {{hand}}, \
+             way there and back {{rtt}}, {en_long}, seed {{seed}}"
+        ),
+    ];
+    let of = |each: Duration| exact(time(each));
+    fill(
+        settings,
+        &[
+            ("name", name.to_string()),
+            ("users", thousands(users as u64)),
+            ("rate", rate.to_string()),
+            ("pause", of(*pause)),
+            ("hand", of(*by_hand)),
+            ("rtt", of(*rtt)),
+            ("rounds", rounds.to_string()),
+            ("length", of(*length)),
+            ("silence", of(*silence)),
+            ("seed", seed.to_string()),
+        ],
+    )
 }
 
 /// `1.55 s`, and `1.53 s`

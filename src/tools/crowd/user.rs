@@ -197,7 +197,8 @@ impl User<'_> {
     /// `[{"id":7,…},…]`
     fn take_list(&mut self, response: &Response) -> Result<usize, String> {
         let (shown, mut news) = (Instant::now(), 0);
-        for message in json::elements(at("the list", response.text())?)? {
+        let list = at("the list", response.text())?;
+        for message in json::elements(list).map_err(|error| format!("the list: {error}"))? {
             if let Value::Other(message) = message {
                 news += self.take_message(message, shown)?;
             }
