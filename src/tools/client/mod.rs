@@ -2,9 +2,11 @@
 //! that speak to a server as a browser would. It counts every byte, and it waits no longer than it
 //! was told to. Leaves out: TLS, redirects, caching, cookies.
 
+mod line;
 mod response;
 mod websocket;
 
+pub use line::{GLANCE, Line};
 pub use response::{RESPONSE_BYTES_MAX, Response};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, handshake, masked, random, random_key};
 

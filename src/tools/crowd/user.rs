@@ -1,32 +1,28 @@
 //! One virtual user: it does what the page of its technique does, and checks what it gets.
 
-use super::{Crowd, Exchange, Outcome, PATIENCE, Plan, Technique, Traffic, at, browser, lock};
-use crate::tools::client::{Connection, Response, WebSocket};
+use super::{Crowd, Exchange, Outcome, Plan, Technique, Traffic, at, browser, lock};
+use crate::tools::client::{GLANCE, Line, Response, WebSocket};
 use crate::tools::crowd::timetable::Random;
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server holds a question for 30 s; who has not answered by then will not, as in chat.js.
-const HELD_MAX: Duration = Duration::from_secs(45);
 /// After a broken connection.
 const RETRY: Duration = Duration::from_millis(500);
 /// It is in the room when it was greeted with so many messages: a welcome, and who else is there.
 const GREETING: usize = 2;
 /// A WebSocket that is not greeted so is in the room after this.
 const WELCOME: Duration = Duration::from_secs(1);
-/// How long nobody looks whether it is over.
-const GLANCE: Duration = Duration::from_millis(500);
 /// The first user remembers so many exchanges.
 const EXCHANGES_MAX: usize = 5_000;
 
 struct User<'a> {
     crowd: &'a Crowd,
     number: usize,
-    connection: Option<Connection>,
+    line: Line,
     /// Of all its exchanges; of a WebSocket, of the one that has not ended.
     bytes: u64,
     /// The newest id, as in the page: everything after it is news.
@@ -40,7 +36,8 @@ struct User<'a> {
 pub(super) fn live(crowd: &Crowd, number: usize) -> Outcome {
     let seen = vec![0; crowd.timetable.count().div_ceil(64)];
     let report = Outcome::default();
-    let mut user = User { crowd, number, connection: None, bytes: 0, last_id: 0, seen, report };
+    let line = Line::new(crowd.address);
+    let mut user = User { crowd, number, line, bytes: 0, last_id: 0, seen, report };
     let lived = match crowd.plan.technique {
         Technique::WebSocket => user.listen(),
         _ => user.poll(),
@@ -114,72 +111,24 @@ impl User<'_> {
     /// Sends a request and waits for its response, as long as the crowd lives. `None`: it is over.
     fn exchange(&mut self, target: &str, fields: &str) -> Result<Option<Response>, String> {
         let what = format!("GET {}", target.split('?').next().unwrap_or(target));
-        let request = get(&self.crowd.plan.place.host, target, fields);
-        loop {
-            let kept = self.connection.take();
-            let is_kept = kept.is_some();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => at(&what, self.connect())?,
-            };
-            self.travel();
-            let response = match self.wait_for(&mut connection, request.as_bytes()) {
-                // A connection that lay idle may have been closed meanwhile: so it is made again, once.
-                Err(error) if is_kept && error.kind() != ErrorKind::TimedOut => continue,
-                result => at(&what, result)?,
-            };
-            let Some(response) = response else { return Ok(None) };
-            self.travel();
-            self.count(request.len(), &response);
-            self.connection = response.keeps_alive().then_some(connection);
-            return match response.status {
-                200 | 204 => Ok(Some(response)),
-                status => Err(format!("{what} is answered {status}")),
-            };
-        }
-    }
-
-    fn count(&mut self, up: usize, response: &Response) {
-        let (up, body) = (up as u64, response.body_bytes as u64);
-        let down = response.head_bytes as u64 + body;
+        let (crowd, made) = (self.crowd, self.line.made);
+        let request = get(&crowd.plan.place.host, target, fields);
+        let answer = self.line.get(&request, || crowd.plan.rtt, || crowd.is_over());
+        let Some(response) = at(&what, answer)? else { return Ok(None) };
+        let (up, body_down) = (request.len() as u64, response.body_bytes as u64);
+        let down = response.head_bytes as u64 + body_down;
         self.bytes += up + down;
-        self.crowd.bytes.fetch_add(up + down, Ordering::Relaxed);
-        if self.crowd.counts() {
-            self.report.traffic.add(&Traffic {
-                requests: 1,
-                up,
-                down,
-                body_down: body,
-                ..Traffic::default()
-            });
+        crowd.bytes.fetch_add(up + down, Ordering::Relaxed);
+        if crowd.counts() {
+            let connections = self.line.made - made;
+            let one =
+                Traffic { requests: 1, connections, up, down, body_down, ..Traffic::default() };
+            self.report.traffic.add(&one);
         }
-    }
-
-    /// A held question is answered late, and it may be that nobody wants to know any more.
-    fn wait_for(
-        &self,
-        connection: &mut Connection,
-        request: &[u8],
-    ) -> io::Result<Option<Response>> {
-        let began = Instant::now();
-        connection.deadline = began + PATIENCE;
-        connection.send(request)?;
-        while connection.unread().is_empty() {
-            connection.deadline = Instant::now() + GLANCE;
-            match connection.fill() {
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    if self.crowd.is_over() {
-                        return Ok(None);
-                    }
-                    if began.elapsed() > HELD_MAX {
-                        return Err(error);
-                    }
-                }
-                filled => filled?,
-            }
+        match response.status {
+            200 | 204 => Ok(Some(response)),
+            status => Err(format!("{what} is answered {status}")),
         }
-        connection.deadline = Instant::now() + PATIENCE;
-        connection.response("GET").map(Some)
     }
 
     fn take_page(&mut self, response: &Response) -> usize {
@@ -224,16 +173,14 @@ impl User<'_> {
     }
 
     fn open(&mut self) -> Result<WebSocket, String> {
-        let Plan { place, .. } = &self.crowd.plan;
+        let Plan { place, rtt, .. } = &self.crowd.plan;
         let since = if self.last_id > 0 { format!("&lastId={}", self.last_id) } else { "".into() };
         let target = format!("/?user=user-{}{since}", self.number);
         let fields = browser::UPGRADE.replace("HOST", &place.host);
-        let connection = at("connecting", self.connect())?;
-        self.travel();
-        let opened =
-            at("the handshake", WebSocket::open(connection, &place.host, &target, &fields));
-        self.travel();
-        opened
+        let connection = at("connecting", self.line.connect(*rtt))?;
+        self.report.traffic.connections += u64::from(self.crowd.counts());
+        thread::sleep(*rtt);
+        at("the handshake", WebSocket::open(connection, &place.host, &target, &fields))
     }
 
     /// Reads until it is over. `Err`: the connection has ended before.
@@ -329,19 +276,6 @@ impl User<'_> {
         self.report.delivered += 1;
         self.report.traffic.messages += u64::from(self.crowd.counts());
         self.crowd.delivered.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn connect(&mut self) -> io::Result<Connection> {
-        thread::sleep(self.crowd.plan.rtt);
-        if self.crowd.counts() {
-            self.report.traffic.connections += 1;
-        }
-        Connection::open(self.crowd.address, PATIENCE)
-    }
-
-    /// One way over the network.
-    fn travel(&self) {
-        thread::sleep(self.crowd.plan.rtt / 2);
     }
 
     /// An exchange that has just ended, if this is the first user.

@@ -60,7 +60,7 @@ pub static FILES: &[File] = files! {
        "src/tools/check/lab.rs" "src/tools/check/fault.rs" "src/tools/check/http.rs"
        "src/tools/check/polls.rs" "src/tools/check/frames.rs" "src/tools/check/started.rs"
        "src/tools/check/events.rs" "src/tools/check/report.rs" "src/tools/check/class.rs"
-       "src/tools/client/mod.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs"
+       "src/tools/client/mod.rs" "src/tools/client/line.rs" "src/tools/client/response.rs" "src/tools/client/websocket.rs"
        "src/tools/crowd/load.rs" "src/tools/crowd/mod.rs" "src/tools/crowd/user.rs" "src/tools/crowd/senders.rs"
        "src/tools/crowd/timetable.rs" "src/tools/crowd/histogram.rs" "src/tools/crowd/report.rs" "src/tools/crowd/browser.rs"
        "src/tools/crowd/html.rs" "src/tools/crowd/chart.rs"

@@ -1,7 +1,7 @@
 //! What the race is: its knobs, what its readers have cost, and what its page is told.
 
 use super::readers::{self, id_of, newest, now_ms};
-use crate::tools::client::Connection;
+use crate::tools::client::{Connection, Line};
 use crate::tools::crowd::Technique;
 use crate::tools::crowd::user::get;
 use crate::tools::feed::{Feed, Patience};
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub const RTT_MAX: Duration = Duration::from_secs(2);
 /// Less would be no pause, and the server closes a connection that rests for a minute.
@@ -21,8 +21,8 @@ pub const PAUSE_MIN: Duration = Duration::from_millis(100);
 pub const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const CROWD_MAX: usize = 100;
 
-/// More than a server holds a long poll.
-pub const ANSWER_MAX: Duration = Duration::from_secs(45);
+/// Whoever says something is answered within this.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Before another try.
 pub const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 /// Between two rows of counts.
@@ -144,7 +144,7 @@ impl Race {
         self.turned.notify_all();
     }
 
-    /// Posts to part 4 what was posted here, and gives its answer back. There is no line: the race
+    /// Posts to part 4 what was posted here, and gives its answer back. There is no way between: the race
     /// begins when the server has the message.
     pub fn say(&self, request: &Request) -> io::Result<Response> {
         let (address, length) =
@@ -175,32 +175,22 @@ impl Race {
         }
     }
 
-    /// A long poll without a line: it hears at once what is said, on this page and on the real
-    /// ones, and tells when the server had it.
+    /// A long poll that is beside the servers: it hears at once what is said, on this page and on the
+    /// real ones, and tells when the server had it.
     fn witness(&self) {
-        let (mut connection, mut last_id) = (None, 0);
+        let address = self.addresses[Technique::LongPolling as usize - 1];
+        let (mut line, mut last_id) = (Line::new(address), 0);
         loop {
-            if self.hear(&mut connection, &mut last_id).is_err() {
+            let request = get(&address.to_string(), &format!("/subscribe?lastId={last_id}"), "");
+            let Ok(Some(answer)) = line.get(&request, || Duration::ZERO, || false) else {
                 thread::sleep(AFTER_TROUBLE);
+                continue;
+            };
+            if let Some((id, row)) = newest(&answer.body).and_then(said) {
+                last_id = id;
+                self.feed.tell(row);
             }
         }
-    }
-
-    fn hear(&self, kept: &mut Option<Connection>, last_id: &mut u64) -> io::Result<()> {
-        let address = self.addresses[Technique::LongPolling as usize - 1];
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => Connection::open(address, ANSWER_MAX)?,
-        };
-        connection.deadline = Instant::now() + ANSWER_MAX;
-        let request = get(&address.to_string(), &format!("/subscribe?lastId={last_id}"), "");
-        let answer = connection.ask("GET", request.as_bytes())?;
-        if let Some((id, row)) = newest(&answer.body).and_then(said) {
-            *last_id = id;
-            self.feed.tell(row);
-        }
-        *kept = answer.keeps_alive().then_some(connection);
-        Ok(())
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,12 +1,8 @@
 //! The readers of the race: some of each technique, all behind a line with the same round trip. The
 //! first of each technique tells the feed what it does; the others only make a crowd.
-//!
-//! The line is simulated where it is felt: a reader waits half a round trip before its request goes
-//! out, and takes for the time of an answer when it came and half a round trip more. A new
-//! connection costs one round trip before that, for the handshake of TCP.
 
-use super::engine::{AFTER_TROUBLE, ANSWER_MAX, Race, State};
-use crate::tools::client::{Connection, Response, WebSocket, random};
+use super::engine::{AFTER_TROUBLE, Race, State};
+use crate::tools::client::{GLANCE, Line, Response, WebSocket, random};
 use crate::tools::crowd::user::get;
 use crate::tools::crowd::{Technique, browser};
 use crate::wire::json::{self, Value};
@@ -15,16 +11,15 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-/// Whoever waits for an answer looks this often whether it is still wanted.
-const GLANCE: Duration = Duration::from_secs(1);
 const USER: &str = "race";
 
 /// Reads until there are too many readers; the first one stays. `reloads` is how often F5 was
 /// pressed before it came.
 pub fn read(race: Arc<Race>, lane: usize, is_first: bool, reloads: u64) {
-    Reader { race, lane, is_first, has_left: false, reloads, last_id: 0, line: None }.run();
+    let line = Line::new(race.addresses[lane]);
+    Reader { race, lane, is_first, has_left: false, reloads, last_id: 0, line }.run();
 }
 
 /// One reader of one technique, and how far it has read.
@@ -36,7 +31,7 @@ struct Reader {
     has_left: bool,
     reloads: u64,
     last_id: u64,
-    line: Option<Connection>,
+    line: Line,
 }
 
 impl Reader {
@@ -49,12 +44,13 @@ impl Reader {
         while !self.leaves() {
             let done = match technique {
                 Technique::Refresh => self.refresh(),
-                Technique::ShortPolling => self.poll(),
-                Technique::LongPolling => self.long_poll(),
+                Technique::ShortPolling => {
+                    self.ask_for_news("/messages").map(|()| self.rest(u8::MAX))
+                }
+                Technique::LongPolling => self.ask_for_news("/subscribe"),
                 Technique::WebSocket => self.listen(),
             };
             if let Err(error) = done {
-                self.line = None;
                 self.tell(&format!(r#""trouble":{}"#, json::quoted(&error.to_string())));
                 thread::sleep(AFTER_TROUBLE);
             }
@@ -63,11 +59,11 @@ impl Reader {
 
     /// Loads the page, and waits until somebody presses F5.
     fn refresh(&mut self) -> io::Result<()> {
-        let (page, at) = self.ask(&format!("/?user={USER}"), browser::PAGE)?;
+        let Some(page) = self.ask(&format!("/?user={USER}"), browser::PAGE)? else { return Ok(()) };
         // An idle connection would be closed before somebody presses F5 again.
-        self.line = None;
+        self.line.hang_up();
         let newest = page.text()?.rsplit_once("data-id=\"").and_then(|(_, id)| id.split_once('"'));
-        self.answered(at, newest.and_then(|(id, _)| id.parse().ok()));
+        self.answered(now_ms(), newest.and_then(|(id, _)| id.parse().ok()));
         let race = self.race.clone();
         let mut state = race.lock();
         while state.reloads == self.reloads && !self.leaves_from(&mut state) {
@@ -77,28 +73,21 @@ impl Reader {
         Ok(())
     }
 
-    fn poll(&mut self) -> io::Result<()> {
-        let (answer, at) =
-            self.ask(&format!("/messages?lastId={}", self.last_id), browser::FETCH)?;
-        self.answered(at, newest(&answer.body).and_then(id_of));
-        sleep_until(at);
-        self.rest(u8::MAX);
-        Ok(())
-    }
-
-    fn long_poll(&mut self) -> io::Result<()> {
-        let (answer, at) =
-            self.ask(&format!("/subscribe?lastId={}", self.last_id), browser::FETCH)?;
-        self.answered(at, newest(&answer.body).and_then(id_of));
-        sleep_until(at);
+    /// Asks for what is new, and waits as long as the server does.
+    fn ask_for_news(&mut self, path: &str) -> io::Result<()> {
+        let target = format!("{path}?lastId={}", self.last_id);
+        if let Some(answer) = self.ask(&target, browser::FETCH)? {
+            self.answered(now_ms(), newest(&answer.body).and_then(id_of));
+        }
         Ok(())
     }
 
     fn listen(&mut self) -> io::Result<()> {
         let host = self.host();
-        let connection = self.connect()?;
+        let rtt = self.race.knobs().rtt;
         self.asks();
-        thread::sleep(self.race.knobs().rtt);
+        let connection = self.line.connect(rtt)?;
+        thread::sleep(rtt);
         let target = format!("/?user={USER}&lastId={}", self.last_id);
         let fields = browser::UPGRADE.replace("HOST", &host);
         let mut socket = WebSocket::open(connection, &host, &target, &fields)?;
@@ -108,7 +97,7 @@ impl Reader {
         while !self.leaves() {
             socket.connection.deadline = Instant::now() + GLANCE;
             let received = socket.receive();
-            let at = now_ms() + self.half_ms();
+            let at = now_ms() + self.race.knobs().rtt.as_millis() as u64 / 2;
             let bytes = socket.connection.sent + socket.connection.received;
             self.count(0, bytes - std::mem::replace(&mut counted, bytes));
             match received {
@@ -126,45 +115,22 @@ impl Reader {
         Ok(())
     }
 
-    /// Asks, waits for the answer, and says when it is at this end of the line.
-    fn ask(&mut self, target: &str, fields: &str) -> io::Result<(Response, u64)> {
-        let mut line = match self.line.take() {
-            Some(line) => line,
-            None => self.connect()?,
-        };
+    /// `None`: there are too many readers.
+    fn ask(&mut self, target: &str, fields: &str) -> io::Result<Option<Response>> {
         self.asks();
-        thread::sleep(self.race.knobs().rtt / 2);
-        let before = line.sent + line.received;
-        line.deadline = Instant::now() + ANSWER_MAX;
-        line.send(get(&self.host(), target, fields).as_bytes())?;
-        while line.unread().is_empty() {
-            line.deadline = Instant::now() + GLANCE;
-            match line.fill() {
-                Err(error) if error.kind() == ErrorKind::TimedOut && !self.leaves() => {}
-                filled => filled?,
-            }
+        let (race, request) = (self.race.clone(), get(&self.host(), target, fields));
+        let mut line = std::mem::replace(&mut self.line, Line::new(race.addresses[self.lane]));
+        let answer = line.get(&request, || race.knobs().rtt, || self.leaves());
+        self.line = line;
+        if let Ok(Some(answer)) = &answer {
+            self.count(1, (request.len() + answer.head_bytes + answer.body_bytes) as u64);
         }
-        line.deadline = Instant::now() + ANSWER_MAX;
-        let answer = line.response("GET")?;
-        self.count(1, line.sent + line.received - before);
-        self.line = answer.keeps_alive().then_some(line);
-        Ok((answer, now_ms() + self.half_ms()))
-    }
-
-    fn connect(&self) -> io::Result<Connection> {
-        let connection = Connection::open(self.race.addresses[self.lane], ANSWER_MAX)?;
-        thread::sleep(self.race.knobs().rtt);
-        Ok(connection)
+        answer
     }
 
     /// As the field Host has it.
     fn host(&self) -> String {
         self.race.addresses[self.lane].to_string()
-    }
-
-    /// Half a round trip, in milliseconds.
-    fn half_ms(&self) -> u64 {
-        self.race.knobs().rtt.as_millis() as u64 / 2
     }
 
     fn asks(&self) {
@@ -247,8 +213,4 @@ pub fn id_of(message: &str) -> Option<u64> {
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub fn now_ms() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since_1970| since_1970.as_millis() as u64)
-}
-
-fn sleep_until(at_ms: u64) {
-    thread::sleep(Duration::from_millis(at_ms.saturating_sub(now_ms())));
 }
