@@ -186,10 +186,10 @@ test("§4 a row of the journal opens and shows the frame as it was on the wire",
 });
 
 for (const part of [1, 2, 3, 4])
-  test(`§${part} in half a projector and in a whole one: chat, input and counters without scrolling, the journal before the explanation`, async () => {
+  test(`§${part} in half a projector and in a whole one: chat, input, counters and where there is room the journal's first row without scrolling`, async () => {
     const server = await serve(part);
     for (const locale of ["uk-UA", "en-GB"])
-      for (const viewport of [{ width: 640, height: 600 }, { width: 683, height: 650 }, { width: 1280, height: 640 }]) {
+      for (const viewport of [{ width: 640, height: 600 }, { width: 683, height: 650 }, { width: 1280, height: 640 }, { width: 640, height: 720 }, { width: 1280, height: 720 }]) {
         const page = await person(server, "Alice", { locale, viewport });
         await say(page, "a message");
         await sees(page, "a message");
@@ -199,10 +199,15 @@ for (const part of [1, 2, 3, 4])
             .filter((one) => { const { top, bottom } = one.getBoundingClientRect(); return top < 0 || bottom > innerHeight; })
             .map((one) => one.dataset.count ?? (one.id || one.textContent)),
           log: document.querySelector("#log").clientHeight,
+          alone: [...document.querySelectorAll(".counters")].filter((list) => list.checkVisibility() && [...list.children].every((one) => one.offsetTop < list.lastElementChild.offsetTop || one === list.lastElementChild)).length,
+          journal: document.querySelector("#network tr")?.getBoundingClientRect().top,
+          edge: Math.min(innerHeight, document.querySelector(".lesson").getBoundingClientRect().bottom),
           order: [...document.querySelectorAll(".network, .diagram")].map((one) => one.classList[0]),
         }));
         assert.deepEqual([where.scrolled, where.out], [0, []], `${locale}, ${viewport.width} px`);
         assert.ok(where.log >= 100, `${where.log} px for the messages, ${locale}, ${viewport.width} px`);
+        assert.equal(where.alone, 0, `a counter has a row of its own, ${locale}, ${viewport.width} px`);
+        if (part > 1 && viewport.height === 720) assert.ok(where.journal < where.edge, `${where.journal} < ${where.edge}, ${locale}, ${viewport.width} px`);
         assert.deepEqual(where.order, ["network", "diagram"]);
         await leave(page);
       }
