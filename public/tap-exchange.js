@@ -69,11 +69,20 @@ export class Exchange {
         .map((index) => element("li", {}, this.button(index, this.fields[index].kind === "Field" ? this.textOf(index) : this.fields[index].kind.endsWith("Line") ? named(this.fields[index]) : `${named(this.fields[index])}: ${this.fields[index].value}`))));
     const other = this.pair && this.listed?.after !== undefined ? `, ${this.listed.after} ms` : "";
     $("#pair").replaceChildren(...(this.pair ? [element("button", { onclick: () => (location.hash = `#${this.pair}`) }, t("пара: #", "pair: #") + this.pair + other)] : []));
+    this.drawSaid();
     $("[data-copy=u]").textContent = this.fields[0].kind === "Request" ? "curl" : "printf";
     $("#verdict").textContent = this.verdict;
     $("#sum").textContent = `${t("з’єднання", "connection")} ${this.connection}: ${this.sum}`;
     this.drawHandshake();
     if (this.chosen !== undefined) this.select(this.chosen, this.bit);
+  }
+
+  /** Its body or payload without a mask, if it is text. */
+  drawSaid() {
+    const content = this.leaves.filter((leaf) => this.fields[leaf].content).flatMap((leaf) => [...this.plain.subarray(this.index(this.fields[leaf].start / 8), this.index(this.fields[leaf].end / 8))]);
+    const text = new TextDecoder().decode(new Uint8Array(content));
+    $("#said").hidden = text === "" || text.includes("\ufffd");
+    $("#said pre").textContent = text;
   }
 
   button(index, text) {

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// What a reader may be behind; what is older is forgotten.
 pub const ROWS_MAX: usize = 10_000;
+pub const ROWS_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const BATCH_ROWS_MAX: usize = 200;
 /// After each batch, so that a page draws ten times a second at the most.
 pub const PAUSE: Duration = Duration::from_millis(100);
@@ -62,6 +63,7 @@ pub struct Feed {
 struct Rows {
     newest: u64,
     kept: VecDeque<String>,
+    kept_bytes: usize,
 }
 
 impl Feed {
@@ -74,9 +76,11 @@ impl Feed {
     pub fn tell(&self, row: String) -> u64 {
         let mut rows = self.rows();
         rows.newest += 1;
+        rows.kept_bytes += row.len();
         rows.kept.push_back(row);
-        if rows.kept.len() > ROWS_MAX {
-            rows.kept.pop_front();
+        while rows.kept.len() > ROWS_MAX || rows.kept_bytes > ROWS_BYTES_MAX {
+            let Some(oldest) = rows.kept.pop_front() else { break };
+            rows.kept_bytes -= oldest.len();
         }
         self.told.notify_all();
         rows.newest

@@ -5,6 +5,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod tap;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patient};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -76,6 +77,7 @@ fn main() {
     criterion.final_summary();
     figure("unmask ratio", unmask_ratio);
     figure("idle memory", idle_memory);
+    figure("tap", tap::table);
 }
 
 /// Prints a figure that is no time, unless the command line asks for others.
@@ -185,7 +187,6 @@ fn requests(criterion: &mut Criterion) {
     }
 }
 
-/// As a connection reads it.
 /// What the tap does with a mebibyte of frames.
 fn dissecting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dissect");
@@ -198,6 +199,7 @@ fn dissecting(criterion: &mut Criterion) {
     }
 }
 
+/// As a connection reads it.
 fn next_request(buf: &mut Buffer, mut bytes: &[u8]) -> Request {
     buf.fill(&mut bytes).unwrap();
     let (mut request, used) = http::decode_head(buf.data()).unwrap().unwrap();

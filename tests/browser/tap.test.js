@@ -78,7 +78,11 @@ test("of ten thousand rows the page holds some forty, and all can be reached", a
 
 test("every byte can be pointed at with the mouse alone", async () => {
   const page = await open(await recorded(4));
+  await page.locator("#hint").getByText("Choose a row").waitFor();
   await page.locator("#row-5").click();
+  await page.locator("#said summary").click();
+  assert.equal(await page.locator("#said pre").innerText(), '{"type":"message","text":"By hand"}');
+  assert.ok(!(await page.locator("#hint").isVisible()));
   const byte = (index) => page.locator(`.byte[data-index="${index}"]`);
   await byte(3).click();
   await says(page, "The masking key");
@@ -213,6 +217,16 @@ test("the list goes on while it is looked at, follows at its end only, and troub
   assert.equal(await another.locator('#trouble [name="rtt"]').inputValue(), "50ms");
   agent.destroy();
   await leave(page, another);
+});
+
+test("the page is never wider than its window", async () => {
+  const page = await open(await recorded(4), {}, "#1>3");
+  await page.locator(".byte.lit").first().waitFor();
+  for (const width of [320, 480, 700, 800, 1024, 1280]) {
+    await page.setViewportSize({ width, height: 720 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${width} px`);
+  }
+  await leave(page);
 });
 
 test("on a phone there is one pane at a time, and buttons for what keys do", async () => {

@@ -2,7 +2,7 @@
 
 use super::common::{self, AGES, Client, DEADLINE, get, patient};
 use rawchat::handler::Places;
-use rawchat::tools::feed::{BATCH_ROWS_MAX, Feed, Patience, ROWS_MAX};
+use rawchat::tools::feed::{BATCH_ROWS_MAX, Feed, Patience, ROWS_BYTES_MAX, ROWS_MAX};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,4 +108,18 @@ fn it_is_read_and_nothing_else() {
     assert_eq!(client.response_head().field("Content-Type"), Some("text/event-stream"));
     let response = client.ask(get("/feed").replace("GET", "DELETE"));
     assert_eq!((response.status, response.field("Allow")), (405, Some("GET, HEAD, OPTIONS")));
+}
+
+/// However few they are.
+#[test]
+fn long_rows_are_forgotten_before_they_are_too_much() {
+    let (feed, address, _) = feed(calm());
+    let long = "1".repeat(ROWS_BYTES_MAX / 4);
+    for _ in 0..6 {
+        feed.tell(long.clone());
+    }
+    let mut client = ask(address, "");
+    assert!(client.read_until("data: ").ends_with("-6\ndata: "));
+    let rows = format!("[{}]\n\n", [&*long; 4].join(","));
+    assert!(client.read_exactly(rows.len()) == rows.as_bytes(), "the last four");
 }

@@ -382,6 +382,27 @@ fn wrong_usage_is_exit_2() {
 }
 
 #[test]
+fn where_the_next_port_is_taken_the_page_has_a_free_one_and_that_is_said() {
+    // Nobody can be sure that a port stays free, so this is tried until it was.
+    let told = |port: u16| {
+        let mut command =
+            rawchat(&["tap", "--lang=en", "--to=127.0.0.1:1", "--port", &port.to_string()]);
+        let mut child = command.spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let page = said.find(|line| line.contains("on a page"));
+        let _ = child.kill();
+        child.wait().unwrap();
+        page
+    };
+    let page = (0..100).find_map(|_| {
+        let (_taken, next) = listener();
+        told(next.port() - 1)
+    });
+    let page = page.expect("two ports beside each other");
+    assert!(page.starts_with("the next port is taken, so on a page: http://127.0.0.1:"), "{page}");
+}
+
+#[test]
 fn it_stands_in_front_of_each_part() {
     for part in 1..=4 {
         let process = Process::quiet(part);

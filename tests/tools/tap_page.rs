@@ -138,6 +138,17 @@ fn what_passes_is_listed_and_can_be_opened() {
     }
 }
 
+/// However long a message of the chat is, a filter finds a word at its end.
+#[test]
+fn a_row_has_the_whole_text_of_a_message() {
+    let server = Server::start(4);
+    let tap = Tap::start(server.address, &[]);
+    let mut rows = Rows::of(tap.page);
+    let text = "ї".repeat(1_990) + " the end";
+    assert_eq!(Client::over(tap.connect()).ask(post("Bob", &text)).status, 201);
+    assert!(rows.next().1["said"].as_str().unwrap().contains(&text));
+}
+
 /// A ping and its pong, too; and the handshake, worked out with this connection's key. RFC 6455 §4.2.2
 #[test]
 fn what_belongs_together_is_paired_and_the_handshake_is_worked_out() {

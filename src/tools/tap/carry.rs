@@ -18,8 +18,10 @@ use std::time::{Duration, Instant};
 
 /// What waits to be looked at. More than this passes unseen.
 const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What is read at a time; each connection keeps twice as much for as long as it lasts.
-const CHUNK_BYTES_MAX: usize = 16 * 1024;
+/// What is read at a time: as much as comes. A connection keeps a buffer each way for as long as it
+/// lasts, and most of them carry little.
+const CHUNK_BYTES: usize = 4 * 1024;
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// Of a request, before it is decided that it has no Upgrade.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What is held back of an answer at the most, whatever was asked for.
@@ -154,7 +156,7 @@ impl Way {
 
     fn carry(self) {
         let (mut unseen, mut seen) = (0, 0_u64);
-        let mut buf = vec![0; CHUNK_BYTES_MAX];
+        let mut buf = vec![0; CHUNK_BYTES];
         let mut line: Option<Line> = None;
         let mut gate = Gate::new(self.from, self.shared.switches.now());
         loop {
@@ -192,6 +194,9 @@ impl Way {
                 Some(line) => line.send(bytes.to_vec()),
                 None => self.output().write_all(bytes),
             };
+            if count == buf.len() && count < CHUNK_BYTES_MAX {
+                buf.resize(4 * count, 0);
+            }
             let cut = trouble.cut_after_bytes.is_some_and(|max| seen >= max);
             if passed.is_err() || (cut && self.from == Side::Server) {
                 break;

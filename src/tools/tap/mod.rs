@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use terminal::{Filter, Terminal};
 use trouble::{NAMES, Switchboard, Trouble};
 use watch::Watcher;
@@ -40,7 +40,8 @@ rawchat tap --to HOST:PORT: every byte that passes, explained
   rawchat 4 --tap                              part 4, with a tap in front of it
 
   --port 3001        where to listen; 0 takes a free port
-  --page 3002        the port of the page that shows it all; one more than --port, if it is not said
+  --page 3002        the port of the page that shows it all; if it is not said, one more than --port,
+                     or a free one
   --page-host HOST   127.0.0.1; with 0.0.0.0 the network reads along
   -v, -vv            on the terminal each exchange field by field; with every byte
   --only WORDS       conn:3 dir:-> kind:ping,close status:4xx text:Hello
@@ -57,7 +58,10 @@ Trouble, from the first connection on; the page can switch it, too:
   --freeze           stops reading: the sender feels it when the buffers are full
   --strip-upgrade    as a proxy that does not know Upgrade";
 
-/// A rest after each look: to wake the one who looks costs whoever carries more than to carry.
+/// A look lasts no longer than this, and then whoever looks rests twice as long, and never shorter
+/// than `REST`: so it takes a third of one processor at the most, and waking it costs those who
+/// carry little.
+const LOOK_MAX: Duration = Duration::from_millis(10);
 const REST: Duration = Duration::from_millis(2);
 
 /// What was read, in one piece: the only truth. No bytes: this side has ended.
@@ -99,15 +103,22 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
         options.save.map(|path| File::create(path).map_err(|error| format!("{path}: {error}")));
     let save = save.transpose().map_err(Problem::Failed)?;
     let (listener, address) = site::listen((Ipv4Addr::LOCALHOST, options.port).into(), "--port")?;
-    let page_port = options.page.unwrap_or(next_port(options.port));
-    let (page_listener, page) = site::listen((options.page_host, page_port).into(), "--page")?;
+    let (page_listener, page) = match options.page {
+        Some(port) => site::listen((options.page_host, port).into(), "--page")?,
+        None => listen_beside(options.page_host, address.port())?,
+    };
     let leads_to = |own| to.to_socket_addrs().is_ok_and(|mut all| all.any(|to| to == own));
     if leads_to(address) || leads_to(page) {
         return Err(arguments.problem(format!("--to {to} is this tap itself")));
     }
     let style = options.terminal.style;
     let shows = style.say("показано все, що йде до", "shows all that goes to");
-    let on_page = style.say("на сторінці", "on a page:");
+    let beside = options.page.is_some() || [page.port().wrapping_sub(1), 0].contains(&options.port);
+    let on_page = match beside {
+        true => style.say("на сторінці", "on a page:"),
+        false => style
+            .say("на сторінці (наступний порт зайнято)", "the next port is taken, so on a page:"),
+    };
     say(&format!("http://{address}\n\n{shows} {to}\n{on_page} http://{page}"));
     warn(&style, page, save.is_some());
     let listeners = (listener, page_listener);
@@ -174,9 +185,10 @@ fn port(arguments: &mut Arguments, flag: &str) -> Result<u16, Problem> {
     value.parse().map_err(wrong)
 }
 
-/// Of a page, where nothing else is asked for.
-fn next_port(port: u16) -> u16 {
-    if port == 0 { 0 } else { port.checked_add(1).unwrap_or(0) }
+/// For a page whose port nobody has asked for: the next one, or a free one if that is taken.
+fn listen_beside(host: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr), Problem> {
+    let listen = |port| site::listen((host, port).into(), "--page");
+    listen(port.checked_add(1).unwrap_or(0)).or_else(|_| listen(0))
 }
 
 /// Says who can read along.
@@ -244,18 +256,17 @@ fn serve(
 /// next port. Gives back where the server is to listen instead, and what to tell about it.
 pub fn in_front(front: TcpListener, port: u16) -> Result<(TcpListener, String), String> {
     let failed = |error: io::Error| format!("the tap: {error}");
+    let cannot = |problem| {
+        let (Problem::Usage(why) | Problem::Failed(why) | Problem::Ended(_, why)) = problem;
+        format!("the tap: {why}")
+    };
+    let this_machine = IpAddr::from(Ipv4Addr::LOCALHOST);
     if !front.local_addr().map_err(failed)?.ip().is_loopback() {
         let why = "it shows what people say, so it is for this machine only";
         return Err(format!("--tap: {why}; leave out --host"));
     }
-    let listen = |port| {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .map_err(|error| format!("the tap cannot listen on port {port}: {error}"))?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok::<_, String>((listener, address))
-    };
-    let (listener, behind) = listen(0)?;
-    let (page_listener, page) = listen(next_port(port))?;
+    let (listener, behind) = site::listen((this_machine, 0).into(), "--port").map_err(cannot)?;
+    let (page_listener, page) = listen_beside(this_machine, port).map_err(cannot)?;
     let listeners = (front, page_listener);
     let tap = move || serve(listeners, behind.to_string(), Trouble::default(), None, None);
     thread::Builder::new().name("tap".into()).spawn(tap).map_err(failed)?;
@@ -281,13 +292,15 @@ impl Looker {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            let began = Instant::now();
             while let Some(next) = chunk {
                 bytes_waiting.fetch_sub(next.bytes.len(), Ordering::Relaxed);
                 self.chunk(&next);
-                chunk = chunks.try_recv().ok();
+                let goes_on = began.elapsed() < LOOK_MAX;
+                chunk = goes_on.then(|| chunks.try_recv().ok()).flatten();
             }
             self.page.breathe();
-            thread::sleep(REST);
+            thread::sleep(REST.max(2 * began.elapsed()));
         }
     }
 

@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a row shows of a target, and of what is said.
+/// What a row knows of a target, and of what is said: a filter looks for words in it. A message of
+/// the chat is shorter.
 const WHAT_CHARS_MAX: usize = 100;
-const SAID_CHARS_MAX: usize = 160;
+const SAID_CHARS_MAX: usize = 4_000;
 /// Requests of one connection that wait for their answers, and are shown with them.
 const ASKED_MAX: usize = 100;
 
@@ -66,6 +67,7 @@ struct Pace {
     since: Option<Instant>,
     listed: usize,
     skipped: usize,
+    unseen_bytes: usize,
 }
 
 impl Page {
@@ -88,9 +90,11 @@ impl Page {
                 }
             }
             Seen::Unseen { connection, time, bytes } => {
-                let note =
-                    [format!("{bytes} B не переглянуто"), format!("{bytes} B not looked at")];
-                self.note(Some(*connection), *time, note, "");
+                if self.live.is_none() || state.pace.has_room() {
+                    self.note(Some(*connection), *time, unseen(*bytes), "");
+                } else {
+                    state.pace.unseen_bytes += bytes;
+                }
             }
             Seen::End { connection, time, sum } => {
                 let note = [Language::Uk, Language::En].map(|language| sum.told(language));
@@ -106,8 +110,11 @@ impl Page {
         if pace.since.is_some_and(|since| since.elapsed() < PAUSE) {
             return;
         }
-        let skipped = pace.skipped;
+        let Pace { skipped, unseen_bytes, .. } = *pace;
         *pace = Pace { since: Some(Instant::now()), ..Pace::default() };
+        if unseen_bytes > 0 {
+            self.note(None, self.now(), unseen(unseen_bytes), "");
+        }
         if skipped > 0 {
             let uk = format!("ще {skipped}: лише пораховано, у списку їх немає");
             let en = format!("{skipped} more, counted, not listed");
@@ -117,6 +124,7 @@ impl Page {
 
     fn exchange(&self, state: &mut State, exchange: &Exchange) {
         let listed = self.live.is_none() || state.pace.has_room();
+        state.pace.skipped += usize::from(!listed);
         let open = state.connections.entry(exchange.connection).or_default();
         let pair = open.pair(exchange);
         let row = if listed { self.feed.tell(row(exchange, pair)) } else { 0 };
@@ -207,10 +215,13 @@ impl Page {
 impl Pace {
     /// Whether one more row can be listed now.
     fn has_room(&mut self) -> bool {
-        let room = self.listed < BATCH_ROWS_MAX;
-        *(if room { &mut self.listed } else { &mut self.skipped }) += 1;
-        room
+        self.listed += 1;
+        self.listed <= BATCH_ROWS_MAX
     }
+}
+
+fn unseen(bytes: usize) -> [String; 2] {
+    [format!("{bytes} B не переглянуто"), format!("{bytes} B not looked at")]
 }
 
 fn side(from: Side) -> usize {
