@@ -42,49 +42,57 @@ for (const technique of [1, 2, 3, 4])
     await leave(bob);
   });
 
-// The picture of the README: the chat, what telnet gets for a wrong line, and the log of both.
+// The picture of the README: the chat, what telnet gets for a wrong line, a recorded session in the tap, and the server's log.
 test("the README's picture is taken", { skip: !process.env.SHOTS }, async (t) => {
-  const child = spawn(binary, ["4", "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
-  t.after(() => child.kill("SIGKILL"));
-  const said = (stream) => {
-    let so_far = "";
-    stream.setEncoding("utf8").on("data", (chunk) => (so_far += chunk));
-    return () => so_far;
+  const start = async (...flags) => {
+    const child = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"] });
+    t.after(() => child.kill("SIGKILL"));
+    const said = (stream) => {
+      let so_far = "";
+      stream.setEncoding("utf8").on("data", (chunk) => (so_far += chunk));
+      return () => so_far;
+    };
+    const [out, log] = [said(child.stdout), said(child.stderr)];
+    await eventually(() => assert.match(out(), /^http:.*\n/m));
+    return { url: /^http:.*$/m.exec(out())[0], log };
   };
-  const [out, log] = [said(child.stdout), said(child.stderr)];
-  await eventually(() => assert.match(out(), /^http:.*\n/));
-  const url = out().split("\n")[0];
-  const port = Number(new URL(url).port);
-  const options = { locale: "en-GB", deviceScaleFactor: 2, viewport: { width: 640, height: 600 } };
-  const [alice, bob] = await Promise.all(["Alice", "Bob"].map((name) => person({ url }, name, options)));
+  const server = await start("4", "--port", "0");
+  const tap = await start("tap", "--lang=en", "--page=0", "--open", path.join(import.meta.dirname, "../tools/sessions/4.jsonl"));
+  const looks = (width, height) => ({ locale: "en-GB", deviceScaleFactor: 2, viewport: { width, height } });
+  const [alice, bob] = await Promise.all(["Alice", "Bob"].map((name) => person(server, name, looks(360, 500))));
   await isNow(alice, "connected");
   await isNow(bob, "connected");
   await say(alice, "Who brings the news now?");
   await sees(bob, "Who brings the news now?");
-  await say(bob, "The server does. I asked for nothing.");
-  await sees(alice, "The server does. I asked for nothing.");
-  const chat = (await alice.screenshot()).toString("base64");
-  const telnet = net.connect(port, "127.0.0.1");
+  await say(bob, "The server does.");
+  await sees(alice, "The server does.");
+  const frame = await person(undefined, undefined, looks(792, 726));
+  await frame.goto(`${tap.url}/#5>6`);
+  await frame.locator(".byte.lit").first().waitFor();
+  const [chat, bytes] = await Promise.all([alice, frame].map(async (page) => (await page.screenshot()).toString("base64")));
+  const telnet = net.connect(Number(new URL(server.url).port), "127.0.0.1");
   telnet.write("GARBAGE\r\n");
-  const answer = await text(telnet);
-  await eventually(() => assert.match(log(), /expected 3.*\n(.*\n)*.*closed/));
-  const lines = log().split("\n").filter((line) => / 101, | says | message |frame|-> 400/.test(line));
+  const answer = (await text(telnet)).replaceAll("\r", "");
+  await eventually(() => assert.match(server.log(), /says message 2/));
+  const lines = server.log().split("\n").filter((line) => / 101, | says | message |frame/.test(line));
   const page = await bob.context().newPage();
   await page.setViewportSize({ width: 1200, height: 100 });
   await page.setContent(`<style>
-    body { margin: 0; padding: 16px; display: grid; align-content: start; grid-template: auto auto / 640px 1fr; gap: 16px; background: #d8d5cc; }
-    img { width: 640px; display: block; }
-    pre { margin: 0; padding: 14px 18px; background: #11161c; color: #ece8df; font: 14.5px/1.5 "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-    pre:last-child { grid-column: 1 / -1; font-size: 12.5px; }
+    body { margin: 0; padding: 16px; display: grid; grid-template: auto 1fr auto / 360px 792px; gap: 16px; background: #d8d5cc; }
+    img { width: 100%; display: block; }
+    img:nth-of-type(2) { grid-area: 1 / 2 / 3; }
+    pre { margin: 0; padding: 12px 14px; background: #11161c; color: #ece8df; font: 15px/1.4 "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+    pre:last-child { grid-column: 1 / -1; font-size: 16px; }
     b { color: #8dbdff; }
-  </style><img src="data:image/png;base64,${chat}"><pre></pre><pre></pre>`);
+  </style><img src="data:image/png;base64,${chat}"><img src="data:image/png;base64,${bytes}"><pre></pre><pre></pre>`);
   const marked = (pre, before, shown, bold) => page.locator("pre").nth(pre).evaluate((box, [before, shown, bold]) => {
     for (const [at, piece] of shown.split(new RegExp(`(${bold})`, "m")).entries())
       box.append(at % 2 ? Object.assign(document.createElement("b"), { textContent: piece }) : piece);
     box.prepend(Object.assign(document.createElement("b"), { textContent: before }));
   }, [before, shown, bold]);
-  await marked(0, "$ telnet 127.0.0.1 3000\nGARBAGE\n", answer.replaceAll("\r", ""), "^400(?:.|\\n)*");
+  const [head, body] = answer.split("\n\n");
+  await marked(0, "$ telnet 127.0.0.1 3000\nGARBAGE\n", `${head.split("\n")[0]}\n…\n\n${body.trim()}`, "^400(?:.|\\n)*");
   await marked(1, "$ cargo run -- 4\n", lines.join("\n"), "src/\\S+ §[\\d.]+");
   await page.locator("body").screenshot({ path: path.join(import.meta.dirname, "rawchat.png") });
-  await leave(alice, bob);
+  await leave(alice, bob, frame);
 });
