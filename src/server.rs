@@ -8,11 +8,11 @@ mod door;
 mod limits;
 
 use crate::handler::{Handler, Places, Reply, write_whole};
-use crate::wire::budget::Share;
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
+use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
 use crate::{event, log};
-use door::{Door, no_place, turn_away};
+use door::{Door, NO_PLACE, turn_away, unavailable};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -86,7 +86,7 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            return self.answer_refusal(no_place());
+            return self.answer_refusal(unavailable(NO_PLACE).text());
         }
         loop {
             let request = match self.read_request() {
@@ -156,8 +156,8 @@ impl Connection {
         }
         let mut share = Share::default();
         let read = self.read_until(self.limits.body, |buf| match body.take(buf)? {
-            None if !share.resize(body.held() + buf.held()) => {
-                refuse(503, "too many unfinished requests at the moment", "again in a while")
+            None if !share.resize(body.held() + buf.held(), UNFINISHED_BYTES_MAX) => {
+                Err(unavailable("too many unfinished requests at the moment"))
             }
             found => Ok(found),
         });
@@ -215,7 +215,12 @@ impl Connection {
         asked: Asked,
         request: &dyn fmt::Display,
     ) -> io::Result<()> {
-        let bytes = response.encode(asked, now_s());
+        let mut bytes = response.encode(asked, now_s());
+        let mut share = Share::default();
+        if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
+            response = unavailable("too many slow readers at the moment").text();
+            bytes = response.encode(asked, now_s());
+        }
         // A slow reader keeps one copy.
         response.body = Vec::new();
         write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;

@@ -1,30 +1,41 @@
-//! What the unfinished messages and bodies of all connections may take together.
+//! What the unfinished messages and bodies of all connections may take together, and what slow readers
+//! have not taken yet.
 
 mod common;
 
 use common::{Client, KEY, Process, Server, eventually, get, masked, post_json};
+use rawchat::techniques::said::TEXT_CHARS_MAX;
 use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
-use rawchat::wire::budget::{FREE_BYTES, Share, UNFINISHED_BYTES_MAX, taken};
+use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::frame::{self, Header, Opcode};
 use std::io::{ErrorKind, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-/// The budget is the process's: these tests stand in line.
-static IN_LINE: Mutex<()> = Mutex::new(());
+/// The budget is the process's: these tests stand in line, and each finds nothing taken.
+fn in_line() -> MutexGuard<'static, ()> {
+    static IN_LINE: Mutex<()> = Mutex::new(());
+    let guard = IN_LINE.lock().unwrap_or_else(PoisonError::into_inner);
+    eventually("all is given back", || taken() == 0);
+    guard
+}
 
 #[test]
 fn what_one_takes_another_cannot_have_until_it_is_given_back() {
-    let _in_line = IN_LINE.lock();
+    let _in_line = in_line();
     let (mut first, mut second) = (Share::default(), Share::default());
-    assert!(first.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - 10));
-    assert!(second.resize(FREE_BYTES + 10) && !second.resize(FREE_BYTES + 11));
-    assert!(first.resize(FREE_BYTES + 5), "less is never refused");
-    assert!(second.resize(FREE_BYTES + 11));
+    assert!(first.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - 10, UNFINISHED_BYTES_MAX));
+    assert!(
+        second.resize(FREE_BYTES + 10, UNFINISHED_BYTES_MAX)
+            && !second.resize(FREE_BYTES + 11, UNFINISHED_BYTES_MAX)
+    );
+    assert!(first.resize(FREE_BYTES + 5, UNFINISHED_BYTES_MAX), "less is never refused");
+    assert!(second.resize(FREE_BYTES + 11, UNFINISHED_BYTES_MAX));
     assert_eq!(taken(), 16, "what was refused is not taken");
     drop(first);
-    assert!(second.resize(FREE_BYTES + UNFINISHED_BYTES_MAX));
+    assert!(second.resize(FREE_BYTES + UNFINISHED_BYTES_MAX, UNFINISHED_BYTES_MAX));
     assert!(
-        Share::default().resize(FREE_BYTES),
+        Share::default().resize(FREE_BYTES, UNFINISHED_BYTES_MAX),
         "a short message fits in a budget that is used up"
     );
     drop(second);
@@ -33,14 +44,14 @@ fn what_one_takes_another_cannot_have_until_it_is_given_back() {
 
 #[test]
 fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
-    let _in_line = IN_LINE.lock();
+    let _in_line = in_line();
     let server = Server::start(1);
     let mut rest = Share::default();
-    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX));
+    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX, UNFINISHED_BYTES_MAX));
     let long = format!(r#"{{"user":"Eve","text":"{}"}}"#, "a".repeat(50_000));
     let begun = &post_json(&long)[..40_000];
     let refused = server.ask(begun);
-    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!((refused.status, refused.field("Retry-After")), (503, Some("5")), "{refused:?}");
     assert!(refused.text().contains("unfinished"), "{refused:?}");
     assert_eq!(server.post("Alice", &"я".repeat(2_000)).status, 201);
     drop(rest);
@@ -49,6 +60,73 @@ fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
     eventually("what has come is counted", || taken() > 20_000);
     assert_eq!(eve.ask(&post_json(&long)[40_000..]).status, 413, "it is whole, and no text");
     eventually("a connection without a request takes nothing", || taken() == 0);
+}
+
+/// RFC 9110 §10.2.3
+#[test]
+fn an_answer_for_which_there_is_no_memory_is_503_and_a_short_one_is_given() {
+    let _in_line = in_line();
+    let server = Server::start(2);
+    (0..10).for_each(|_| drop(server.chat.say("Alice".into(), "x".repeat(TEXT_CHARS_MAX))));
+    let mut rest = Share::default();
+    assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX, TAKEN_BYTES_MAX));
+    let refused = server.get("/messages");
+    assert_eq!((refused.status, refused.field("Retry-After")), (503, Some("5")), "{refused:?}");
+    assert_eq!(server.get("/messages?lastId=8").ids(), [9, 10]);
+    drop(rest);
+    assert_eq!(server.get("/messages").ids().len(), 10);
+    eventually("what was taken is given back", || taken() == 0);
+}
+
+#[test]
+fn a_newcomer_for_whose_list_there_is_no_memory_is_closed_with_1013_and_others_come_in() {
+    let _in_line = in_line();
+    let server = Server::start(4);
+    (0..10).for_each(|_| drop(server.chat.say("Alice".into(), "x".repeat(TEXT_CHARS_MAX))));
+    let mut rest = Share::default();
+    assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX, TAKEN_BYTES_MAX));
+    let (code, reason) = Client::open(server.address, "/?user=Bob&lastId=0").closed();
+    assert!(code == 1013 && reason.contains("later"), "{code} {reason}");
+    let mut carol = Client::open(server.address, "/?user=Carol&lastId=9").greeted();
+    assert_eq!(carol.message().0, 10);
+    drop(rest);
+    let mut bob = Client::open(server.address, "/?user=Bob&lastId=0").greeted();
+    (1..=10).for_each(|id| assert_eq!(bob.message().0, id));
+}
+
+/// What a member does not take, and what it goes on asking for, share one budget with all others.
+#[test]
+fn what_a_slow_member_does_not_take_is_counted_and_over_the_budget_it_is_cut_off() {
+    let _in_line = in_line();
+    let server = Server::start(4);
+    for used_up in [false, true] {
+        let mut slow = server.join("Slow").greeted();
+        let mut bob = server.join("Bob").greeted();
+        socket2::SockRef::from(&slow.socket).set_recv_buffer_size(128 * 1024).unwrap();
+        let chat = server.chat.clone();
+        let said = thread::spawn(move || {
+            // More than the sockets hold.
+            (0..4_000).for_each(|_| drop(chat.say("Alice".into(), "x".repeat(TEXT_CHARS_MAX))));
+        });
+        (0..4_000).for_each(|_| drop(bob.message()));
+        said.join().unwrap();
+        let mut rest = Share::default();
+        assert!(!used_up || rest.resize(FREE_BYTES + TAKEN_BYTES_MAX - taken(), TAKEN_BYTES_MAX));
+        let before = taken();
+        slow.send(masked(Opcode::Ping, [0; 125]).repeat(400));
+        if used_up {
+            assert_eq!(common::string(&bob.hear_of("user_left"), "username"), "Slow");
+        } else {
+            eventually("its pongs are counted", || taken() > before + 20_000);
+            assert_eq!(server.chat.timeline.presence().values().sum::<usize>(), 2);
+        }
+        drop((slow, rest));
+        eventually("it is given back", || taken() == 0);
+        drop(bob);
+        eventually("both have left", || {
+            server.chat.timeline.presence().values().sum::<usize>() == 0
+        });
+    }
 }
 
 /// Of a binary frame of a client.
@@ -75,7 +153,7 @@ fn last_byte() -> Vec<u8> {
 
 #[test]
 fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
-    let _in_line = IN_LINE.lock();
+    let _in_line = in_line();
     let server = Server::start(4);
     // Twelve long messages are under way; the rest of the budget is somebody else's.
     let mut under_way: Vec<Client> =
@@ -91,7 +169,7 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     assert!((whole..whole + whole / 50).contains(&held), "{held}, expected little over {whole}");
     let mut rest = Share::default();
     // All that is left is taken: so a short message has to fit into what is free.
-    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - taken()));
+    assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - taken(), UNFINISHED_BYTES_MAX));
     for target in ["/echo", "/?user=Eve"] {
         let mut one_more = nearly(target, &server, 1024 * 1024);
         let (code, reason) = one_more.closed();

@@ -4,7 +4,7 @@
 
 use super::now_s;
 use crate::event;
-use crate::wire::http::{Asked, Refusal, Response};
+use crate::wire::http::{Asked, Refusal};
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// What has not happened again for so long is over.
 const CALM: Duration = Duration::from_secs(1);
+pub(super) const NO_PLACE: &str = "all places are taken";
 
 /// Where newcomers come in.
 pub(super) struct Door {
@@ -71,9 +72,8 @@ impl Door {
     }
 }
 
-pub(super) fn no_place() -> Response {
-    let refusal = Refusal::new(503, "all places are taken", "again in a while");
-    refusal.text().with("Retry-After", "5")
+pub(super) fn unavailable(problem: &str) -> Refusal {
+    Refusal::new(503, problem, "again in a while")
 }
 
 /// Says so without a thread and without waiting. (What comes after this may make TCP take the
@@ -82,7 +82,7 @@ pub(super) fn turn_away(mut socket: &TcpStream) {
     let asked = Asked { by_head: false, goes_on: false, minor: 1 };
     let told = socket.set_nonblocking(true).and_then(|()| {
         let _ = socket.read(&mut [0; 4096]);
-        socket.write(&no_place().encode(asked, now_s()))
+        socket.write(&unavailable(NO_PLACE).text().encode(asked, now_s()))
     });
     let _ = told.and_then(|_| socket.shutdown(Shutdown::Write));
 }

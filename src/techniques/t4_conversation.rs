@@ -1,7 +1,7 @@
 //! The reading half of a WebSocket, for the chat and for `/echo`.
 
 use crate::event;
-use crate::wire::budget::Share;
+use crate::wire::budget::{Share, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::frame::{Opcode, Side, Violation};
 use crate::wire::message::{Assembler, Received, close_payload};
@@ -45,7 +45,7 @@ pub fn converse(
                 (heard, pinged) = (Instant::now(), false);
                 begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
             }
-            Ok(None) if !share.resize(assembler.held() + buf.held()) => {
+            Ok(None) if !share.resize(assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) => {
                 event!("§4.6", "-", "no memory for its unfinished message");
                 return close(1013, "too many unfinished messages at the moment, try again later");
             }

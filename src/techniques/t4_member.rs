@@ -7,6 +7,7 @@ use super::t4_timeline::{Joined, Piece, message_frame, text_frame};
 use crate::event;
 use crate::handler::write_whole;
 use crate::room::{known, lock};
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, json, message::close_payload};
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -19,6 +20,7 @@ pub const PENDING_BYTES_MAX: usize = 256 * 1024;
 /// Speakers do not wait for a reader that has taken nothing for so long.
 const TAKING: Duration = Duration::from_secs(5);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
+const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 
 /// A connection of the chat.
 pub struct Member {
@@ -40,6 +42,8 @@ struct Outbox {
     closed: bool,
     /// Since when the socket has taken nothing at all.
     full_since: Option<Instant>,
+    /// Of the memory for what is pending.
+    share: Share,
 }
 
 /// How far a member came in a round.
@@ -75,7 +79,7 @@ impl Membership {
         event!("§4.10", &member.user, "joins, connections: {}", joined.connections);
         // The others are told that it has joined.
         hub.stir();
-        member.catch_up(&joined, last_id)?;
+        member.catch_up(joined, last_id)?;
         // From here on the broadcaster writes to it, too.
         lock(&hub.members).push(member);
         hub.stir();
@@ -105,23 +109,32 @@ impl Drop for Membership {
 impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
-    fn catch_up(&self, joined: &Joined, last_id: Option<u64>) -> io::Result<()> {
-        let room = &self.hub.chat.room;
-        let greeting = greeting(joined, room.epoch);
-        write_whole(&self.socket, &mut [IoSlice::new(&greeting)])?;
-        let mut last_id = known(last_id.unwrap_or(joined.last_id), joined.last_id);
-        while last_id < joined.last_id {
+    fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
+        let (room, newest) = (&self.hub.chat.room, joined.last_id);
+        self.write_patiently(&greeting(joined, room.epoch))?;
+        let mut last_id = known(last_id.unwrap_or(newest), newest);
+        while last_id < newest {
             let mut bytes = Vec::new();
             for message in room.since(Some(last_id)).messages {
                 last_id = message.id;
                 // A later one is in the timeline.
-                if last_id <= joined.last_id {
+                if last_id <= newest {
                     bytes.extend(message_frame(&message));
                 }
             }
-            write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
+            self.write_patiently(&bytes)?;
         }
         Ok(())
+    }
+
+    /// Thousands of newcomers may wait here at once.
+    fn write_patiently(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut share = Share::default();
+        if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
+            self.send(Opcode::Close, &close_payload(1013, TOO_MANY))?;
+            return self.check_open(); // which it is not any more
+        }
+        write_whole(&self.socket, &mut [IoSlice::new(bytes)])
     }
 
     /// Gives a member what it has not had: what is in `piece`, if that begins at its place, as it
@@ -144,6 +157,9 @@ impl Member {
                     self.flush(&mut outbox)?;
                 }
             }
+        }
+        if !outbox.fits() {
+            return Err(io::Error::other("takes too little, and there is no memory for the rest"));
         }
         Ok(match outbox.full_since {
             Some(since) if since.elapsed() > TAKING => Pace::Stalled,
@@ -170,9 +186,9 @@ impl Member {
         let mut outbox = self.open_outbox()?;
         outbox.push(opcode, payload);
         self.flush(&mut outbox)?;
-        let left = outbox.pending.len();
+        let (fits, left) = (outbox.fits(), outbox.pending.len());
         drop(outbox);
-        if left > PENDING_BYTES_MAX {
+        if !fits {
             self.cut_off("takes nothing and asks for more");
         } else if left > 0 {
             self.hub.stir();
@@ -228,8 +244,7 @@ impl Member {
     /// Ends a connection that cannot be written to: its thread finds the end of the stream.
     pub fn cut_off(&self, why: &str) {
         let mut outbox = lock(&self.outbox);
-        outbox.closed = true;
-        outbox.pending = Vec::new();
+        *outbox = Outbox { closed: true, ..Outbox::default() };
         drop(outbox);
         // First: once the socket is shut down, its thread says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {why}");
@@ -238,6 +253,12 @@ impl Member {
 }
 
 impl Outbox {
+    /// Whether there is memory for what is pending.
+    fn fits(&mut self) -> bool {
+        let held = self.pending.capacity();
+        self.pending.len() <= PENDING_BYTES_MAX && self.share.resize(held, TAKEN_BYTES_MAX)
+    }
+
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::encode(&mut self.pending, opcode, payload, None);
         if opcode == Opcode::Close {
@@ -247,7 +268,7 @@ impl Outbox {
 }
 
 /// The first two messages of each connection: where it is, and who else is there.
-fn greeting(joined: &Joined, epoch: u64) -> Vec<u8> {
+fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
     let Joined { connections, users, last_id, .. } = joined;
     let users: Vec<String> = users.iter().map(|user| json::quoted(user)).collect();
     let users = users.join(",");

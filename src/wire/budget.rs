@@ -1,16 +1,19 @@
-//! What all connections of the process share while their messages and bodies arrive: a thousand of
-//! a megabyte each, none of them whole, are a gigabyte.
+//! What all connections of the process share: a thousand messages of a megabyte each, none of them
+//! whole, are a gigabyte, and so are eight thousand answers that nobody reads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is not whole yet, of all connections together; beyond it a WebSocket is closed with 1013,
 /// and a request is answered 503.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The same with what slow readers have not taken yet, so that it cannot be used up by others.
+/// Beyond it an answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
+pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that, so that a few long messages do not silence those who
 /// only chat: the longest text fits in it, however it is written.
 pub const FREE_BYTES: usize = 16 * 1024;
 
-/// How much of [`UNFINISHED_BYTES_MAX`] is taken.
+/// How much is taken, of both.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// So many bytes one connection takes of it. They are given back when this is dropped.
@@ -22,16 +25,16 @@ pub fn taken() -> usize {
 }
 
 impl Share {
-    /// Takes more, or gives back, for something of which `held` bytes are here; `false` if there is
-    /// not so much.
+    /// Takes more, or gives back, for something of which `held` bytes are here; `false` if all
+    /// together were more than `bytes_max`.
     #[must_use]
-    pub fn resize(&mut self, held: usize) -> bool {
+    pub fn resize(&mut self, held: usize, bytes_max: usize) -> bool {
         let bytes = held.saturating_sub(FREE_BYTES);
         if bytes <= self.0 {
             TAKEN.fetch_sub(self.0 - bytes, Ordering::Relaxed);
         } else {
             let more = bytes - self.0;
-            if TAKEN.fetch_add(more, Ordering::Relaxed) + more > UNFINISHED_BYTES_MAX {
+            if TAKEN.fetch_add(more, Ordering::Relaxed) + more > bytes_max {
                 TAKEN.fetch_sub(more, Ordering::Relaxed);
                 return false;
             }

@@ -617,6 +617,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
         ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
         ("UNFINISHED_BYTES_MAX", mib(budget::UNFINISHED_BYTES_MAX)),
+        ("TAKEN_BYTES_MAX", mib(budget::TAKEN_BYTES_MAX)),
         ("FREE_BYTES", kib(budget::FREE_BYTES)),
         ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
         ("UNDELIVERED_BYTES_MAX", kib(t4_timeline::UNDELIVERED_BYTES_MAX)),

@@ -58,6 +58,10 @@ impl Response {
         if !matches!(status, 100..=199 | 204 | 304) {
             field("Content-Length", &self.body.len().to_string());
         }
+        if status == 503 {
+            // When to come back, in seconds. RFC 9110 §10.2.3
+            field("Retry-After", "5");
+        }
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
         // A browser takes a file for what Content-Type says, and no other site may show it. Fetch
