@@ -90,11 +90,12 @@ fn plan(technique: Technique, address: SocketAddr) -> Plan {
         pause: Duration::from_millis(100),
         rtt: Duration::ZERO,
         seed: 1,
+        live: None,
     }
 }
 
 fn outcome(plan: Plan) -> Outcome {
-    run(plan, |_, _| {}).unwrap()
+    run(plan, |_| {}).unwrap()
 }
 
 #[test]

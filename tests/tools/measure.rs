@@ -150,11 +150,12 @@ fn plan(technique: Technique, address: SocketAddr) -> Plan {
         pause: MS(200),
         rtt: Duration::ZERO,
         seed: 1,
+        live: None,
     }
 }
 
 fn outcome(plan: Plan) -> Outcome {
-    run(plan, |_, _| {}).unwrap()
+    run(plan, |_| {}).unwrap()
 }
 
 #[test]

@@ -85,11 +85,11 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     }
     let (length, pause) = (Duration::from_secs(seconds), pause.unwrap_or(usual_pause(technique)));
     let (errand, warm_up) = (Errand::Say, Duration::ZERO);
-    let plan = Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed };
+    let live = stderr().is_terminal().then_some(style);
+    let plan =
+        Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed, live };
     enough_descriptors(users).map_err(|why| not_offered(&why, &style))?;
-    let mut live = Live::new(style);
-    let outcome = super::run(plan.clone(), |crowd, _| live.show(crowd));
-    live.clear();
+    let outcome = super::run(plan.clone(), |_| {});
     let outcome = outcome.map_err(|why| not_offered(&why, &style))?;
     say(&match json {
         true => summary_json(&plan, &outcome),
@@ -207,51 +207,33 @@ fn summary_json(plan: &Plan, outcome: &Outcome) -> String {
     ])
 }
 
-/// A line on stderr that is written over and over; only on a terminal.
-pub struct Live {
-    style: Style,
-    shown: bool,
-    /// The last look: when, and what was delivered and how many bytes had passed.
-    last: (Instant, u64, u64),
-}
-
-impl Live {
-    pub fn new(style: Style) -> Live {
-        Live { style, shown: stderr().is_terminal(), last: (Instant::now(), 0, 0) }
-    }
-
-    pub fn show(&mut self, crowd: &Crowd) {
-        const PERIOD: Duration = Duration::from_millis(500);
-        let (then, delivered, passed) = self.last;
-        if !self.shown || then.elapsed() < PERIOD {
-            return;
-        }
+/// A line on stderr that is written over and over, until all is over.
+pub(super) fn show(crowd: &Crowd, style: &Style) {
+    const PERIOD: Duration = Duration::from_millis(500);
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    // Nobody reads it any more: no harm.
+    let write = |line: &str| drop(write!(stderr(), "\r\x1b[K{}", in_one(&in_both(line), style)));
+    let (mut then, mut delivered, mut passed) = (Instant::now(), 0, 0);
+    while crowd.rest(PERIOD) {
         let seconds = then.elapsed().as_secs_f64();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        self.last = (Instant::now(), count(&crowd.delivered), count(&crowd.bytes));
+        let now = (Instant::now(), count(&crowd.delivered), count(&crowd.bytes));
         let ages = crowd.ages();
-        let line = match crowd.began.get() {
+        match crowd.began.get() {
             None => {
                 let entered = crowd.entered.load(Ordering::Relaxed);
-                format!("{} {entered}", self.style.say("заходять:", "coming in:"))
+                write(&format!("{} {entered}", style.say("заходять:", "coming in:")));
             }
-            Some(began) => format!(
+            Some(began) => write(&format!(
                 "{:.0} / {:.0} s   {} /s   {} /s   50 % {}   99 % {}",
                 began.elapsed().as_secs_f64(),
-                crowd.plan.length.as_secs_f64(),
-                number((self.last.1 - delivered) as f64 / seconds),
-                bytes((self.last.2 - passed) as f64 / seconds),
+                (crowd.plan.warm_up + crowd.plan.length).as_secs_f64(),
+                number((now.1 - delivered) as f64 / seconds),
+                bytes((now.2 - passed) as f64 / seconds),
                 or_dash(quantile(&ages, 0.5), time),
                 or_dash(quantile(&ages, 0.99), time),
-            ),
-        };
-        // Nobody reads it any more: no harm.
-        let _ = write!(stderr(), "\r\x1b[K{}", in_one(&in_both(&line), &self.style));
-    }
-
-    pub fn clear(&self) {
-        if self.shown {
-            let _ = write!(stderr(), "\r\x1b[K");
+            )),
         }
+        (then, delivered, passed) = now;
     }
+    write("");
 }

@@ -257,7 +257,7 @@ fn plan(case: &Case, technique: Technique, server: &Server, seed: u64) -> Plan {
         Technique::Refresh | Technique::ShortPolling => (pause + rtt).min(WARM_UP_MAX),
         _ => 2 * rtt,
     };
-    Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed }
+    Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed, live: None }
 }
 
 fn round(case: &Case, technique: Technique, seed: u64) -> Result<Round, String> {
@@ -269,8 +269,7 @@ fn round(case: &Case, technique: Technique, seed: u64) -> Result<Round, String> 
     let [mut full, mut begin, mut end] = [Usage::default(); 3];
     let plan = plan(case, technique, &server, seed);
     let seconds = (plan.warm_up + plan.length).as_secs_f64();
-    let outcome = super::run(plan, |_, moment| match moment {
-        Moment::Passing => {}
+    let outcome = super::run(plan, |moment| match moment {
         Moment::AllIn => full = server.usage(),
         Moment::CountingBegins => begin = server.usage(),
         Moment::CountingEnds => end = server.usage(),
@@ -304,7 +303,7 @@ fn silence(case: &Case, technique: Technique) -> Result<Silence, String> {
         errand: Errand::Say,
         ..plan(case, technique, &server, 1)
     };
-    let outcome = super::run(plan, |_, moment| {
+    let outcome = super::run(plan, |moment| {
         if moment == Moment::CountingEnds {
             end = server.usage();
         }

@@ -24,6 +24,7 @@ pub mod timetable;
 mod user;
 
 use super::client::{Connection, Place, random};
+use super::dissect::block::Style;
 use crate::wire::json::quoted;
 use histogram::Histogram;
 pub use outcome::{Exchange, Outcome, Traffic};
@@ -112,6 +113,8 @@ pub struct Plan {
     /// connection waits one more. The senders stand beside the server.
     pub rtt: Duration,
     pub seed: u64,
+    /// A terminal sees it run.
+    pub live: Option<Style>,
 }
 
 /// What users and senders share.
@@ -139,32 +142,34 @@ pub struct Crowd {
 /// What [`run`] tells the one who has called it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Now and then.
-    Passing,
     /// All are in, and nobody has said anything.
     AllIn,
     CountingBegins,
     CountingEnds,
 }
 
-/// Runs a plan, and says how far it is. `Err`: there is nobody to talk to, or somebody cannot come in.
-pub fn run(plan: Plan, mut look: impl FnMut(&Crowd, Moment)) -> Result<Outcome, String> {
+/// Runs a plan, and tells how far it is. `Err`: there is nobody to talk to, or somebody cannot come in.
+pub fn run(plan: Plan, mut tell: impl FnMut(Moment)) -> Result<Outcome, String> {
     let crowd = Crowd::new(plan)?;
     thread::scope(|scope| {
-        let readers = crowd.enter(scope, &mut look);
-        crowd.wait_for_entry(&mut look).inspect_err(|_| crowd.end())?;
-        crowd.wait_for_quiet(&mut look);
-        look(&crowd, Moment::AllIn);
+        if let Some(style) = &crowd.plan.live {
+            scope.spawn(|| load::show(&crowd, style));
+        }
+        let readers = crowd.enter(scope);
+        crowd.wait_for_entry().inspect_err(|_| crowd.end())?;
+        crowd.wait_for_quiet();
+        tell(Moment::AllIn);
         let began = Instant::now();
         let _ = crowd.began.set(began);
         let senders = senders::start(scope, &crowd);
-        crowd.wait_until(began + crowd.plan.warm_up, &mut look);
-        look(&crowd, Moment::CountingBegins);
-        crowd.wait_until(began + crowd.plan.warm_up + crowd.plan.length, &mut look);
-        look(&crowd, Moment::CountingEnds);
-        let mut outcome = senders.finish(&crowd);
+        crowd.rest(crowd.plan.warm_up);
+        tell(Moment::CountingBegins);
+        let end = began + crowd.plan.warm_up + crowd.plan.length;
+        crowd.rest(end.saturating_duration_since(Instant::now()));
+        tell(Moment::CountingEnds);
+        let mut outcome = senders::finish(senders, &crowd);
         outcome.expected = outcome.messages * crowd.plan.users as u64;
-        crowd.wait_for_the_rest(outcome.expected, &mut look);
+        crowd.wait_for_the_rest(outcome.expected);
         crowd.end();
         for report in readers.into_iter().flat_map(|reader| reader.join()) {
             outcome.add(&report);
@@ -242,13 +247,11 @@ impl Crowd {
     fn enter<'scope, 'env>(
         &'env self,
         scope: &'scope thread::Scope<'scope, 'env>,
-        look: &mut impl FnMut(&Crowd, Moment),
     ) -> Readers<'scope> {
         let mut readers = Vec::new();
         let last = Instant::now() + ENTRY;
         for number in 0..self.plan.users {
             while number >= self.settled() + NEWCOMERS_MAX && Instant::now() < last {
-                look(self, Moment::Passing);
                 self.rest(Duration::from_millis(2));
             }
             let builder = thread::Builder::new().stack_size(STACK_BYTES);
@@ -266,10 +269,9 @@ impl Crowd {
     }
 
     /// Waits until all users are in. `Err`: why some are not.
-    fn wait_for_entry(&self, look: &mut impl FnMut(&Crowd, Moment)) -> Result<(), String> {
+    fn wait_for_entry(&self) -> Result<(), String> {
         let last = Instant::now() + ENTRY;
         while self.settled() < self.plan.users && Instant::now() < last {
-            look(self, Moment::Passing);
             self.rest(TICK / 10);
         }
         let (entered, users) = (self.entered.load(Ordering::Relaxed), self.plan.users);
@@ -282,12 +284,11 @@ impl Crowd {
 
     /// In part 4 everybody is told of everybody who comes in, and many users have much to read before
     /// they hear of anything else.
-    fn wait_for_quiet(&self, look: &mut impl FnMut(&Crowd, Moment)) {
+    fn wait_for_quiet(&self) {
         let last = Instant::now() + QUIET_MAX;
         let bytes = || self.bytes.load(Ordering::Relaxed);
         while self.plan.technique == Technique::WebSocket && Instant::now() < last {
             let before = bytes();
-            look(self, Moment::Passing);
             self.rest(QUIET);
             if bytes() - before <= self.plan.users as u64 * NEWS_BYTES_MIN {
                 return;
@@ -300,19 +301,11 @@ impl Crowd {
         self.stop.notify_all();
     }
 
-    fn wait_until(&self, end: Instant, look: &mut impl FnMut(&Crowd, Moment)) {
-        while Instant::now() < end {
-            look(self, Moment::Passing);
-            self.rest(TICK.min(end.saturating_duration_since(Instant::now())));
-        }
-    }
-
     /// What is under way may come, as long as something does. Then a moment more, for what comes twice.
-    fn wait_for_the_rest(&self, expected: u64, look: &mut impl FnMut(&Crowd, Moment)) {
+    fn wait_for_the_rest(&self, expected: u64) {
         let patience = self.cycle() + GRACE;
         let (mut came, mut since) = (0, Instant::now());
         while came < expected && since.elapsed() < patience {
-            look(self, Moment::Passing);
             self.rest(TICK);
             let now = self.delivered.load(Ordering::Relaxed);
             if now > came {

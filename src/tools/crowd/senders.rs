@@ -19,16 +19,12 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 /// Whoever sends later than this does not offer the load that was asked for.
 const LATENESS_MAX: Duration = Duration::from_secs(1);
 
-pub(super) struct Senders<'scope> {
-    threads: Vec<ScopedJoinHandle<'scope, Outcome>>,
-}
-
 pub(super) fn start<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     crowd: &'env Crowd,
-) -> Senders<'scope> {
+) -> Vec<ScopedJoinHandle<'scope, Outcome>> {
     let count = (crowd.plan.rate.ceil() as usize).clamp(SENDERS_MIN, SENDERS_MAX);
-    Senders { threads: (0..count).map(|_| scope.spawn(|| send_all(crowd))).collect() }
+    (0..count).map(|_| scope.spawn(|| send_all(crowd))).collect()
 }
 
 /// Takes the next message of the timetable, and the next, until there is none.
@@ -154,24 +150,22 @@ fn visit(crowd: &Crowd, number: usize, since: u64, count: u64) -> Result<Traffic
     Ok(Traffic { requests, connections: 1, up: sent, down: received, ..Traffic::default() })
 }
 
-impl Senders<'_> {
-    /// Waits until all is said.
-    pub(super) fn finish(self, crowd: &Crowd) -> Outcome {
-        let mut outcome = Outcome::default();
-        for sender in self.threads.into_iter().flat_map(|thread| thread.join()) {
-            outcome.add(&sender);
-        }
-        let (done, planned) = (outcome.messages + outcome.visits, crowd.timetable.count() as u64);
-        let (late, answer) = (outcome.lateness.max(), outcome.slowest_post);
-        if let Some(why) = outcome.not_offered {
-            outcome.not_offered = Some(format!("{done} of {planned} were taken: {why}"));
-        } else if done < planned || late > LATENESS_MAX {
-            // Either the server keeps all senders waiting, or this machine has too much to do.
-            let slow = format!("the server took up to {answer:.1?} to answer");
-            let busy = "this machine has too much to do".to_string();
-            let why = if answer > late / 4 { slow } else { busy };
-            outcome.not_offered = Some(format!("they came up to {late:.1?} too late: {why}"));
-        }
-        outcome
+/// Waits until all is said.
+pub(super) fn finish(threads: Vec<ScopedJoinHandle<Outcome>>, crowd: &Crowd) -> Outcome {
+    let mut outcome = Outcome::default();
+    for sender in threads.into_iter().flat_map(|thread| thread.join()) {
+        outcome.add(&sender);
     }
+    let (done, planned) = (outcome.messages + outcome.visits, crowd.timetable.count() as u64);
+    let (late, answer) = (outcome.lateness.max(), outcome.slowest_post);
+    if let Some(why) = outcome.not_offered {
+        outcome.not_offered = Some(format!("{done} of {planned} were taken: {why}"));
+    } else if done < planned || late > LATENESS_MAX {
+        // Either the server keeps all senders waiting, or this machine has too much to do.
+        let slow = format!("the server took up to {answer:.1?} to answer");
+        let busy = "this machine has too much to do".to_string();
+        let why = if answer > late / 4 { slow } else { busy };
+        outcome.not_offered = Some(format!("they came up to {late:.1?} too late: {why}"));
+    }
+    outcome
 }
