@@ -1,9 +1,8 @@
 //! Charts in SVG: names stand at the lines, so there is no legend, and no script is needed.
 
-use super::Technique;
 use super::report::Both;
+use super::{Exchange, Technique};
 use crate::wire::html::escape;
-use std::fmt::Write;
 
 /// Of each line; more would not be seen.
 const POINTS_MAX: usize = 200;
@@ -82,36 +81,46 @@ pub fn spans([uk, en]: &Both) -> String {
     }
 }
 
-/// Text at a place; once, where both languages say the same.
-fn text(svg: &mut String, (x, y): (f64, f64), class: &str, words: &Both) {
-    let [uk, en] = words.each_ref().map(|text| escape(text));
-    let mut one = |lang: &str, words: &str| {
-        let place = format!("x=\"{x:.1}\" y=\"{y:.1}\"");
-        let _ = writeln!(svg, "<text {place} class=\"{class} {lang}\">{words}</text>");
-    };
-    if uk == en {
-        return one("", &en);
-    }
-    one("uk", &uk);
-    one("en", &en);
-}
+/// What is drawn so far, in SVG.
+#[derive(Default)]
+struct Drawing(String);
 
-fn axes(svg: &mut String, x: &Axis, y: Option<&Axis>) {
-    for (value, mark) in &x.marks {
-        let at = x.x(*value);
-        let _ = writeln!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{BOTTOM}\"/>");
-        text(svg, (at, BOTTOM + 20.0), "middle", mark);
+impl Drawing {
+    fn path(&mut self, class: &str, way: &str) {
+        self.0 += &format!("<path class=\"{class}\" d=\"{way}\"/>\n");
     }
-    text(svg, (RIGHT, HEIGHT - 12.0), "end soft", &x.name);
-    if let Some(y) = y {
-        for (value, mark) in &y.marks {
-            let at = y.y(*value);
-            let _ = writeln!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/>");
-            text(svg, (LEFT - 6.0, at + 5.0), "end", mark);
+
+    fn dot(&mut self, class: &str, x: f64, y: f64) {
+        self.0 += &format!("<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>\n");
+    }
+
+    /// Once, where both languages say the same.
+    fn text(&mut self, class: &str, x: f64, y: f64, words: &Both) {
+        let [uk, en] = words.each_ref().map(|text| escape(text));
+        let texts = if uk == en { vec![("", en)] } else { vec![(" uk", uk), (" en", en)] };
+        for (lang, words) in texts {
+            let place = format!("x=\"{x:.1}\" y=\"{y:.1}\"");
+            self.0 += &format!("<text {place} class=\"{class}{lang}\">{words}</text>\n");
         }
-        text(svg, (0.0, HEIGHT - 12.0), "soft", &y.name);
     }
-    let _ = writeln!(svg, "<path class=\"axis\" d=\"M{LEFT} {TOP}V{BOTTOM}H{RIGHT}\"/>");
+
+    fn axes(&mut self, x: &Axis, y: Option<&Axis>) {
+        for (value, mark) in &x.marks {
+            let at = x.x(*value);
+            self.path("grid", &format!("M{at:.1} {TOP}V{BOTTOM}"));
+            self.text("middle", at, BOTTOM + 20.0, mark);
+        }
+        self.text("end soft", RIGHT, HEIGHT - 12.0, &x.name);
+        if let Some(y) = y {
+            for (value, mark) in &y.marks {
+                let at = y.y(*value);
+                self.path("grid", &format!("M{LEFT} {at:.1}H{RIGHT}"));
+                self.text("end", LEFT - 6.0, at + 5.0, mark);
+            }
+            self.text("soft", 0.0, HEIGHT - 12.0, &y.name);
+        }
+        self.path("axis", &format!("M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"));
+    }
 }
 
 /// `dots` were measured, beside lines that were computed.
@@ -123,128 +132,94 @@ pub fn lines(
     lines: &[Line],
     dots: &[(Technique, f64, f64)],
 ) -> String {
-    let mut svg = String::new();
-    axes(&mut svg, x, Some(y));
+    let mut drawing = Drawing::default();
+    drawing.axes(x, Some(y));
     for line in lines {
         let every = line.points.len().div_ceil(POINTS_MAX).max(1);
         let last = line.points.len().saturating_sub(1);
         let shown = line.points.iter().enumerate().filter(|(at, _)| at % every == 0 || *at == last);
-        let path: Vec<String> =
+        let way: Vec<String> =
             shown.map(|(_, (h, v))| format!("{:.1} {:.1}", x.x(*h), y.y(*v))).collect();
         let model = if line.is_model { " model" } else { "" };
-        let class = class(line.technique);
-        let _ = writeln!(svg, "<path class=\"line {class}{model}\" d=\"M{}\"/>", path.join("L"));
+        let class = format!("line {}{model}", class(line.technique));
+        drawing.path(&class, &format!("M{}", way.join("L")));
     }
     for (technique, h, v) in dots {
-        let (h, v) = (x.x(*h), y.y(*v));
-        let class = class(*technique);
-        let _ =
-            writeln!(svg, "<circle class=\"full {class}\" cx=\"{h:.1}\" cy=\"{v:.1}\" r=\"6\"/>");
+        drawing.dot(&format!("full {}", class(*technique)), x.x(*h), y.y(*v));
     }
-    let mut names: Vec<(f64, f64, Technique)> = Vec::new();
+    let mut names: Vec<(f64, f64)> = Vec::new();
     for Line { technique, named_at, .. } in lines {
         let Some((h, v)) = *named_at else { continue };
         let (h, mut v) = (x.x(h) - 8.0, y.y(v) + NAME_HEIGHT / 4.0);
-        let taken = |v: f64| {
-            let over = |(left, up, _): &&(f64, f64, _)| {
-                (left - h).abs() < NAME_WIDTH && (up - v).abs() < NAME_HEIGHT
-            };
-            names.iter().find(over).map(|(_, up, _)| *up)
-        };
-        while let Some(up) = taken(v) {
-            v = up - NAME_HEIGHT;
+        while let Some((_, taken)) = names
+            .iter()
+            .find(|(left, up)| (left - h).abs() < NAME_WIDTH && (up - v).abs() < NAME_HEIGHT)
+        {
+            v = taken - NAME_HEIGHT;
         }
-        names.push((h, v, *technique));
+        names.push((h, v));
+        drawing.text(&format!("end name {}", class(*technique)), h, v, &technique.name());
     }
-    for (h, v, technique) in names {
-        let class = format!("end name {}", class(technique));
-        text(&mut svg, (h, v), &class, &technique.name());
-    }
-    figure(id, title, &svg)
+    figure(id, title, &drawing.0)
 }
 
-/// What one reader did: each question is a dot where it began, hollow if its answer was empty, with
-/// a bar for as long as it was under way, and a tick where a message came.
-pub struct Strip {
-    pub technique: Technique,
-    /// Began, ended, and how many messages came.
-    pub exchanges: Vec<(f64, f64, usize)>,
-}
-
-pub fn strips(id: &str, title: &Both, x: &Axis, strips: &[Strip]) -> String {
-    let mut svg = String::new();
-    axes(&mut svg, x, None);
+/// What one reader of each technique did: each question is a dot where it began, hollow if its answer
+/// was empty, with a bar for as long as it was under way, and a tick where a message came.
+pub fn strips(id: &str, title: &Both, x: &Axis, strips: &[(Technique, &[Exchange])]) -> String {
+    let mut drawing = Drawing::default();
+    drawing.axes(x, None);
     let height = (BOTTOM - TOP) / strips.len() as f64;
-    for (row, strip) in strips.iter().enumerate() {
-        let middle = TOP + height * (row as f64 + 0.62);
-        let class = class(strip.technique);
-        text(
-            &mut svg,
-            (LEFT + 6.0, middle - height * 0.34),
-            &format!("name {class}"),
-            &strip.technique.name(),
-        );
-        for (began, ended, messages) in strip.exchanges.iter().take(POINTS_MAX) {
-            let (from, to) = (x.x(*began), x.x(*ended));
+    for (row, (technique, exchanges)) in strips.iter().enumerate() {
+        let (middle, class) = (TOP + height * (row as f64 + 0.62), class(*technique));
+        let above = middle - height * 0.34;
+        drawing.text(&format!("name {class}"), LEFT + 6.0, above, &technique.name());
+        let seen = exchanges.iter().take_while(|exchange| exchange.began.as_secs_f64() <= x.to);
+        for Exchange { began, ended, messages, .. } in seen.take(POINTS_MAX) {
+            let [from, to] = [began, ended].map(|at| x.x(at.as_secs_f64()));
             if *messages > 0 {
-                let (top, end) = (middle - 13.0, middle + 13.0);
-                let _ = writeln!(
-                    svg,
-                    "<path class=\"tick {class}\" d=\"M{to:.1} {top:.1}V{end:.1}\"/>"
-                );
+                let tick = format!("M{to:.1} {:.1}v26", middle - 13.0);
+                drawing.path(&format!("tick {class}"), &tick);
             }
-            if strip.technique == Technique::WebSocket {
+            if *technique == Technique::WebSocket {
                 continue; // a frame is no question
             }
-            let _ = writeln!(
-                svg,
-                "<path class=\"held {class}\" d=\"M{from:.1} {middle:.1}H{to:.1}\"/>"
-            );
+            drawing.path(&format!("held {class}"), &format!("M{from:.1} {middle:.1}H{to:.1}"));
             let full = if *messages > 0 { "full" } else { "hollow" };
-            let _ = writeln!(
-                svg,
-                "<circle class=\"{full} {class}\" cx=\"{from:.1}\" cy=\"{middle:.1}\" r=\"5\"/>"
-            );
+            drawing.dot(&format!("{full} {class}"), from, middle);
         }
     }
-    figure(id, title, &svg)
+    figure(id, title, &drawing.0)
 }
 
 /// A bar of parts, each with its class: they grow from 0 to the right, and those that are below 0
 /// to the left.
 pub struct Bar {
     pub technique: Technique,
-    /// The value, a shade from 1 to 3, and what it is.
+    /// The value, and a shade from 1 to 2.
     pub parts: Vec<(f64, u8)>,
     /// Behind its right end.
     pub label: Both,
 }
 
 pub fn bars(id: &str, title: &Both, x: &Axis, bars: &[Bar]) -> String {
-    let mut svg = String::new();
-    axes(&mut svg, x, None);
+    let mut drawing = Drawing::default();
+    drawing.axes(x, None);
     let height = (BOTTOM - TOP) / bars.len().max(1) as f64;
-    for (row, bar) in bars.iter().enumerate() {
-        let class = class(bar.technique);
-        let top = TOP + height * (row as f64 + 0.45);
-        text(&mut svg, (LEFT + 6.0, top - 6.0), &format!("name {class}"), &bar.technique.name());
-        let mut ends = [x.x(0.0); 2]; // to the left, to the right
-        let mut sums = [0.0; 2];
-        for (value, shade) in &bar.parts {
-            let side = usize::from(*value >= 0.0);
-            sums[side] += value;
-            let (from, to) = (ends[side], x.x(sums[side]));
-            ends[side] = to;
-            let (left, width) = (from.min(to), (to - from).abs());
-            let _ = writeln!(
-                svg,
-                "<rect class=\"{class} shade-{shade}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\"/>",
-                height * 0.45
-            );
+    for (row, Bar { technique, parts, label }) in bars.iter().enumerate() {
+        let (top, thick, class) =
+            (TOP + height * (row as f64 + 0.45), height * 0.45, class(*technique));
+        drawing.text(&format!("name {class}"), LEFT + 6.0, top - 6.0, &technique.name());
+        let mut ends = [0.0; 2]; // to the left, to the right
+        for (value, shade) in parts {
+            let end = &mut ends[usize::from(*value >= 0.0)];
+            let from = x.x(*end);
+            *end += value;
+            let way = format!("M{from:.1} {top:.1}H{:.1}v{thick:.1}H{from:.1}z", x.x(*end));
+            drawing.path(&format!("bar {class} shade-{shade}"), &way);
         }
-        text(&mut svg, (ends[1] + 6.0, top + height * 0.32), "", &bar.label);
+        drawing.text("", x.x(ends[1]) + 6.0, top + height * 0.32, label);
     }
-    figure(id, title, &svg)
+    figure(id, title, &drawing.0)
 }
 
 fn class(technique: Technique) -> String {

@@ -1,12 +1,12 @@
 //! A measurement as one HTML file: the table, the charts, and how it was made. In both languages,
 //! without a script.
 
-use super::chart::{Axis, Bar, Line, Strip, bars, lines, spans, strips, wide};
+use super::Technique;
+use super::chart::{Axis, Bar, Line, bars, lines, spans, strips, wide};
 use super::measure::{Measured, Report, Round};
 use super::model::Model;
 use super::report::{Both, both, bytes, exact, fill, in_both, number, thousands, time};
 use super::table::{notes, rows};
-use super::{Exchange, Technique};
 use crate::tools::dissect::Language;
 use std::slice::from_ref;
 use std::time::Duration;
@@ -142,17 +142,11 @@ fn ages(report: &Report) -> Option<String> {
 /// What one reader of each technique asked, and when.
 fn questions(report: &Report) -> Option<String> {
     let length = report.case.length.as_secs_f64();
-    let exchanges = |each: &Measured| {
-        let seen = |exchange: &Exchange| {
-            let [began, ended] = [exchange.began, exchange.ended].map(|at| at.as_secs_f64());
-            (began <= length).then_some((began, ended, exchange.messages))
-        };
-        Some(each.rounds.first()?.outcome.exchanges.iter().filter_map(seen).collect())
-    };
-    let rows = each(report, exchanges);
-    let rows = rows.into_iter().map(|(technique, exchanges)| Strip { technique, exchanges });
-    let rows: Vec<Strip> = rows.collect();
-    if rows.iter().all(|row| row.exchanges.is_empty()) {
+    let mut rows = Vec::new();
+    for each in &report.measured {
+        rows.push((each.technique, &each.rounds.first()?.outcome.exchanges[..]));
+    }
+    if rows.iter().all(|(_, exchanges)| exchanges.is_empty()) {
         return None;
     }
     let title = both(
