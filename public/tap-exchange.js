@@ -141,7 +141,7 @@ export class Exchange {
     grid.onkeydown = (event) => this.key(event);
     const left = this.held.length - end;
     $("#more").hidden = left <= 0;
-    $("#more").textContent = t("ще #", "# more").replace("#", Math.min(left, PAINTED_BYTES));
+    $("#more").textContent = t("ще #", "show # more bytes").replace("#", Math.min(left, PAINTED_BYTES));
     $("#more").onclick = () => this.paint(end + PAINTED_BYTES);
   }
 
@@ -173,7 +173,7 @@ export class Exchange {
       element("h2", {}, t("Рукостискання: звідки береться відповідь", "The handshake: where the answer comes from")),
       element("ol", {},
         step("Sec-WebSocket-Key", key),
-        step(t("ключ і стала з RFC 6455 §1.3, разом", "the key and the constant of RFC 6455 §1.3, together"), key + guid),
+        step(t("ключ і стала з RFC 6455 §1.3, разом", "the key, followed by the constant of RFC 6455 §1.3"), key + guid),
         step(t("SHA-1 від цього, 20 байтів", "SHA-1 of that, 20 bytes"), sha1),
         step(t("у Base64: Sec-WebSocket-Accept", "in Base64: Sec-WebSocket-Accept"), accept)));
   }
@@ -215,7 +215,7 @@ export class Exchange {
     $(".where").replaceChildren(
       ...(number ? [element("a", { href: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}` }, rfc)] : []), " ",
       ...(mark ? [element("a", { href: `/source#${mark}` }, `${t("код", "source")} §${mark}`)] : []), " ",
-      ...(fault ? [element("b", {}, t("так не має бути", "it should not be so"))] : []));
+      ...(fault ? [element("b", {}, t("так не має бути", "this breaks the rules"))] : []));
   }
 
   source() {

@@ -55,7 +55,7 @@ feed.onmessage = ({ lastEventId, data }) => {
 
 function live() {
   const kept = !document.body.dataset.live;
-  $("#live").textContent = kept ? t("запис", "recorded") : feed.readyState !== EventSource.OPEN ? t("обірвано", "cut off") : held ? t("зупинено", "held") : t("наживо", "live");
+  $("#live").textContent = kept ? t("запис", "recorded") : feed.readyState !== EventSource.OPEN ? t("обірвано", "cut off") : held ? t("зупинено", "paused") : t("наживо", "live");
   const connections = new Set(rows.map(({ c }) => c).filter(Boolean)).size;
   $("#counts").textContent = t("з’єднань: #, рядків: ##", "connections: #, rows: ##").replace("##", rows.length).replace("#", connections);
 }

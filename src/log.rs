@@ -30,7 +30,7 @@ thread_local! {
     static USER: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// From here on `listener` is told every event. Only the first one counts.
+/// From here on `listener` is told every event. A second listener is ignored.
 pub fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }

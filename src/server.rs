@@ -1,6 +1,6 @@
 //! §1.1 The server: accepts, gives each connection a thread, reads requests, writes replies.
 //!
-//! Knows no technique: it is handed a handler. A thread a connection costs some 12 KiB of memory
+//! Knows no technique: it is handed a handler. A thread per connection costs some 12 KiB of memory
 //! and reads from top to bottom; servers for millions put the connections in a table and ask the
 //! system which of them is ready (epoll), which is faster and reads inside out.
 
@@ -59,7 +59,7 @@ struct Connection {
     buf: Buffer,
     /// The request that is refused, once its head has left the buffer.
     line: String,
-    /// Of the memory for bodies: until the next request.
+    /// What the current body takes of the memory for bodies, until its request is answered.
     share: Share,
 }
 
@@ -221,7 +221,7 @@ impl Connection {
             response = unavailable("too many slow readers at the moment").text();
             bytes = response.encode(asked, now_s());
         }
-        // A slow reader keeps one copy.
+        // It is in `bytes` now: while a slow reader takes it, one copy is enough.
         response.body = Vec::new();
         write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
         let (status, why, size) = (response.status, response.why, bytes.len());

@@ -16,8 +16,8 @@ pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Res
             Err(error) => return Err(error),
         }
         if parts.is_empty() {
-            // The reader may run first. Often its next request is there before this thread would
-            // fall asleep waiting for it: a quarter more requests per second, or half.
+            // Let the reader run first: its next request is then often here before this thread has
+            // to sleep until it comes. That is a quarter to a half more requests per second.
             thread::yield_now();
             return Ok(());
         }

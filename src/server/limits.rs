@@ -13,7 +13,7 @@ pub struct Limits {
     pub head: Duration,
     /// The body, after the head.
     pub body: Duration,
-    /// What a client that was refused may go on sending, unheard, so that it can read why.
+    /// How long a refused client may go on sending, unheard, so that it can read why.
     pub linger: Duration,
 }
 

@@ -80,7 +80,7 @@ pub static TOOLS: [Tool; 7] = [
     Tool {
         name: "race",
         arguments: "",
-        purpose: "the four side by side, over one room",
+        purpose: "the four techniques side by side, in one room",
         run: crowd::race::run,
     },
     Tool {

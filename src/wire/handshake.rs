@@ -4,8 +4,8 @@ use super::http::{Refusal, Request, Response, refuse};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1_smol::Sha1;
 
-/// RFC 6455 §1.3. A number nobody else uses: a server that knows it has read the RFC, and is not
-/// a cache or a mail server that happened to answer.
+/// RFC 6455 §1.3. A string that nobody else uses: a server with this string has read the RFC, and
+/// is not a cache or a mail server that happened to answer.
 pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The RFC's own; the numbers below it were drafts. RFC 6455 §4.1

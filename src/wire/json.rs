@@ -4,7 +4,7 @@
 
 use super::form::hex;
 
-/// Arrays and objects inside one another; a parser that recurses needs a floor.
+/// Arrays and objects inside one another; a parser that recurses needs a depth limit.
 pub const DEPTH_MAX: usize = 32;
 
 /// What an object has under a name.

@@ -202,7 +202,7 @@ test("the list goes on while it is looked at, follows at its end only, and troub
   await page.keyboard.press("End");
   await last(44);
   await page.keyboard.press(" ");
-  await page.locator("#live").getByText("held").waitFor();
+  await page.locator("#live").getByText("paused").waitFor();
   await ask(1);
   await page.locator("#counts").getByText("rows: 46").waitFor();
   await last(44);

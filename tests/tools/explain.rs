@@ -69,7 +69,7 @@ fn a_request_is_explained_line_by_line() {
     let expected = "\
 Байтів: 58, від клієнта, прочитано як є.
 
-GET /subscribe?lastId=7   58 B = 58 голова + 0 тіло
+GET /subscribe?lastId=7   58 B = 58 (голова) + 0 (тіло)
 0000  GET /subscribe?lastId=7 HTTP/1.1\\r\\n           34  RFC 9112 §3       §1.2
       Рядок запиту: метод, ціль і версія.
 0000    GET                                           3  RFC 9110 §9.1     §1.2

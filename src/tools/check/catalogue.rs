@@ -129,7 +129,7 @@ pub const CHECKS: &[Check] = &[
     must("5.1", "1.1", frames::accept_key),
     must("5.2", "5.1", frames::case_and_lists),
     should("5.3", "5.1", frames::another_version),
-    must("5.4", "5.1", frames::early_frame),
+    should("5.4", "5.1", frames::early_frame),
     must("5.5", "5.1", frames::foreign_origin),
     must("6.1", "5.1", frames::lengths),
     must("6.2", "5.1", frames::unmasks),

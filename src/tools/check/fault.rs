@@ -136,7 +136,7 @@ pub fn listed(response: &Response) -> Result<Vec<Message>, Fault> {
     let values = json::elements(&text).or_else(no_json)?;
     let messages = values.iter().map(|value| match value {
         Value::Other(message) => message_of(message),
-        _ => wrong("у списку є не повідомлення", "something in the list is no message"),
+        _ => wrong("у списку є щось, що не є повідомленням", "something in the list is no message"),
     });
     messages.collect()
 }
@@ -168,6 +168,9 @@ pub fn accepted(response: &Response, key: &str) -> Done {
     in_field(Kind::WsAccept, same(came, &accept_key(key)))?;
     match response.lists("Upgrade", "websocket") && response.lists("Connection", "upgrade") {
         true => Ok(()),
-        false => not("", "Upgrade: websocket; Connection: Upgrade"),
+        false => wrong(
+            "немає Upgrade: websocket або Connection: Upgrade",
+            "Upgrade: websocket or Connection: Upgrade is missing",
+        ),
     }
 }

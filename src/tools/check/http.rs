@@ -226,7 +226,7 @@ pub fn form_leads_back(lab: &Lab) -> Done {
     peer.send(lab.request("POST /messages", &fields, &body))?;
     let response = peer.response()?;
     if response.status == 302 {
-        lab.advise("302, а певніше 303", "302; 303 is the surer one");
+        lab.advise("302, а певніше 303", "302; 303 is safer, it always leads to a GET");
     } else {
         status(&response, 303)?;
     }

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Who must wait is watched for so long.
+/// A request that must wait is watched for this long.
 pub const FLOOR: Duration = Duration::from_millis(1500);
 /// What must come at once comes within this; later it is advice, until patience ends.
 pub const CEILING: Duration = Duration::from_secs(1);
@@ -250,7 +250,7 @@ impl Peer<'_> {
         }
         let took = began.elapsed();
         if came.is_ok() && patience <= plan.patience && took > CEILING {
-            self.lab.came_late("прийшло аж за", "came after", took);
+            self.lab.came_late("прийшло аж через", "came after", took);
         }
         came.map_err(|error| of_io(&error))
     }
@@ -272,7 +272,7 @@ impl Peer<'_> {
 
     /// Nothing may come until `deadline`.
     pub fn silent(&mut self, deadline: Instant) -> Done {
-        // Once the time is over it is only looked whether something has come.
+        // Once time is up it is only looked whether something has come.
         let patience = deadline.saturating_duration_since(Instant::now());
         match self.within(patience.max(Duration::from_millis(1)), Connection::fill) {
             Err(fault) if fault.is_late() => Ok(()),

@@ -32,7 +32,7 @@ const USAGE: &str = "\
 rawchat check PART URL: grades a server in any language
 
   rawchat check 3 http://127.0.0.1:3000     one that runs
-  rawchat check 3 -- python3 server.py      starts it with a free PORT (also {port}), and ends it
+  rawchat check 3 -- python3 server.py      starts it (PORT or {port}: a free port), and ends it
   rawchat check 4 --roster class.csv --out results
                     everybody in the list: lines of name,folder,command
   rawchat check 3 --list                    what is checked
@@ -41,13 +41,13 @@ PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 i
 0 to 3 and 8, Server-Sent Events, which are homework.
 
   --only 4.4        one check, in full
-  --strict          what should be must be
+  --strict          advice is demanded, too, and counts
   --hold 30s        how long the server lets a poll wait
   --patience 5s     how long to wait for what must come at once
   --seed N          the same names and texts again
   --keep DIR        what passed, a file per check: rawchat tap --open DIR/4.4.jsonl
   --json, --junit   for programs, in place of text
-  --lang uk|en      the language; LANG, if it is not said
+  --lang uk|en      the language; by default that of LANG
 
 Ends with 0: all passed; 1: something failed, or could not be asked; 2: it was asked wrongly;
 3: there is no server, so there is no grade; 4: the checker could not do its work.";
@@ -260,7 +260,7 @@ fn server(options: &Options) -> Result<Result<Subject, NotStarted>, Problem> {
 fn check(options: &Options, server: Result<Subject, NotStarted>) -> Vec<Verdict> {
     let title = format!("rawchat check {}", options.part);
     let place = server.as_ref().map(|subject| format!("http://{}", subject.address()));
-    // What we have started ends with us: who tries something by hand starts it anew.
+    // A server that we started ends with us: to try something by hand it is started again.
     let (by_hand, start) = match (options.url, &place) {
         (Some(_), Ok(place)) => (&**place, String::new()),
         _ => ("http://127.0.0.1:3000", started::by_hand(options.command)),

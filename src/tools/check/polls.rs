@@ -94,8 +94,9 @@ fn releases(lab: &Lab, count: usize) -> Done {
     peers.iter_mut().try_for_each(|peer| brings(lab, peer, began, id))?;
     let took = said.elapsed();
     if took > WAKE_UP {
-        let uk = "ніхто не будить, дивляться самі час від часу? Прийшло аж за";
-        let en = "is nobody woken, do they look now and then? It came after";
+        let uk =
+            "схоже, читача ніхто не будить: він лише час від часу дивиться сам. Прийшло аж через";
+        let en = "do readers only look now and then, and nobody wakes them? It came after";
         lab.came_late(uk, en, took);
     }
     Ok(())

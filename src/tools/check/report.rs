@@ -228,10 +228,9 @@ impl<'a> Reporter<'a> {
         let next = verdicts.iter().find(|verdict| verdict.status == Status::Fail);
         if let Some(Verdict { check, .. }) = next {
             let fix = self.style.say("далі", "next");
-            let again = self.style.say(
-                "виправте й перевірте саме це: --only",
-                "mend it, and check only this: --only",
-            );
+            let again = self
+                .style
+                .say("виправте й перевірте саме це: --only", "fix it, and check only this: --only");
             let _ = write!(out, "\n{fix} {}: {again} {}", check.id, check.id);
             let more = self
                 .style

@@ -192,7 +192,7 @@ impl Plan {
         let failed = before.iter().any(|verdict| verdict.status == Status::Fail);
         let now = Instant::now();
         if now > self.ends_for_sure || (failed && now > self.ends) {
-            return Some((["час вийшов".into(), "the time is over".into()], false));
+            return Some((["час вийшов".into(), "time is up".into()], false));
         }
         let needed = |verdict: &&Verdict| check.needs.split(' ').any(|id| id == verdict.check.id);
         let missing = before.iter().filter(needed);
@@ -202,7 +202,7 @@ impl Plan {
             .map(|verdict| {
                 let id = verdict.check.id;
                 let needless = verdict.status == Status::NotRun && verdict.score[1] == 0;
-                ([format!("спершу {id}"), format!("first {id}")], needless)
+                ([format!("спершу {id}"), format!("{id} must pass first")], needless)
             })
             .next()
     }

@@ -61,7 +61,7 @@ impl Started {
             return Err(both("немає команди", "there is no command", &command.join(" ")));
         };
         if !folder.is_dir() {
-            return Err(both("немає папки", "there is no folder", &folder.display()));
+            return Err(both("немає теки", "there is no folder", &folder.display()));
         }
         let mut start = Command::new(program);
         start.args(arguments).current_dir(folder).env("PORT", port.to_string());

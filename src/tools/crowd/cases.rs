@@ -62,7 +62,7 @@ pub static CASES: [Case; 6] = [
         by_hand: Duration::from_secs(60),
         silence: Duration::from_secs(125),
         lesson: [
-            "Уночі питає той, хто чекає: довге опитування — двічі на хвилину, коротке з паузою в хвилину — раз.",
+            "Уночі частіше питає той, хто чекає: довге опитування — двічі на хвилину, коротке з паузою в хвилину — раз.",
             "At night the one that waits asks more: long polling twice a minute, short polling with a pause of a minute once.",
         ],
         ..LECTURE
@@ -74,8 +74,8 @@ pub static CASES: [Case; 6] = [
         by_hand: Duration::from_secs(1),
         rtt: Duration::from_millis(200),
         lesson: [
-            "Довге опитування не може питати частіше, ніж раз на дорогу туди й назад: п’ять разів за секунду. Тому його повідомлення вдвічі старші, ніж у WebSocket.",
-            "Long polling cannot ask more often than once in a way there and back: five times a second. So its messages are twice as old as those of WebSocket.",
+            "Довге опитування не може питати частіше, ніж раз за шлях туди й назад, тобто п’ять разів за секунду. Тому його повідомлення вдвічі старші, ніж у WebSocket.",
+            "Long polling cannot ask more often than once per round trip: five times a second. So its messages are twice as old as those of WebSocket.",
         ],
         ..ONCE
     },
@@ -86,7 +86,7 @@ pub static CASES: [Case; 6] = [
         errand: VISIT,
         by_hand: Duration::from_secs(3600),
         lesson: [
-            "Тут WebSocket програє: про кожного, хто зайшов і вийшов, дізнається кожен із тисячі. Коротке опитування нікому нічого не каже.",
+            "Тут WebSocket програє: про кожного, хто зайшов і вийшов, дізнається кожен із тисячі. За опитування про це не дізнається ніхто.",
             "Here WebSocket loses: each of a thousand is told of everybody who comes and goes. Polling tells nobody anything.",
         ],
         ..ONCE
@@ -98,7 +98,7 @@ pub static CASES: [Case; 6] = [
         by_hand: Duration::from_secs(1),
         rtt: Duration::ZERO,
         lesson: [
-            "Кому не поспішає, тому три секунди новин в одній відповіді дешевші, ніж триста кадрів: дивіться на час процесора.",
+            "Коли ніхто не поспішає, три секунди новин в одній відповіді дешевші, ніж триста кадрів: гляньте на час процесора.",
             "For people in no hurry, three seconds of news in one answer are cheaper than three hundred frames: look at the processor time.",
         ],
         ..ONCE

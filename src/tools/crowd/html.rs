@@ -171,7 +171,7 @@ fn requests(report: &Report) -> Option<String> {
     let decades = [0.01, 0.1, 1.0, 10.0, 100.0];
     let name = ["повідомлень за секунду в кімнаті", "messages a second in the room"];
     let x = axis(name, RATES, true, &decades, |value| value.to_string());
-    let name = ["запитів за секунду від читача", "requests a second of a reader"];
+    let name = ["запитів за секунду від читача", "requests a second per reader"];
     // A WebSocket asks nothing: it is on the axis, and a logarithmic one has no 0 of its own.
     let asked = |value: f64| if value == from { "0".into() } else { value.to_string() };
     let y = axis(name, RATES, true, &decades, asked);
@@ -196,7 +196,7 @@ fn requests(report: &Report) -> Option<String> {
     let title = match crossing {
         Some(rate) if *rate > from => sentence(
             "Поки в кімнаті пишуть рідше, ніж раз на {1}, довге опитування питає менше за коротке; а коли частіше, то більше",
-            "While somebody writes less often than once in {1}, long polling asks less than short polling; then it asks more",
+            "If people write less often than once in {1}, long polling asks less than short polling; if more often, it asks more",
             &[seconds(1.0 / rate)],
         ),
         Some(_) => both(
@@ -253,7 +253,7 @@ fn bar(shown: fn(f64) -> String) -> impl Fn(&(Technique, f64)) -> Bar {
 fn silence(report: &Report) -> Option<String> {
     let values = each(report, |each| each.silence?.bytes_per_hour);
     let title = sentence(
-        "Година тиші коштує одного читача {1} за короткого опитування і {2} за WebSocket",
+        "Година тиші одного читача коштує {1} з коротким опитуванням і {2} з WebSocket",
         "An hour of silence costs one reader {1} by short polling, and {2} by WebSocket",
         &[bytes(of(&values, Technique::ShortPolling)?), bytes(of(&values, Technique::WebSocket)?)],
     );

@@ -131,18 +131,18 @@ fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
 /// What is said at the end.
 const SUMMARY: [&str; 2] = [
     "Частина {name}, http://{place}
-навантаження  читачів {users}, повідомлень за секунду {rate}, {seconds}; посів {seed}
+навантаження  читачів {users}, повідомлень за секунду {rate}, {seconds}; --seed {seed}
 повідомлення  надіслано {messages}, доставлено {delivered} з {expected};
               втрачено {lost}, двічі {doubled}, не по черзі {disordered}
 вік           половина до {p50}, 95 % до {p95}, 99 % до {p99}, усі до {max}
 запити        {requests} за секунду, з них порожніх {empty} %; на одну доставку {perMessage}
-байти         на кожну вгору {up}; униз {headDown} голів і рамок, {body} тіла
+байти         на кожну вгору {up}; униз {headDown} голів і кадрів, {body} тіла
 надіслано     пізніше, ніж мало бути, щонайбільше на {late}
 помилки       {errors}; перша: {error}
 {machine}
 заголовки браузера: {browser}",
     "Part {name}, http://{place}
-load       {users} users, {rate} messages a second, {seconds}; seed {seed}
+load       {users} users, {rate} messages a second, {seconds}; --seed {seed}
 messages   {messages} sent, {delivered} of {expected} delivered;
            {lost} lost, {doubled} doubled, {disordered} out of order
 age        half within {p50}, 95 % within {p95}, 99 % within {p99}, all within {max}

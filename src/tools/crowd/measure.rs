@@ -40,7 +40,7 @@ rawchat measure: what each of the four techniques costs, measured beside the mod
   --pause 3s       between two questions, and between two F5
   --rtt 50ms       the way to the server and back; readers wait that long, senders stand beside it
   --seconds 7      of each technique in each round      --rounds 2
-  --silence 62     seconds that silent readers are watched: it takes two heartbeats to know one
+  --silence 62     seconds that silent readers are watched: at least two heartbeats must fit in
   --seed 1         the same moments again
   --json           everything, and the histograms
   --html FILE      the table and its charts, for a browser

@@ -63,8 +63,8 @@ pub fn rows(report: &Report) -> Vec<([&'static str; 2], Vec<Cell>)> {
 /// How it was measured, and what was in the way, a line each.
 pub fn notes(report: &Report) -> Both {
     let way = [
-        "Дорогу імітує читач: чекає перед запитом і перед тим, як глянути на відповідь.",
-        "The way is imitated by the reader: it waits before a request, and before it looks at an answer.",
+        "Шлях мережею імітує сам читач: чекає, перш ніж запитати, і перш ніж глянути на відповідь.",
+        "The readers simulate the network: each waits before a request, and before it looks at an answer.",
     ];
     let made = [
         format!("{}; заголовки браузера: {BROWSER}", machine()),
@@ -104,11 +104,11 @@ fn settings(Report { case, seed, .. }: &Report) -> Both {
     let settings = [
         &format!(
             "{{name}}: читачів {{users}}, {uk} за секунду {{rate}}, пауза {{pause}}, F5 кожні {{hand}}, \
-             дорога туди й назад {{rtt}}, {uk_long}, посів {{seed}}"
+             шлях туди й назад {{rtt}}, {uk_long}, --seed {{seed}}"
         ),
         &*format!(
             "{{name}}: {{users}} readers, {{rate}} {en} a second, pause {{pause}}, F5 every {{hand}}, \
-             way there and back {{rtt}}, {en_long}, seed {{seed}}"
+             round trip {{rtt}}, {en_long}, --seed {{seed}}"
         ),
     ];
     let of = |each: Duration| exact(time(each));
@@ -167,7 +167,7 @@ static FIGURES: [Figure; 15] = [
              when: SAYS, cell: |each, all| beside(
                  ratio(all.traffic.empty, all.traffic.requests),
                  asks(each).then(|| each.model.empty()), percent) },
-    Figure { label: ["байтів голів і рамок на доставку", "bytes of heads, frames for each"],
+    Figure { label: ["байтів голів і заголовків кадрів", "bytes of heads, frames for each"],
              when: SAYS, cell: heads },
     Figure { label: ["байтів тіла на доставку", "bytes of bodies for each"],
              when: SAYS, cell: |_, all| beside(ratio(all.traffic.body_down, all.traffic.messages), None, bytes) },
@@ -186,7 +186,7 @@ static FIGURES: [Figure; 15] = [
                  Some(each.model.silent_hour(0.0).0), number) },
     Figure { label: ["година тиші читача: байтів", "a silent reader's hour: bytes"],
              when: SILENT, cell: silent_bytes },
-    Figure { label: ["тримає на сервері: з’єднань", "a waiting reader holds: connections"],
+    Figure { label: ["на читача, який чекає: з’єднань", "a waiting reader holds: connections"],
              when: |_| true, cell: |each, _| beside(held(each).connections, None, number) },
     Figure { label: ["потоків", "threads"],
              when: |_| true, cell: |each, _| beside(held(each).threads, None, number) },

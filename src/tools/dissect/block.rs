@@ -309,7 +309,7 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> (
             let what = if what == " " { style.say("не HTTP", "no HTTP").into() } else { what };
             let head = of(Kind::EmptyLine)
                 .map_or(total, |end| end.bytes().end - fields[first].bytes().start);
-            let (head_word, body) = (style.say("голова", "head"), style.say("тіло", "body"));
+            let (head_word, body) = (style.say("(голова)", "head"), style.say("(тіло)", "body"));
             (what, format!("{total} B = {head} {head_word} + {} {body}", total - head))
         }
         Kind::Frame => {
@@ -326,10 +326,10 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> (
             };
             let more = if fin { "" } else { style.say(", далі буде", ", more to come") };
             let key = if of(Kind::MaskingKey).is_some() { 4 } else { 0 };
-            let words = [style.say("заголовок", "header"), style.say("ключ", "key")];
+            let words = [style.say("(заголовок)", "header"), style.say("(ключ)", "key")];
             let header = total - content - key;
             let key = if key > 0 { format!(" + {key} {}", words[1]) } else { String::new() };
-            let payload = style.say("вміст", "payload");
+            let payload = style.say("(вміст)", "payload");
             (
                 format!("{name}{more}"),
                 format!("{total} B = {header} {}{key} + {content} {payload}", words[0]),

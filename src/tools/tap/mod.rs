@@ -40,9 +40,9 @@ rawchat tap --to HOST:PORT: every byte that passes, explained
   rawchat 4 --tap                              part 4, with a tap in front of it
 
   --port 3001        where to listen; 0 takes a free port
-  --page 3002        the port of the page that shows it all; if it is not said, one more than --port,
+  --page 3002        the port of the page that shows it all; by default one more than --port,
                      or a free one
-  --page-host HOST   127.0.0.1; with 0.0.0.0 the network reads along
+  --page-host HOST   127.0.0.1; with 0.0.0.0 the whole network can read it
   -v, -vv            on the terminal each exchange field by field; with every byte
   --only WORDS       conn:3 dir:-> kind:ping,close status:4xx text:Hello
   --save FILE        keeps all that passes: cookies and other people's words, too
@@ -198,7 +198,7 @@ fn warn(style: &Style, page: SocketAddr, saves: bool) {
             .say("записує й куки, і чужі слова", "keeps cookies and other people's words, too"));
     }
     if !page.ip().is_loopback() {
-        let uk = "сторінку бачить уся мережа, а на ній куки й чужі слова";
+        let uk = "сторінку, а на ній cookie й чужі слова, бачить уся мережа";
         let en = "the network sees the page, and on it cookies and other people's words";
         say(style.say(uk, en));
     }
