@@ -200,6 +200,11 @@ fn few_descriptors_are_told_with_the_number_of_connections_and_the_command_for_m
             "ulimit -Sn 116 && ulimit -Hn 216",
             "connections: 100 at the most, because ulimit -n is 116; for more: ulimit -n 216",
         ),
+        ("ulimit -n 12", "connections: 0 at the most, because ulimit -n is 12"),
+        (
+            "ulimit -n 5",
+            "connections: 0 at the most, because ulimit -n is too small; for more: ulimit -n 12016",
+        ),
     ] {
         let text = start(&mut limited(limit, &["1", "--port=0"]), "ulimit").1;
         assert_eq!(text.lines().last(), Some(expected));

@@ -156,14 +156,21 @@ fn few_descriptors() -> Option<String> {
     let [now, most] = descriptors()?.map(|limit| limit.min(needed));
     let connections = now.saturating_sub(OWN_DESCRIPTORS);
     let more = if now < most { format!("; for more: ulimit -n {most}") } else { String::new() };
-    let few = format!("connections: {connections} at the most, because ulimit -n is {now}{more}");
+    let now_is = if now == 0 { "too small".into() } else { now.to_string() };
+    let few =
+        format!("connections: {connections} at the most, because ulimit -n is {now_is}{more}");
     (now < needed).then_some(few)
 }
 
 /// How many this process may open; and how many, if the shell asks for more. std cannot ask the
-/// system, but a shell inherits the limits and can tell. (Windows has none.)
+/// system, but a shell inherits the limits and can tell. (Windows has none.) With too few for a
+/// shell's pipes the first number is 0.
 pub fn descriptors() -> Option<[usize; 2]> {
+    const EMFILE: i32 = 24; // on Linux and on macOS
     let shell = Command::new("sh").args(["-c", "ulimit -Sn; ulimit -Hn"]).output();
+    if shell.as_ref().is_err_and(|error| cfg!(unix) && error.raw_os_error() == Some(EMFILE)) {
+        return Some([0, usize::MAX]);
+    }
     let said = String::from_utf8(shell.ok().filter(|_| cfg!(unix))?.stdout).ok()?;
     // A word instead of a number: unlimited.
     let mut limits = said.lines().map(|limit| limit.parse().unwrap_or(usize::MAX));
