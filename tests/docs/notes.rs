@@ -410,7 +410,7 @@ fn an_experiment_has_an_address_and_the_lecture_holds_those_it_carries_out() {
 
 #[test]
 fn tools_are_shown_to_those_who_ask() {
-    assert!(!page("/source?lang=en").contains("src/tools/explain.rs"));
+    assert!(!page("/source?lang=en").contains("src/tools/explain/mod.rs"));
     assert!(page("/source?tools=1&lang=en").contains(">src/tools/lecture/source.rs</h3>"));
     assert!(page("/source?tools=1&lang=en").contains("href=\"/source?lang=uk&amp;tools=1\""));
 }

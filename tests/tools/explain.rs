@@ -119,6 +119,101 @@ fn bytes_may_be_written_in_every_usual_way() {
     }
 }
 
+/// As it is copied from a program, from its documentation or from a terminal; as arguments and on
+/// standard input.
+#[test]
+fn what_programs_and_languages_write_is_read() {
+    let (expected, mut seen) = (explained(&[HELLO], b""), 0);
+    for pasted in [
+        "\"\\x81\\x85\\x37\\xfa\" \\\n\"\\x21\\x3d\\x7f\\x9f\\x4d\\x51\\x58\"",
+        "char peer0_0[] = { /* Packet 4 */\n0x81, 0x85, 0x37, 0xfa, 0x21,\n0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58 };",
+        "const uint8_t b[11] = {0x81,0x85,0x37,0xFA,0x21,0x3D,0x7F,0x9F,0x4D,0x51,0x58};",
+        "[0x81u8, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]",
+        r"b'\x81\x857\xfa!=\x7f\x9fMQX'",
+        r"bytearray(b'\x81\x857\xfa!=\x7f\x9fMQX')",
+        r"$'\201\2057\372!=\177\237MQX'",
+        "<Buffer 81 85 37 fa 21 3d 7f 9f 4d 51 58>",
+        "Uint8Array(11) [129, 133, 55, 250, 33, 61, 127, 159, 77, 81, 88]",
+        "129, 133, 55, 250, 33, 61, 127, 159, 77, 81, 88",
+        "{-127, -123, 55, -6, 33, 61, 127, -97, 77, 81, 88}",
+        "00000000: 10000001 10000101 00110111 11111010 00100001 00111101  ..7.!=\n00000006: 01111111 10011111 01001101 01010001 01011000           ..MQX",
+        "0000000 81 85 37 fa 21 3d 7f 9f 4d 51 58\n0000013",
+        "000000 81 85 37 fa 21 3d 7f 9f 4d 51 58  >..7.!=..MQX<\n00000b",
+        "00000000  81 85 37 fa 21 3d 7f 9f  4d 51 58           |..7.!=..MQX|\n0000000b",
+        "0000   81 85 37 fa 21 3d 7f 9f 4d 51 58                  ..7.!=..MQX",
+        "\t0x0000:  8185 37fa 213d 7f9f 4d51 58              ..7.!=..MQX",
+        "=> Send data, 11 bytes (0xb)\n0000: 81 85 37 fa 21 3d 7f 9f 4d 51 58                ..7.!=..MQX\n<= Recv data\n0000: 88 00",
+        "81-85-37-FA-21-3D-7F-9F-4D-51-58",
+        "%81%85%37%FA%21%3D%7F%9F%4D%51%58",
+        "\"81 85 37 fa 21 3d 7f 9f 4d 51 58\"",
+    ] {
+        for text in [explained(&[pasted], b""), explained(&["-"], pasted.as_bytes())] {
+            assert_eq!(rest(&text), rest(&expected), "{pasted}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 42);
+    let get = r"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let expected = explained(&[get], b"");
+    for pasted in [
+        format!("b'{get}'"),
+        "* Connected to a\n> GET / HTTP/1.1\n> Host: a\n> \n< HTTP/1.1 200 OK\n< \n".into(),
+        "=> Send header, 27 bytes (0x1b)\n0000: 47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a GET / HTTP/1.1..\n\
+         0010: 48 6f 73 74 3a 20 61 0d 0a 0d 0a                Host: a....\n".into(),
+    ] {
+        assert_eq!(rest(&explained(&[&pasted], b"")), rest(&expected), "{pasted}");
+    }
+}
+
+/// `*` stands for lines like the one before it: hexdump counts in hexadecimal, od in octal.
+#[test]
+fn what_a_dump_leaves_out_is_put_back() {
+    let frame = [&[0x82, 126, 0, 96][..], &[7; 96]].concat();
+    let expected = explained(&["-"], &frame);
+    let seven = "07 ".repeat(16);
+    for (place, third, end) in
+        [("00000010 ", "00000060 ", "00000064"), ("0000020", "0000140", "0000144")]
+    {
+        let zeros = "0".repeat(place.trim().len());
+        let dump = format!(
+            "{zeros}  82 7e 00 60 {}\n{place} {seven}\n*\n{third} 07 07 07 07\n{end}\n",
+            "07 ".repeat(12)
+        );
+        assert_eq!(rest(&explained(&["-"], dump.as_bytes())), rest(&expected), "{dump}");
+    }
+    let (code, _, stderr) = explain(&["00000000  81\n*\nffffffffffff  81"], b"");
+    assert!(code == Some(2) && stderr.starts_with("this dump leaves out too much"), "{stderr}");
+}
+
+#[test]
+fn what_is_not_understood_is_told_the_way_out() {
+    for (pasted, way_out) in [
+        ("gYU3+iE9f59NUVg=", "base64 -d | rawchat explain -"),
+        ("0000000 102601 175067 036441 117577 050515 000130\n0000013", "od -A x -t x1"),
+        ("0000000 201 205   7 372   !   = 177 237   M   Q   X\n0000013", "xxd"),
+        ("0000000 8581 fa37 3d21 9f7f 514d 0058          \n000000b", "hexdump -C"),
+        (
+            "=> Send header, 35 bytes (0x23)\n0000: GET / HTTP/1.1\n0010: Host: a\n",
+            "curl --trace -",
+        ),
+    ] {
+        for (code, _, stderr) in [explain(&[pasted], b""), explain(&["-"], pasted.as_bytes())] {
+            assert!(
+                code == Some(2) && stderr.lines().next().unwrap().contains(way_out),
+                "{stderr}"
+            );
+        }
+    }
+    for pasted in ["http://127.0.0.1:3000/messages", "{\"type\":\"ping\"}", "81853", "81h 85h"] {
+        let (code, _, stderr) = explain(&[pasted], b"");
+        assert!(code == Some(2) && stderr.contains("standard input: printf"), "{stderr}");
+        // As it is, on standard input, it is explained as what it is.
+        explained(&["-"], pasted.as_bytes());
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n[1,2,3]";
+    assert!(explained(&["-"], answer).contains("read as they are"), "a body is no list of bytes");
+}
+
 #[test]
 fn what_was_copied_as_text_is_recognised_and_told_how_to_be_read() {
     let copied = b"GET / HTTP/1.1\nHost: a\nUser-Agent: Mozilla/5.0\n\n";

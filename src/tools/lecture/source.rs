@@ -53,7 +53,7 @@ pub static FILES: &[File] = files! {
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"
        "src/tools/dissect/stream.rs"
-       "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/explain.rs" "src/tools/raw.rs"
+       "src/tools/arguments.rs" "src/tools/feed.rs" "src/tools/explain/mod.rs" "src/tools/explain/pasted.rs" "src/tools/raw.rs"
        "src/tools/tap/mod.rs" "src/tools/tap/trouble.rs" "src/tools/tap/carry.rs" "src/tools/tap/watch.rs"
        "src/tools/tap/terminal.rs" "src/tools/tap/page.rs" "src/tools/tap/ring.rs" "src/tools/tap/record.rs"
        "src/tools/check/mod.rs" "src/tools/check/catalogue.rs" "src/tools/check/run.rs"

@@ -1,23 +1,28 @@
 //! `rawchat explain HEX|-`: what these bytes are, and what rawchat would do with them.
 //!
-//! Bytes come as hexadecimal digits (the dumps of xxd and of hexdump too), with `\x81` and `\r\n`
-//! as printf takes them, or as they are, on standard input.
+//! Bytes come written down in one of many ways ([`pasted`]), or as they are, on standard input.
+
+mod pasted;
 
 use super::Problem;
 use super::arguments::Arguments;
-use super::dissect::block::{self, Style, block, say, wrap};
+use super::dissect::block::{self, Style, block, clipped, say, wrap};
 use super::dissect::verdict::Judge;
 use super::dissect::{Context, Field, Kind, Side, dissect};
-use crate::wire::form;
+use pasted::Form;
+pub use pasted::unescape;
 use std::fmt::Write;
 use std::io::Read;
 
 /// More is not read: this is for looking at, not for archives.
 const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Of what is not understood.
+const SHOWN_CHARS: usize = 40;
 
 const USAGE: &str = r"rawchat explain BYTES: what these bytes are, and what rawchat would do with them
 
-  rawchat explain 81 85 37fa213d 7f9f4d5158     hexadecimal, a dump of xxd or hexdump too
+  rawchat explain 81 85 37fa213d 7f9f4d5158     hexadecimal; a dump of xxd, hexdump -C, od -t x1 or
+                                                curl --trace; an array or a string of a language
   rawchat explain 'GET / HTTP/1.1\r\n\r\n'      with \r \n \t \0 \\ and \x81, as printf has them
   printf '\x81\x02hi' | rawchat explain -       or as they are, on standard input
 
@@ -46,7 +51,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
             let mut bytes = Vec::new();
             let read = std::io::stdin().take(INPUT_BYTES_MAX).read_to_end(&mut bytes);
             read.map_err(|error| Problem::Failed(format!("standard input: {error}")))?;
-            from_stdin(bytes)
+            from_stdin(bytes).map_err(usage)?
         }
         words => from_words(&words.join(" ")).map_err(usage)?,
     };
@@ -91,100 +96,27 @@ fn parse(arguments: &[String]) -> Result<Option<(Options, Vec<&str>)>, Problem> 
     Ok(Some((options, words)))
 }
 
-// ---- The forms in which bytes are written
-
-/// How bytes were written down.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Form {
-    Hex,
-    Escaped,
-    Raw,
-}
-
-/// Bytes of the command line, where there is no other way to write a byte than to name it.
+/// Bytes of the command line.
 fn from_words(text: &str) -> Result<(Vec<u8>, Form), String> {
-    if let Some(bytes) = of_hex(text) {
-        return Ok((bytes, Form::Hex));
-    }
-    match text.contains('\\') {
-        true => Ok((unescape(text)?, Form::Escaped)),
-        false => Err(format!(
-            "{text:?} is not hexadecimal; text has its line ends written out: 'GET / HTTP/1.1\\r\\n'"
+    match pasted::read(text, &["\\"])? {
+        Some(found) => Ok(found),
+        None if text.contains('\n') => Ok((text.into(), Form::Raw)),
+        None => Err(format!(
+            "{:?} is neither hexadecimal nor text with \\r\\n or \\x81 written out; \
+             bytes as they are go to standard input: printf … | rawchat explain -",
+            clipped(text, SHOWN_CHARS)
         )),
     }
 }
 
 /// Bytes of standard input: written down, if everything in it can be read so; else as they are.
-fn from_stdin(bytes: Vec<u8>) -> (Vec<u8>, Form) {
-    let Ok(text) = std::str::from_utf8(&bytes) else { return (bytes, Form::Raw) };
-    if let Some(bytes) = of_hex(text) {
-        return (bytes, Form::Hex);
+fn from_stdin(bytes: Vec<u8>) -> Result<(Vec<u8>, Form), String> {
+    let text = std::str::from_utf8(&bytes).map_err(drop);
+    let Ok(text) = text.as_ref() else { return Ok((bytes, Form::Raw)) };
+    match pasted::read(text, &["\\x", "\\r\\n", "\\0", "\\2"]) {
+        Ok(found) => Ok(found.unwrap_or((bytes, Form::Raw))),
+        Err(problem) => Err(problem),
     }
-    let escaped = ["\\x", "\\r\\n", "\\0"].iter().any(|escape| text.contains(escape));
-    match unescape(text.trim_end_matches(['\r', '\n'])) {
-        Ok(bytes) if escaped => (bytes, Form::Escaped),
-        _ => (bytes, Form::Raw),
-    }
-}
-
-/// `8185`, `81 85`, `0x81, 0x85`, `81:85`; and the dumps of `xxd` and of `hexdump -C`, with the
-/// place before the bytes and their characters behind them.
-fn of_hex(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for line in text.lines() {
-        let line = dumped(line).unwrap_or(line);
-        let separators = |c: char| c.is_whitespace() || ",:;[]{}".contains(c);
-        for word in line.split(separators).filter(|word| !word.is_empty()) {
-            let word = word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word);
-            let digits: Option<Vec<u8>> = word.bytes().map(form::hex).collect();
-            let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-            bytes.extend(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
-        }
-    }
-    (!bytes.is_empty()).then_some(bytes)
-}
-
-/// The bytes of a line of a dump: `00000000: 8185 37fa  ..7.` or `00000000  81 85  |..|`.
-fn dumped(line: &str) -> Option<&str> {
-    let (place, rest) = line.split_once([':', ' '])?;
-    let digits = place.len() >= 4 && place.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let colon = line.as_bytes()[place.len()] == b':';
-    if !digits || !(colon || rest.starts_with(' ')) {
-        return None;
-    }
-    let rest = rest.trim_start();
-    // Two spaces, or a bar, stand between the bytes and their characters.
-    let end = match colon {
-        true => rest.find("  "),
-        false => rest.find('|'),
-    };
-    Some(&rest[..end.unwrap_or(rest.len())])
-}
-
-/// `\x81`, `\r`, `\n`, `\t`, `\0`, `\\` and what stands between them.
-pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend(before.bytes());
-        let (byte, used) = match after.as_bytes() {
-            [b'x', rest @ ..] => {
-                let [high, low] = [0, 1].map(|at| rest.get(at).and_then(|b| form::hex(*b)));
-                let byte = high.zip(low).map(|(high, low)| high << 4 | low);
-                (byte.ok_or("\\x needs two hexadecimal digits: \\x81")?, 3)
-            }
-            [b'r', ..] => (b'\r', 1),
-            [b'n', ..] => (b'\n', 1),
-            [b't', ..] => (b'\t', 1),
-            [b'0', ..] => (0, 1),
-            [b'\\', ..] => (b'\\', 1),
-            _ => return Err("known are \\r \\n \\t \\0 \\\\ and \\x81".into()),
-        };
-        bytes.push(byte);
-        rest = &after[used..];
-    }
-    bytes.extend(rest.bytes());
-    Ok(bytes)
 }
 
 // ---- What is printed
@@ -195,7 +127,10 @@ fn explain(bytes: &[u8], form: Form, from: Option<Side>, style: &Style) -> Strin
     let mut out = String::new();
     let form = match form {
         Form::Hex => style.say("прочитано як шістнадцяткові", "read as hexadecimal"),
+        Form::Decimal => style.say("прочитано як десяткові", "read as decimal"),
+        Form::Binary => style.say("прочитано як двійкові", "read as binary"),
         Form::Escaped => style.say("прочитано як текст із \\x81", "read as text with \\x81"),
+        Form::Curl => style.say("прочитано з рядків curl -v", "read from the lines of curl -v"),
         Form::Raw => style.say("прочитано як є", "read as they are"),
     };
     let who = match from {
