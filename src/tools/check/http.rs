@@ -63,6 +63,10 @@ pub fn bytes_are_counted(lab: &Lab) -> Done {
 fn page_again(lab: &Lab, peer: &mut Peer, before: &Response) -> Done {
     match before.keeps_alive() {
         true => peer.ask(lab.get("/"), 200).map(drop),
+        false if before.ended_by_close => wrong(
+            "без Content-Length відповідь кінчається лише разом зі з’єднанням",
+            "without Content-Length the answer ends only where the connection ends",
+        ),
         false => not("Connection: close", "keep-alive"),
     }
 }

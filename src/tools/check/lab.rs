@@ -53,6 +53,20 @@ pub struct Trace {
     bytes: usize,
 }
 
+impl Trace {
+    /// What was asked last on the connection in question: `GET /messages`.
+    pub fn asked(&self) -> String {
+        let sent = self
+            .chunks
+            .iter()
+            .rfind(|chunk| chunk.connection == self.connection && chunk.from == Side::Client);
+        let sent = String::from_utf8_lossy(sent.map_or(&[], |chunk| &chunk.bytes));
+        let upgrade = if sent.contains("\r\nUpgrade: ") { "WebSocket " } else { "" };
+        let line = sent.split(['?', '\r']).next().unwrap_or_default();
+        format!("{upgrade}{}", line.trim_end_matches(" HTTP/1.1"))
+    }
+}
+
 impl<'a> Lab<'a> {
     /// `number`: of the check and of the attempt, for names that no other one has.
     pub fn new(plan: &'a Plan, subject: &'a Subject, number: u64) -> Lab<'a> {
@@ -252,7 +266,15 @@ impl Peer<'_> {
         if came.is_ok() && patience <= plan.patience && took > CEILING {
             self.lab.came_late("прийшло аж через", "came after", took);
         }
-        came.map_err(|error| of_io(&error))
+        let unread = self.connection.unread().len();
+        came.map_err(|error| {
+            let mut fault = of_io(&error);
+            if unread > 0 && (fault.is_end() || fault.is_late()) {
+                fault.words[0] += &format!(", а відповідь ще не ціла: {unread} Б");
+                fault.words[1] += &format!(", and the answer is not whole: {unread} B");
+            }
+            fault
+        })
     }
 
     pub fn response_to(&mut self, method: &str, patience: Duration) -> Result<Response, Fault> {

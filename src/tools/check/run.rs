@@ -1,8 +1,8 @@
 //! One check after another: what it builds on, its second attempt, and what comes of it.
 
-use super::catalogue::{CHECKS, Check, PLACES};
+use super::catalogue::{BUILT_IN_PART, CHECKS, Check};
 use super::fault::{Done, Fault, Words, of_io, wrong};
-use super::lab::Lab;
+use super::lab::{Lab, Trace};
 use super::started::{NotStarted, Started};
 use crate::tools::tap::Chunk;
 use std::io::ErrorKind;
@@ -238,8 +238,8 @@ impl Plan {
         let done = done.unwrap_or_else(|_| {
             wrong("помилка в самому rawchat check", "rawchat check itself has failed")
         });
-        let done = done.map_err(|fault| explained(fault, check, subject));
         let mut trace = lab.trace();
+        let done = done.map_err(|fault| explained(fault, check, &trace, subject));
         let advice = std::mem::take(&mut trace.advice);
         let status = match advice.is_empty() {
             true => Status::Pass,
@@ -260,9 +260,10 @@ impl Plan {
 }
 
 /// What an answer alone does not tell: nothing is there yet, or the server has ended.
-fn explained(mut fault: Fault, check: &Check, subject: &Subject) -> Fault {
-    match PLACES[check.stage()] {
-        Some((place, part)) if fault.absent => {
+fn explained(mut fault: Fault, check: &Check, trace: &Trace, subject: &Subject) -> Fault {
+    match BUILT_IN_PART[check.stage()] {
+        Some(part) if fault.absent => {
+            let place = trace.asked();
             fault.words = [
                 format!("{place} тут іще немає, це частина {part} лекції: {}", fault.words[0]),
                 format!(

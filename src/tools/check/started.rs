@@ -65,6 +65,8 @@ impl Started {
         }
         let mut start = Command::new(program);
         start.args(arguments).current_dir(folder).env("PORT", port.to_string());
+        // What Python prints into a pipe would wait there for more, and die with it.
+        start.env("PYTHONUNBUFFERED", "1");
         start.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut start, 0);

@@ -19,7 +19,7 @@ pub struct Response {
     pub head_bytes: usize,
     pub body_bytes: usize,
     /// The body ended where the connection did.
-    ended_by_close: bool,
+    pub ended_by_close: bool,
 }
 
 impl Response {
