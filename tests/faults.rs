@@ -40,8 +40,11 @@ fn stalled(mut client: Client) -> Client {
 /// Everything the server still has for `client`: the ids must follow one another. Gives the last
 /// one, and the code and reason of the close, if there was one.
 fn drain(mut client: Client) -> (u64, Option<(u16, String)>) {
-    let bytes = client.read_to_end();
-    let (mut rest, mut last) = (&bytes[..], 0);
+    in_order(&client.read_to_end())
+}
+
+fn in_order(bytes: &[u8]) -> (u64, Option<(u16, String)>) {
+    let (mut rest, mut last) = (bytes, 0);
     while let Ok(Some((header, used))) = frame::decode(rest, frame::Side::Server, u64::MAX) {
         let Some(payload) = rest.get(used..used + header.length as usize) else { break };
         rest = &rest[used + payload.len()..];
@@ -192,6 +195,42 @@ fn a_reader_that_never_wakes_is_cut_off() {
     eventually("it has left", || server.chat.timeline.presence().values().sum::<usize>() == 1);
     eventually("its thread has gone", || server.chat.places.taken() == 1);
     assert!(drain(slow).0 < 4_000);
+}
+
+/// A newcomer is written to by its own thread, a member by the broadcaster.
+#[test]
+fn who_catches_up_by_drips_has_all_of_it_in_order_or_is_cut_off() {
+    for (newcomer, stall, drip, all) in
+        [(true, AGES, 16_384, true), (false, AGES, 16_384, true), (true, SHORT, 64, false)]
+    {
+        let limits = Limits { linger: SHORT, ..patient() };
+        let server = Server::with(4, limits, Timing { stall, ..calm() });
+        let join = || Client::open(server.address, "/?user=Slow&lastId=0");
+        let early = (!newcomer).then(join);
+        // More than the sockets hold.
+        (0..3_000).for_each(|_| drop(server.chat.say("Alice".into(), "x".repeat(2_000))));
+        let mut slow = early.unwrap_or_else(join);
+        socket2::SockRef::from(&slow.socket).set_recv_buffer_size(64 * 1024).unwrap();
+        let came_early = slow.unread().len();
+        let (mut bytes, mut chunk) = (slow.read_exactly(came_early), vec![0; drip]);
+        let newest = br#""id":3000,"#;
+        eventually("all of it has come, or it is cut off", || {
+            let count = slow.socket.read(&mut chunk).unwrap_or(0);
+            bytes.extend_from_slice(&chunk[..count]);
+            let end = &bytes[bytes.len().saturating_sub(2_500)..];
+            let is_newest = || end.windows(newest.len()).any(|bytes| bytes == newest);
+            end.ends_with(b"}}") && is_newest() || server.chat.places.taken() == 0
+        });
+        let (last, close) = in_order(&bytes);
+        assert_eq!((last == 3_000, close), (all, None), "{last}");
+        if !all {
+            // What was on the way comes to an end, and none is left out.
+            while let Ok(count @ 1..) = slow.fill() {
+                bytes.extend(slow.read_exactly(count));
+            }
+            assert!(in_order(&bytes).0 < 3_000);
+        }
+    }
 }
 
 #[test]
