@@ -21,9 +21,9 @@
 //!   [`techniques::t4_member`] write it.
 //!
 //! To be believed at first, and read last: the handler's `places` and `write`; `budget`, `buffer`,
-//! `date`, `form`, `html`, `json`, `payload`, `visible` in [`wire`]; `advice`, `body`, `host`,
-//! `refusal`, `target`, `wishes` in [`wire::http`]; `said`, `timing` in [`techniques`]; the server's
-//! `limits` and `door`; [`tools::site`] and [`tools::pages`]; [`log`] and `main`.
+//! `date`, `form`, `html`, `json`, `payload`, `visible` in [`wire`]; `body`, `host`, `refusal`,
+//! `target`, `wishes` in [`wire::http`]; `said`, `timing`, `t4_events`, `t4_echo` in
+//! [`techniques`]; the server's `limits` and `door`; [`tools::site`] and [`tools::pages`]; [`log`] and `main`.
 //! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.

@@ -5,8 +5,9 @@ mod common;
 
 use common::{Client, KEY, Process, Server, eventually, get, masked, post_json};
 use rawchat::techniques::said::TEXT_CHARS_MAX;
+use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
 use rawchat::techniques::t4_member::PENDING_BYTES_MAX;
-use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
+use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
 use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::frame::{self, Header, Opcode};
 use std::io::{ErrorKind, Write};

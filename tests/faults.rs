@@ -634,10 +634,14 @@ fn out_of_descriptors_the_log_has_one_line_and_not_one_for_each_newcomer() {
             }
         }
     }
+    let mut log = server.stderr.take().unwrap().lines().map(Result::unwrap);
+    let begin = log.find(|line| line.contains("cannot accept")).unwrap();
+    assert!(begin.contains("ulimit -n"), "{begin}");
     server.child.kill().unwrap();
-    let log = server.stderr.take().unwrap().lines().map(Result::unwrap);
-    let told: Vec<String> = log.filter(|line| line.contains("cannot accept")).collect();
-    assert!(told.len() == 1 && told[0].contains("ulimit -n"), "{told:?}");
+    // On a busy machine it may be over for a second, and begin again.
+    let rest: Vec<String> = log.filter(|line| line.contains("§1.16")).collect();
+    let told = |what| rest.iter().filter(|line| line.contains(what)).count();
+    assert!(told("cannot accept") <= told("there are threads again"), "{rest:?}");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use common::{
 };
 use rawchat::server::Limits;
 use rawchat::techniques::Timing;
-use rawchat::techniques::t4_websocket::{CHAT_BYTES_MAX, ECHO_BYTES_MAX};
+use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
+use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
 use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::handshake::accept_key;
 use serde_json::Value;

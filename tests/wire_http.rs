@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rawchat::tools::site::check_rebinding;
 use rawchat::wire::http::{
     BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, Head,
-    REQUEST_LINE_BYTES_MAX, Refusal, Request, Response, decode_head, refuse,
+    REQUEST_LINE_BYTES_MAX, Refusal, Request, Response, refuse,
 };
 
 /// What bytes come to, apart from the status of a refusal.
@@ -17,7 +17,7 @@ const MORE: u16 = 100;
 
 /// Takes one request, head and body, from the front of `bytes`.
 fn take(bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
-    let Some((mut request, head)) = decode_head(bytes)? else { return Ok(None) };
+    let Some((mut request, head)) = Head::default().read(bytes)? else { return Ok(None) };
     let body = checks::take_body(&request, &bytes[head..], []).transpose()?;
     Ok(body.map(|(body, left)| {
         request.body = body;
@@ -216,8 +216,8 @@ fn what_is_no_http_at_all_is_refused_before_a_line_has_ended() {
         1, 0, 1, 0xfc,
     ];
     check([(&client_hello[..], 400), (&client_hello[..1], 400)]);
-    assert!(decode_head(&client_hello).unwrap_err().problem.contains("TLS"));
-    assert!(!decode_head(b"GET /\x16").unwrap_err().problem.contains("TLS"));
+    assert!(Head::default().read(&client_hello).unwrap_err().problem.contains("TLS"));
+    assert!(!Head::default().read(b"GET /\x16").unwrap_err().problem.contains("TLS"));
     check([
         (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], 505),
         (b"\x81\x85\x37\xfa\x21\x3d\x00", 400),
@@ -239,7 +239,7 @@ fn a_line_ends_in_cr_lf_and_nothing_else() {
         ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ]);
-    let refusal = decode_head(b"GET / HTTP/1.1\n").unwrap_err();
+    let refusal = Head::default().read(b"GET / HTTP/1.1\n").unwrap_err();
     assert!(refusal.advice.contains("nc -C"), "a student at nc is told what to do");
 }
 
@@ -589,8 +589,8 @@ fn a_host_in_the_target_is_the_host() {
     let request = request("GET http://b:1/ HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((request.host(), request.field("Host")), (Some("b:1"), Some("a")));
     let two = "GET http://b/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
-    assert_eq!(decode_head(two.as_bytes()).unwrap_err().status, 400);
-    assert_eq!(decode_head(b"GET http://b/ HTTP/1.1\r\n\r\n").unwrap_err().status, 400);
+    assert_eq!(Head::default().read(two.as_bytes()).unwrap_err().status, 400);
+    assert_eq!(Head::default().read(b"GET http://b/ HTTP/1.1\r\n\r\n").unwrap_err().status, 400);
 }
 
 /// RFC 9110 §15.5.20
@@ -782,7 +782,7 @@ fn what_telnet_sends_for_backspace_and_arrows_is_named() {
     for (bytes, key) in
         [("GET /\x7f", "Backspace"), ("GET /\x08", "Backspace"), ("\x1b[A", "arrow")]
     {
-        let refusal = decode_head(bytes.as_bytes()).unwrap_err();
+        let refusal = Head::default().read(bytes.as_bytes()).unwrap_err();
         assert!(refusal.status == 400 && refusal.problem.contains(key), "{refusal:?}");
         assert_eq!(refusal.advice, "type the line again");
     }
@@ -790,9 +790,9 @@ fn what_telnet_sends_for_backspace_and_arrows_is_named() {
 
 #[test]
 fn a_target_that_is_not_ascii_is_shown_as_it_should_be_written() {
-    let refusal = decode_head("GET /?user=Оля HTTP/1.1\r\n".as_bytes()).unwrap_err();
+    let refusal = Head::default().read("GET /?user=Оля HTTP/1.1\r\n".as_bytes()).unwrap_err();
     assert_eq!(refusal.advice, "/?user=%D0%9E%D0%BB%D1%8F");
-    let cp1251 = decode_head(b"GET /?user=\xce\xeb\xff HTTP/1.1\r\n").unwrap_err();
+    let cp1251 = Head::default().read(b"GET /?user=\xce\xeb\xff HTTP/1.1\r\n").unwrap_err();
     assert!(cp1251.advice.contains("UTF-8"), "{}", cp1251.advice);
 }
 
@@ -806,7 +806,7 @@ fn a_refusal_says_what_came_and_what_to_try() {
     );
     let json: serde_json::Value = serde_json::from_slice(&Response::from(refusal).body).unwrap();
     assert_eq!(json, serde_json::json!({"error": "\"x\" is no number", "try": "?lastId=7"}));
-    let told = decode_head(b"GARBAGE\r\n").unwrap_err().problem;
+    let told = Head::default().read(b"GARBAGE\r\n").unwrap_err().problem;
     assert!(told.contains("1 word") && told.contains("3") && told.contains("GARBAGE"), "{told}");
 }
 
@@ -878,7 +878,7 @@ proptest! {
                 break;
             }
         }
-        prop_assert_eq!(dripped, decode_head(&bytes));
+        prop_assert_eq!(dripped, Head::default().read(&bytes));
     }
 
     #[test]
@@ -907,7 +907,7 @@ proptest! {
         let mut reading: Option<(Request, Body)> = None;
         let (mut whole, refusal, _) = checks::feed(&bytes[..used], sizes, |buf| match &mut reading {
             None => {
-                let Some((request, used)) = decode_head(buf.data())? else { return Ok(None) };
+                let Some((request, used)) = Head::default().read(buf.data())? else { return Ok(None) };
                 buf.consume(used);
                 let mut body = Body::of(&request)?;
                 let taken = body.take(buf)?;

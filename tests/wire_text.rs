@@ -5,6 +5,7 @@
 mod checks;
 
 use proptest::prelude::*;
+use rawchat::tools::json::elements;
 use rawchat::tools::pages;
 use rawchat::wire::http::{Request, Response};
 use rawchat::wire::json::{self, DEPTH_MAX, Value};
@@ -87,12 +88,12 @@ fn a_member_is_a_string_or_nothing_or_something_else() {
 
 #[test]
 fn the_elements_of_an_array_are_read_as_members_are() {
-    let elements =
+    let expected =
         vec![Value::Other("{\"id\": 7}"), string("б"), Value::Absent, Value::Other("[]")];
-    assert_eq!(json::elements(" [ {\"id\": 7} ,\"б\",null,[] ] "), Ok(elements));
-    assert_eq!(json::elements("[]"), Ok(vec![]));
+    assert_eq!(elements(" [ {\"id\": 7} ,\"б\",null,[] ] "), Ok(expected));
+    assert_eq!(elements("[]"), Ok(vec![]));
     for (text, at) in [("", 0), ("{}", 0), ("[1", 2), ("[1,]", 3), ("[] 1", 3), ("[1}", 2)] {
-        let problem = json::elements(text).expect_err(text);
+        let problem = elements(text).expect_err(text);
         assert_eq!(checks::error_at(&problem), at, "{text}: {problem}");
     }
 }

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
-use rawchat::wire::http::{Request, Response, decode_head};
+use rawchat::wire::http::{Head, Request, Response};
 use rawchat::wire::message::{Assembler, Received, close_payload};
-use rawchat::wire::payload::{PIECE_BYTES, Payload};
+use rawchat::wire::payload::{PIECE_BYTES, Payload, mask_fast};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;
@@ -42,7 +42,7 @@ fn upgrade(changes: &[&str]) -> Request {
     }
     lines.retain(|line| line.contains(' '));
     let head = lines.join("\r\n") + "\r\n\r\n";
-    decode_head(head.as_bytes()).unwrap().expect("a whole head").0
+    Head::default().read(head.as_bytes()).unwrap().expect("a whole head").0
 }
 
 fn field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
@@ -264,7 +264,7 @@ fn masking_slowly_and_fast_is_the_same_wherever_the_payload_is_cut() {
     let naive = |(place, byte): (usize, &u8)| byte ^ KEY[place % 4];
     let masked: Vec<u8> = plain.iter().enumerate().map(naive).collect();
     for cut in 0..plain.len() {
-        for mask in [frame::mask, frame::mask_fast] {
+        for mask in [frame::mask, mask_fast] {
             let mut bytes = plain.clone();
             mask(&mut bytes[..cut], KEY, 0);
             mask(&mut bytes[cut..], KEY, cut);
@@ -580,7 +580,7 @@ proptest! {
         let (header, used) = decode(&bytes, from, u64::MAX).unwrap().unwrap();
         prop_assert_eq!(header, Header { fin: true, opcode, key, length: payload.len() as u64 });
         if let Some(key) = key {
-            frame::mask_fast(&mut bytes[used..], key, 0);
+            mask_fast(&mut bytes[used..], key, 0);
         }
         prop_assert_eq!(&bytes[used..], payload);
     }

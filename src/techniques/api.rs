@@ -36,13 +36,8 @@ fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// `[…]`, each message as the room keeps it. A client that did not get all of them is told where the next
 /// ones are (RFC 8288 §3), and asks again at once.
 pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
-    let bytes: usize = excerpt.messages.iter().map(|message| message.json.len() + 1).sum();
-    let mut body = String::with_capacity(bytes + 1);
-    for message in &excerpt.messages {
-        body.push(if body.is_empty() { '[' } else { ',' });
-        body.push_str(&message.json);
-    }
-    body.push_str(if body.is_empty() { "[]" } else { "]" });
+    let messages: Vec<&str> = excerpt.messages.iter().map(|message| &*message.json).collect();
+    let body = format!("[{}]", messages.join(","));
     let response = of_this_log(chat, Response::json(200, body));
     match excerpt.messages.last() {
         Some(last) if excerpt.more => {

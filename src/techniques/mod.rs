@@ -1,4 +1,4 @@
-//! The four techniques: a file each, and five for part 4. They share the room; they differ in who
+//! The four techniques: a file each, and more for part 4. They share the room; they differ in who
 //! brings the news.
 
 pub mod api;
@@ -8,6 +8,8 @@ pub mod t2_short_polling;
 pub mod t3_long_polling;
 pub mod t4_broadcast;
 pub mod t4_conversation;
+pub mod t4_echo;
+pub mod t4_events;
 pub mod t4_member;
 pub mod t4_timeline;
 pub mod t4_websocket;

@@ -3,13 +3,14 @@
 
 use super::Chat;
 use super::t4_broadcast::Hub;
-use super::t4_timeline::{Joined, Piece, message_frame, text_frame};
+use super::t4_events as events;
+use super::t4_timeline::{Joined, Piece};
 use crate::event;
 use crate::handler::write_whole;
 use crate::room::{known, lock};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::frame::{self, Opcode};
-use crate::wire::{buffer::timed_out, json, message::close_payload};
+use crate::wire::{buffer::timed_out, message::close_payload};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -111,7 +112,7 @@ impl Member {
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
         let (room, newest) = (&self.hub.chat.room, joined.last_id);
-        self.write_patiently(&greeting(joined, room.epoch))?;
+        self.write_patiently(&events::greeting(joined, room.epoch))?;
         let mut last_id = known(last_id.unwrap_or(newest), newest);
         while last_id < newest {
             let mut bytes = Vec::new();
@@ -119,7 +120,7 @@ impl Member {
                 last_id = message.id;
                 // A later one is in the timeline.
                 if last_id <= newest {
-                    bytes.extend(message_frame(&message));
+                    bytes.extend(events::message(&message));
                 }
             }
             self.write_patiently(&bytes)?;
@@ -265,15 +266,4 @@ impl Outbox {
             self.closed = true;
         }
     }
-}
-
-/// The first two messages of each connection: where it is, and who else is there.
-fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
-    let Joined { connections, users, last_id, .. } = joined;
-    let users: Vec<String> = users.iter().map(|user| json::quoted(user)).collect();
-    let users = users.join(",");
-    let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let place = format!(r#""connectedClients":{connections},"lastId":{last_id},"epoch":{epoch}"#);
-    let welcome = text_frame(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));
-    [welcome, text_frame(&format!(r#"{{"type":"user_list","users":[{users}]}}"#))].concat()
 }

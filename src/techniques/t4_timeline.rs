@@ -4,9 +4,8 @@
 //! same for everybody. All events together are one stream of bytes, and a place in it is the number of
 //! bytes before it. The place of a member is where its next event begins.
 
-use crate::room::{Message, Room, lock, now_ms};
-use crate::wire::frame::{self, Opcode};
-use crate::wire::{date, json};
+use super::t4_events as events;
+use crate::room::{Message, Room, lock};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -104,7 +103,7 @@ impl Timeline {
         let message = room.say(user, text);
         // Nobody is here unless part 4 runs over this room.
         if !state.here.is_empty() {
-            state.push(message_frame(&message));
+            state.push(events::message(&message));
         }
         message
     }
@@ -116,11 +115,9 @@ impl Timeline {
         self.round_done.wait_while(state, too_much).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message for the page, and a ping for its browser.
+    /// Every now and then, so that nobody on the way takes the connection for dead.
     pub fn push_heartbeat(&self) {
-        let mut frames = text_frame(r#"{"type":"heartbeat"}"#);
-        frame::encode(&mut frames, Opcode::Ping, b"", None);
-        lock(&self.state).push(frames);
+        lock(&self.state).push(events::heartbeat());
     }
 
     /// The place of what has not happened yet.
@@ -163,10 +160,7 @@ impl State {
     }
 
     fn push_presence(&mut self, kind: &str, user: &str) {
-        let (user, count) = (json::quoted(user), self.connections());
-        let who = format!(r#""username":{user},"connectedClients":{count}"#);
-        let time = date::iso8601(now_ms());
-        self.push(text_frame(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#)));
+        self.push(events::presence(kind, user, self.connections()));
     }
 
     fn push(&mut self, event: Vec<u8>) {
@@ -198,14 +192,4 @@ impl Piece {
         let whole = self.ends.partition_point(|end| *end <= written);
         self.ends.get(whole).copied().unwrap_or(written)
     }
-}
-
-pub fn message_frame(message: &Message) -> Vec<u8> {
-    text_frame(&format!(r#"{{"type":"message","message":{}}}"#, message.json))
-}
-
-pub fn text_frame(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() + 10);
-    frame::encode(&mut bytes, Opcode::Text, text.as_bytes(), None);
-    bytes
 }

@@ -18,60 +18,29 @@
 use super::t4_broadcast::Hub;
 use super::t4_conversation::converse;
 use super::t4_member::Membership;
-use super::{Chat, api, said, t1_refresh};
+use super::{Chat, api, said, t1_refresh, t4_echo};
 use crate::event;
-use crate::handler::{Handler, Reply, only, write_whole};
-use crate::wire::frame::{self, Header, Opcode};
-use crate::wire::http::{READ, Request, Response};
+use crate::handler::{Handler, Reply};
+use crate::wire::frame::Opcode;
+use crate::wire::http::{Request, Response};
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
 use crate::wire::{buffer::Buffer, handshake};
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
 /// The longest message of the chat; a longer one is closed with 1009.
 pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
-/// The longest message of `/echo`.
-pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Part 1's server, and the WebSockets. `Err`: there is no thread for the broadcaster.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     let hub = Hub::start(chat)?;
     Ok(Arc::new(move |request, _socket| match request.path.as_str() {
         "/" if handshake::wanted(request) => enter_chat(&hub, request),
-        "/echo" => enter_echo(&hub.chat, request),
+        "/echo" => t4_echo::enter(&hub.chat, request),
         _ => t1_refresh::answer(&hub.chat, request).map(Reply::Http),
     }))
-}
-
-fn enter_echo(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
-    only(READ, request)?;
-    let chat = chat.clone();
-    let enter = move |socket: Arc<TcpStream>, early| echo(&chat, &socket, early);
-    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(enter)))
-}
-
-/// Gives back what comes, as it came.
-fn echo(chat: &Chat, socket: &TcpStream, early: Buffer) {
-    let send = |opcode, payload: &[u8]| write_frame(socket, opcode, &[payload.to_vec()]);
-    let on_message = |message| match message {
-        Received::Text(text) => write_frame(socket, Opcode::Text, &text.0),
-        Received::Binary(bytes) => write_frame(socket, Opcode::Binary, &bytes.0),
-        _ => Ok(()),
-    };
-    // However it ends, it is over.
-    let period = chat.timing.heartbeat;
-    let _ = converse(socket, early, ECHO_BYTES_MAX, period, send, on_message);
-}
-
-/// Header and payload in one write, and no copy of 16 MiB.
-fn write_frame(socket: &TcpStream, opcode: Opcode, pieces: &[Vec<u8>]) -> io::Result<()> {
-    let mut header = Vec::new();
-    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
-    frame::encode_header(&mut header, Header { fin: true, opcode, key: None, length });
-    let parts = [&header].into_iter().chain(pieces);
-    write_whole(socket, &mut parts.map(|part| IoSlice::new(part)).collect::<Vec<_>>())
 }
 
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod feed;
 pub mod invitation;
 pub mod journal;
+pub mod json;
 pub mod lecture;
 pub mod pages;
 pub mod raw;

@@ -36,18 +36,6 @@ pub fn members<'a, const N: usize>(
     parser.end(values)
 }
 
-/// The elements of the array that is `text`.
-pub fn elements(text: &str) -> Result<Vec<Value<'_>>, String> {
-    let mut values = Vec::new();
-    let mut parser = Parser { text, rest: text };
-    parser.need("[", "an array")?;
-    parser.items("]", |parser| {
-        values.push(parser.value(1)?);
-        Ok(())
-    })?;
-    parser.end(values)
-}
-
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
@@ -63,10 +51,10 @@ pub fn quoted(text: &str) -> String {
     out + "\""
 }
 
-struct Parser<'a> {
-    text: &'a str,
+pub(crate) struct Parser<'a> {
+    pub(crate) text: &'a str,
     /// The end of `text` that nobody has looked at yet.
-    rest: &'a str,
+    pub(crate) rest: &'a str,
 }
 
 impl<'a> Parser<'a> {
@@ -77,7 +65,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `found`, if nothing follows.
-    fn end<T>(&mut self, found: T) -> Result<T, String> {
+    pub(crate) fn end<T>(&mut self, found: T) -> Result<T, String> {
         self.space();
         if self.rest.is_empty() { Ok(found) } else { self.fail("the end") }
     }
@@ -93,13 +81,13 @@ impl<'a> Parser<'a> {
         found.is_some()
     }
 
-    fn need(&mut self, token: &str, expected: &str) -> Result<(), String> {
+    pub(crate) fn need(&mut self, token: &str, expected: &str) -> Result<(), String> {
         self.space();
         if self.skip(token) { Ok(()) } else { self.fail(expected) }
     }
 
     /// `depth` brackets stand open before it.
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, String> {
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Value<'a>, String> {
         self.space();
         let start = self.rest;
         match self.rest.bytes().next() {
@@ -124,7 +112,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads items with commas between them, up to `close`.
-    fn items(
+    pub(crate) fn items(
         &mut self,
         close: &str,
         mut item: impl FnMut(&mut Self) -> Result<(), String>,

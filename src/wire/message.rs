@@ -3,7 +3,7 @@
 
 use super::buffer::Buffer;
 use super::frame::{self, Header, Opcode, Side, Violation, violation};
-use super::payload::Payload;
+use super::payload::{Payload, mask_fast};
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
@@ -70,7 +70,7 @@ impl Assembler {
         let count = left.min(buf.data().len());
         let bytes = self.payload.append(&buf.data()[..count], self.half);
         if let Some(key) = header.key {
-            frame::mask_fast(&mut bytes[self.half..], key, came);
+            mask_fast(&mut bytes[self.half..], key, came);
         }
         self.length += count;
         buf.consume(count);

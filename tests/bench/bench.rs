@@ -17,6 +17,7 @@ use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Request};
 use rawchat::wire::json;
 use rawchat::wire::message::{Assembler, Received};
+use rawchat::wire::payload::mask_fast;
 use std::cell::LazyCell;
 use std::fs::read_to_string;
 use std::hint::black_box;
@@ -103,7 +104,7 @@ fn unmask(criterion: &mut Criterion) {
         let mut payload = vec![b'a'; size];
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::new("mask", size), |b| {
-            b.iter(|| frame::mask_fast(black_box(&mut payload), black_box(KEY), 0))
+            b.iter(|| mask_fast(black_box(&mut payload), black_box(KEY), 0))
         });
         group.bench_function(BenchmarkId::new("plain loop", size), |b| {
             b.iter(|| plain_loop(black_box(&mut payload)))
@@ -119,7 +120,7 @@ fn unmask_ratio() -> String {
         (0..PASSES).for_each(|_| work(black_box(&mut payload)));
         begun.elapsed().as_secs_f64()
     };
-    let mask = |payload: &mut [u8]| frame::mask_fast(payload, black_box(KEY), 0);
+    let mask = |payload: &mut [u8]| mask_fast(payload, black_box(KEY), 0);
     let mut ratios = [(); PAIRS].map(|()| time(plain_loop) / time(mask));
     ratios.sort_by(f64::total_cmp);
     let [low, median, high] = [1, 2, 3].map(|quarter| ratios[PAIRS * quarter / 4]);
@@ -165,7 +166,7 @@ fn requests(criterion: &mut Criterion) {
     for (name, head) in [("wrk", WRK), ("curl", CURL), ("chromium", CHROMIUM)] {
         group.throughput(Throughput::Bytes(head.len() as u64));
         group.bench_function(BenchmarkId::new("decode head", name), |b| {
-            b.iter(|| http::decode_head(black_box(head.as_bytes())).unwrap().unwrap())
+            b.iter(|| http::Head::default().read(black_box(head.as_bytes())).unwrap().unwrap())
         });
     }
     let length = common::post("Аліса", TEXT);
@@ -202,7 +203,7 @@ fn dissecting(criterion: &mut Criterion) {
 /// As a connection reads it.
 fn next_request(buf: &mut Buffer, mut bytes: &[u8]) -> Request {
     buf.fill(&mut bytes).unwrap();
-    let (mut request, used) = http::decode_head(buf.data()).unwrap().unwrap();
+    let (mut request, used) = http::Head::default().read(buf.data()).unwrap().unwrap();
     buf.consume(used);
     request.body = Body::of(&request).unwrap().take(buf).unwrap().unwrap();
     request
@@ -220,7 +221,7 @@ fn chat(criterion: &mut Criterion) {
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
     let said = (0..50).map(|_| chat.say("Аліса".into(), TEXT.into()));
     let said = Excerpt { messages: said.collect(), more: false };
-    let (request, _) = http::decode_head(CURL.as_bytes()).unwrap().unwrap();
+    let (request, _) = http::Head::default().read(CURL.as_bytes()).unwrap().unwrap();
     group.throughput(Throughput::Elements(50));
     group.bench_function("response of 50 messages", |b| {
         b.iter(|| {
@@ -315,7 +316,7 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
     eventually("all wait", || waiting.count().0 == crowd.sockets.len());
     let begun = Instant::now();
     let news = Excerpt { messages: vec![crowd.say()], more: false };
-    let (request, _) = http::decode_head(question.as_bytes()).unwrap().unwrap();
+    let (request, _) = http::Head::default().read(question.as_bytes()).unwrap().unwrap();
     let answer = api::excerpt(&crowd.server.chat, &request, &news);
     let bytes = answer.encode(request.asked(), 0);
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;

@@ -22,7 +22,7 @@ use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, said, t1_refresh, t4_timeline, t4_websocket};
+use rawchat::techniques::{Timing, said, t1_refresh, t4_echo, t4_timeline, t4_websocket};
 use rawchat::wire::{budget, http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
@@ -613,7 +613,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("USER_CHARS_MAX", said::USER_CHARS_MAX.to_string()),
         ("TEXT_CHARS_MAX", said::TEXT_CHARS_MAX.to_string()),
         ("CHAT_BYTES_MAX", mib(t4_websocket::CHAT_BYTES_MAX)),
-        ("ECHO_BYTES_MAX", mib(t4_websocket::ECHO_BYTES_MAX)),
+        ("ECHO_BYTES_MAX", mib(t4_echo::ECHO_BYTES_MAX)),
         ("MESSAGES_MAX", room::MESSAGES_MAX.to_string()),
         ("LOG_BYTES_MAX", mib(room::LOG_BYTES_MAX)),
         ("UNFINISHED_BYTES_MAX", mib(budget::UNFINISHED_BYTES_MAX)),

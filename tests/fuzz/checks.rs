@@ -1,6 +1,7 @@
 //! What must hold for any bytes at all. One copy: the fuzzer, the replay of its corpus and the
 //! property tests call these.
 
+use rawchat::tools::json::elements;
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Refusal, Request};
@@ -54,9 +55,9 @@ fn cuts() -> [Vec<usize>; 3] {
 /// A head is read the same however it arrives, httparse reads the same, and what follows from it
 /// can be asked of any.
 pub fn head(data: &[u8]) {
-    let whole = http::decode_head(data);
+    let whole = http::Head::default().read(data);
     for end in (0..data.len()).step_by(1 + data.len() / 256) {
-        let so_far = http::decode_head(&data[..end]);
+        let so_far = http::Head::default().read(&data[..end]);
         assert!(so_far == Ok(None) || so_far == whole, "{so_far:?} became {whole:?}");
     }
     let mut fields = [httparse::EMPTY_HEADER; http::FIELDS_MAX + 1];
@@ -93,7 +94,7 @@ pub fn head(data: &[u8]) {
 pub fn target(data: &[u8]) {
     let ask = |target: &[u8]| {
         let head = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
-        Some(http::decode_head(&head).ok()??.0)
+        Some(http::Head::default().read(&head).ok()??.0)
     };
     let Some(Request { path, query, .. }) = ask(data) else { return };
     let tail = path.strip_prefix('/').expect("a path begins with /");
@@ -236,7 +237,7 @@ fn same(ours: &Value, theirs: &serde_json::Value) -> bool {
         (Value::Absent, serde_json::Value::Null) => true,
         (Value::String(ours), serde_json::Value::String(theirs)) => ours == theirs,
         (Value::Other(text), serde_json::Value::Array(theirs)) => {
-            let ours = json::elements(text).unwrap();
+            let ours = elements(text).unwrap();
             ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| same(a, b))
         }
         (Value::Other(text), theirs) => {

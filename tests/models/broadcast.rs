@@ -14,6 +14,8 @@ mod room;
 mod t4_broadcast;
 #[path = "../../src/techniques/t4_conversation.rs"]
 mod t4_conversation;
+#[path = "../../src/techniques/t4_events.rs"]
+mod t4_events;
 #[path = "../../src/techniques/t4_member.rs"]
 mod t4_member;
 #[path = "../../src/techniques/t4_timeline.rs"]

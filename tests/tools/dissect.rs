@@ -270,7 +270,7 @@ fn check_requests(bytes: &[u8]) -> usize {
         while let Some(after) = rest.strip_prefix(b"\r\n") {
             rest = after;
         }
-        let Ok(Some((mut request, head))) = http::decode_head(rest) else { return count };
+        let Ok(Some((mut request, head))) = http::Head::default().read(rest) else { return count };
         let Ok(mut body) = Body::of(&request) else { return count };
         let mut buf = Buffer::default();
         let mut behind = &rest[head..];
@@ -468,7 +468,7 @@ fn refused(bytes: &[u8], in_frames: bool) -> Option<(String, u32)> {
         }
     }
     let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-    let (mut request, used) = match http::decode_head(bytes) {
+    let (mut request, used) = match http::Head::default().read(bytes) {
         Ok(head) => head?,
         Err(refusal) => return Some(place(refusal.place)),
     };
@@ -613,7 +613,7 @@ fn the_mark_of_a_field_is_the_code_that_refuses_it() {
 
 const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::EarlyLine, "read_request"),
-    (Kind::Request, "decode_head"),
+    (Kind::Request, "fn request_line"),
     (Kind::Lang, "\"lang\""),
     (Kind::Field, "field_line"),
     (Kind::Connection, "keeps_alive"),

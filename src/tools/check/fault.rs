@@ -3,6 +3,7 @@
 use crate::tools::client::Response;
 use crate::tools::dissect::Kind;
 use crate::tools::dissect::block::clipped;
+use crate::tools::json::elements;
 use crate::wire::handshake::accept_key;
 use crate::wire::json::{self, Value};
 use std::fmt::Display;
@@ -133,7 +134,7 @@ pub fn posted(response: &Response) -> Result<Message, Fault> {
 pub fn listed(response: &Response) -> Result<Vec<Message>, Fault> {
     status(response, 200)?;
     let text = String::from_utf8_lossy(&response.body);
-    let values = json::elements(&text).or_else(no_json)?;
+    let values = elements(&text).or_else(no_json)?;
     let messages = values.iter().map(|value| match value {
         Value::Other(message) => message_of(message),
         _ => wrong("у списку є щось, що не є повідомленням", "something in the list is no message"),

@@ -3,6 +3,7 @@
 use super::{Crowd, Exchange, Outcome, Plan, Technique, Traffic, at, browser, lock};
 use crate::tools::client::{GLANCE, Line, Response, WebSocket};
 use crate::tools::crowd::timetable::Random;
+use crate::tools::json::elements;
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
 use std::io::ErrorKind;
@@ -147,7 +148,7 @@ impl User<'_> {
     fn take_list(&mut self, response: &Response) -> Result<usize, String> {
         let (shown, mut news) = (Instant::now(), 0);
         let list = at("the list", response.text())?;
-        for message in json::elements(list).map_err(|error| format!("the list: {error}"))? {
+        for message in elements(list).map_err(|error| format!("the list: {error}"))? {
             if let Value::Other(message) = message {
                 news += self.take_message(message, shown)?;
             }

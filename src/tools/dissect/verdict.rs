@@ -71,7 +71,7 @@ impl Judge {
     }
 
     fn request(&mut self, bytes: &[u8]) -> Verdict {
-        let (request, head) = match http::decode_head(bytes) {
+        let (request, head) = match http::Head::default().read(bytes) {
             Ok(Some(found)) => found,
             Ok(None) => return Verdict::Waits,
             Err(refusal) => return refused(&refusal),

@@ -44,11 +44,11 @@ pub static FILES: &[File] = files! {
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
     5: "src/handler/places.rs" "src/handler/write.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
        "src/wire/http/target.rs" "src/wire/http/host.rs" "src/wire/http/wishes.rs"
-       "src/wire/http/advice.rs" "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
+       "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
-       "src/server/door.rs" "src/techniques/timing.rs"
+       "src/server/door.rs" "src/techniques/timing.rs" "src/techniques/t4_events.rs" "src/techniques/t4_echo.rs"
        "src/tools/site.rs" "src/tools/pages.rs" "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
-    6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
+    6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/json.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
        "src/tools/dissect/mod.rs" "src/tools/dissect/http.rs" "src/tools/dissect/frames.rs"
        "src/tools/dissect/kinds.rs" "src/tools/dissect/verdict.rs" "src/tools/dissect/block.rs"

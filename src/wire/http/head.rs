@@ -1,8 +1,8 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
-use super::advice::{in_ascii, with_longest};
 use super::host::authority;
 use super::line::{CR_LF, Line, Lines};
+use super::refusal::{in_ascii, with_longest};
 use super::target::take_apart;
 use super::{Refusal, Request, refuse};
 
@@ -19,11 +19,6 @@ pub const READ_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
 /// What can be done with a resource that is only read.
 pub const READ: &str = "GET, HEAD, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
-
-/// Reads a head that is whole, or not yet: see [`Head::read`].
-pub fn decode_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
-    Head::default().read(bytes)
-}
 
 /// A head that is arriving: its lines so far. However it drips, no byte of it is looked at twice.
 #[derive(Debug, Default)]

@@ -2,7 +2,6 @@
 //!
 //! Leaves out: content and transfer codings but chunked, ranges, caching, trailers (read, not kept).
 
-mod advice;
 mod body;
 mod head;
 mod host;
@@ -14,8 +13,8 @@ mod target;
 mod wishes;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
+pub use head::Head;
 pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
-pub use head::{Head, decode_head};
 pub use host::authority;
 pub use refusal::{Refusal, refuse};
 pub use request::{Asked, Request, is_number};

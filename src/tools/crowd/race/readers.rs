@@ -5,6 +5,7 @@ use super::engine::{AFTER_TROUBLE, Race, State};
 use crate::tools::client::{GLANCE, Line, Response, WebSocket, random};
 use crate::tools::crowd::user::get;
 use crate::tools::crowd::{Technique, browser};
+use crate::tools::json::elements;
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
 use std::io::{self, ErrorKind};
@@ -189,7 +190,7 @@ impl Reader {
 
 /// The last message of `[{"id":7,…},…]`, as it is written.
 pub fn newest(messages: &[u8]) -> Option<&str> {
-    match json::elements(std::str::from_utf8(messages).ok()?).ok()?.pop()? {
+    match elements(std::str::from_utf8(messages).ok()?).ok()?.pop()? {
         Value::Other(message) => Some(message),
         _ => None,
     }
