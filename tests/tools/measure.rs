@@ -409,7 +409,7 @@ fn what_is_wrong_in_any_room_is_exit_1_and_what_was_not_offered_exit_3() {
     );
     let mut report = made_up(&CASES[0]);
     report.measured[2].rounds[0].outcome.not_offered = Some("busy".into());
-    assert_eq!(ended(&report), (3, "3 long polling: busy".into()));
+    assert_eq!(ended(&report), (3, "the load could not be offered: 3 long polling: busy".into()));
 }
 
 /// The names of all members in a value of JSON.

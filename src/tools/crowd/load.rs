@@ -1,5 +1,6 @@
 //! `rawchat load 3 --users 500 --rate 10 --seconds 30 URL`: a crowd for one server.
 
+use super::outcome::not_offered;
 use super::report::{bytes, exact, fill, in_both, in_one, machine, number, object, or_dash};
 use super::report::{outcome_json, quantile, thousands, time};
 use super::{Crowd, Errand, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
@@ -30,10 +31,6 @@ rawchat load 1|2|3|4 [URL]: a crowd that reads in this technique, and checks wha
 Any server that speaks the API of the lecture will do. The exit code is 0 if each reader got each
 message once and in order, 1 if not, 2 for wrong usage, and 3 if the load could not be offered:
 that says nothing about the server.";
-
-/// Exit codes beside those of every tool.
-pub const WRONG: u8 = 1;
-pub const NOT_OFFERED: u8 = 3;
 
 /// Connections of the senders, the standard streams, and some to spare.
 const OWN_DESCRIPTORS: usize = 32;
@@ -88,14 +85,13 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     let live = stderr().is_terminal().then_some(style);
     let plan =
         Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed, live };
-    enough_descriptors(users).map_err(|why| not_offered(&why, &style))?;
-    let outcome = super::run(plan.clone(), |_| {});
-    let outcome = outcome.map_err(|why| not_offered(&why, &style))?;
+    enough_descriptors(users).map_err(not_offered)?;
+    let outcome = super::run(plan.clone(), |_| {}).map_err(not_offered)?;
     say(&match json {
         true => summary_json(&plan, &outcome),
         false => summary(&plan, &outcome, &style),
     });
-    verdict(&outcome, &style)
+    outcome.verdict(technique)
 }
 
 /// Every user is a connection, and a connection is a descriptor.
@@ -110,22 +106,6 @@ pub fn enough_descriptors(users: usize) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
-}
-
-fn not_offered(why: &str, style: &Style) -> Problem {
-    let text = style.say("навантаження не вийшло:", "the load could not be offered:");
-    Problem::Ended(NOT_OFFERED, format!("{text} {why}"))
-}
-
-/// The exit code.
-fn verdict(outcome: &Outcome, style: &Style) -> Result<(), Problem> {
-    if let Some(why) = &outcome.not_offered {
-        return Err(not_offered(why, style));
-    }
-    if outcome.is_wrong() {
-        return Err(Problem::Ended(WRONG, String::new()));
-    }
-    Ok(())
 }
 
 /// What is said at the end.

@@ -6,8 +6,9 @@
 
 use super::cases::{CASES, Case};
 use super::html;
-use super::load::{NOT_OFFERED, WRONG, enough_descriptors};
+use super::load::enough_descriptors;
 use super::model::{HOLD, Model};
+use super::outcome::not_offered;
 use super::process::{Server, Usage};
 use super::report::{array, in_one, machine, object, or_null, outcome_json};
 use super::table::table;
@@ -156,7 +157,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
         }
         None => {}
     }
-    let report = measure(case, seed, &style).map_err(|why| Problem::Ended(NOT_OFFERED, why))?;
+    let report = measure(case, seed, &style).map_err(not_offered)?;
     if let Some(file) = &mut html {
         let page = html::page(&report, style.language);
         file.write_all(page.as_bytes()).map_err(|error| Problem::Failed(error.to_string()))?;
@@ -341,22 +342,11 @@ fn each(users: usize, with: Usage, without: Usage) -> Usage {
 }
 
 impl Report {
-    /// The exit code.
+    /// The exit code: of the first technique that did not go well, in any room.
     pub fn verdict(&self) -> Result<(), Problem> {
-        for measured in &self.measured {
-            let [_, name] = measured.technique.name();
-            let others = measured.others.iter().map(|(_, round)| &round.outcome);
-            for outcome in others.chain([&measured.outcome()]) {
-                if let Some(why) = &outcome.not_offered {
-                    return Err(Problem::Ended(NOT_OFFERED, format!("{name}: {why}")));
-                }
-                if outcome.is_wrong() {
-                    let first = outcome.first_error.as_ref().map(|first| format!("; {first}"));
-                    let first = first.unwrap_or_default();
-                    let what = "messages are missing or doubled, or out of order";
-                    let why = format!("{name}: {what}{first}");
-                    return Err(Problem::Ended(WRONG, why));
-                }
+        for Measured { technique, rounds, others, .. } in &self.measured {
+            for round in rounds.iter().chain(others.iter().map(|(_, round)| round)) {
+                round.outcome.verdict(*technique)?;
             }
         }
         Ok(())

@@ -1,7 +1,13 @@
 //! How it went: what users and senders count, and what becomes of it all together.
 
+use super::Technique;
 use super::histogram::Histogram;
+use crate::tools::Problem;
 use std::time::Duration;
+
+/// Exit codes beside those of every tool.
+const WRONG: u8 = 1;
+const NOT_OFFERED: u8 = 3;
 
 /// Bytes and requests of all users, while they were counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -95,6 +101,23 @@ impl Outcome {
         self.lost() + self.doubled + self.disordered > 0
     }
 
+    /// The exit code, with what is wrong.
+    pub fn verdict(&self, technique: Technique) -> Result<(), Problem> {
+        let [_, name] = technique.name();
+        if let Some(why) = &self.not_offered {
+            return Err(not_offered(format!("{name}: {why}")));
+        }
+        if self.is_wrong() {
+            let first = self.first_error.as_ref().map(|first| format!("; {first}"));
+            let what = "messages are missing or doubled, or out of order";
+            return Err(Problem::Ended(
+                WRONG,
+                format!("{name}: {what}{}", first.unwrap_or_default()),
+            ));
+        }
+        Ok(())
+    }
+
     /// Adds what another user, another sender or another run has met.
     pub fn add(&mut self, other: &Outcome) {
         self.messages += other.messages;
@@ -115,4 +138,9 @@ impl Outcome {
         self.first_error = self.first_error.take().or(other.first_error.clone());
         self.not_offered = self.not_offered.take().or(other.not_offered.clone());
     }
+}
+
+/// Nothing is known of the server.
+pub fn not_offered(why: String) -> Problem {
+    Problem::Ended(NOT_OFFERED, format!("the load could not be offered: {why}"))
 }
