@@ -214,7 +214,7 @@ export class Exchange {
     const [, number, section] = /RFC (\d+) §(.*)/.exec(rfc ?? "") ?? [];
     $(".where").replaceChildren(
       ...(number ? [element("a", { href: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}` }, rfc)] : []), " ",
-      ...(mark ? [element("a", { href: `/source#${mark}` }, `${t("код", "source")} §${mark}`)] : []), " ",
+      ...(mark ? [element("a", { href: `/source#${mark}` }, `${t("код", "source")} §${mark}`)] : number ? [t("rawchat цього не читає", "rawchat does not read it")] : []), " ",
       ...(fault ? [element("b", {}, t("так не має бути", "this breaks the rules"))] : []));
   }
 

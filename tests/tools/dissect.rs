@@ -99,7 +99,10 @@ fn from_client() -> Vec<Vec<u8>> {
 fn from_server() -> Vec<Vec<u8>> {
     let text = [
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-         Content-Type: application/json\r\nLog-Epoch: 1\r\nServer: x\r\nContent-Length: 2\r\n\r\n[]",
+         Content-Type: application/json\r\nLog-Epoch: 1\r\nServer: x\r\nX-Content-Type-Options: nosniff\r\n\
+         Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: x\r\nAllow: GET\r\n\
+         ETag: x\r\nLast-Modified: x\r\nVary: x\r\nKeep-Alive: x\r\nSec-Fetch-Site: x\r\n\
+         Sec-CH-UA: x\r\nUpgrade-Insecure-Requests: 1\r\nPriority: x\r\nContent-Length: 2\r\n\r\n[]",
         "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\nHTTP/1.1 304 Not Modified\r\n\
          Content-Length: 5\r\n\r\nHTTP/1.1 303 See Other\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nLink: </>; rel=\"next\"\r\n\r\n5;x\r\nhello\r\n\
@@ -658,7 +661,11 @@ fn the_core_does_not_know_a_field_that_it_is_said_not_to_read() {
             }
         }
     }
-    for (name, kind) in NAMES {
+    // A field that is written, and not read, may be written where there is no mark.
+    let written = |name: &&str| {
+        ["with", "field"].iter().any(|call| source.contains(&format!("{call}(\"{name}\"")))
+    };
+    for (name, kind) in NAMES.iter().filter(|(name, _)| !written(name)) {
         assert_eq!(source.contains(&format!("\"{name}\"")), kind.mark().is_some(), "{name}");
     }
 }

@@ -207,6 +207,42 @@ RetryAfter 9110 "10.2.3" "1.6"
 Link 8288 "3" "1.14"
     "Де взяти решту: {}."
     "Where the rest is: {}."
+NoSniff 9110 "16.3.1" NOBODY
+    "{}: браузер має вірити Content-Type, а не вгадувати за байтами."
+    "{}: the browser must believe Content-Type, and not guess from the bytes."
+SharedWith 9110 "16.3.1" NOBODY
+    "Чиї сторінки можуть вставити це в себе: {}. За same-origin — лише сторінки цього сервера."
+    "Whose pages may show this as a part of them: {}. With same-origin only this server’s own."
+ContentSecurity 9110 "16.3.1" NOBODY
+    "Звідки сторінці дозволено брати код, стилі й дані: {}."
+    "Where the page may take code, styles and data from: {}."
+Allow 9110 "10.2.1" NOBODY
+    "Методи, які тут дозволено: {}."
+    "The methods that are allowed here: {}."
+ETag 9110 "8.8.3" NOBODY
+    "Позначка цієї версії: {}. За нею кеш дізнається, чи версія ще та сама."
+    "The tag of this version: {}. By it a cache learns whether the version is still the same."
+LastModified 9110 "8.8.2" NOBODY
+    "Коли це востаннє змінили: {}."
+    "When this was last changed: {}."
+Vary 9110 "12.5.5" NOBODY
+    "Від яких заголовків запиту залежить відповідь: {}."
+    "The fields of the request that the answer depends on: {}."
+KeepAlive 9112 "9.3" NOBODY
+    "Скільки сервер триматиме з’єднання відкритим: {}."
+    "How long the server keeps the connection open: {}."
+SecFetch 9110 "16.3.1" NOBODY
+    "Браузер каже, хто просить і навіщо: {}. Сторінка не може цього підробити."
+    "The browser says who asks, and what for: {}. A page cannot forge this."
+ClientHint 8942 "2.1" NOBODY
+    "Що браузер каже про себе: {}. Від цього нічого не залежить."
+    "What the browser says of itself: {}. Nothing depends on it."
+UpgradeInsecure 9110 "16.3.1" NOBODY
+    "Браузер каже, що радше говорив би через HTTPS: {}."
+    "The browser says that it would rather use HTTPS: {}."
+Priority 9218 "5" NOBODY
+    "Наскільки терміново це браузерові: {}."
+    "How urgent this is for the browser: {}."
 ServerName 9110 "10.2.4" NOBODY
     "Програма, яка відповідає: {}."
     "The program that answers: {}."
@@ -430,6 +466,16 @@ pub const NAMES: &[(&str, Kind)] = &[
     ("Sec-WebSocket-Version", Kind::WsVersion), ("Sec-WebSocket-Accept", Kind::WsAccept),
     ("Sec-WebSocket-Protocol", Kind::WsProtocol),
     ("Sec-WebSocket-Extensions", Kind::WsExtensions),
+    ("X-Content-Type-Options", Kind::NoSniff), ("Cross-Origin-Resource-Policy", Kind::SharedWith),
+    ("Content-Security-Policy", Kind::ContentSecurity), ("Allow", Kind::Allow),
+    ("ETag", Kind::ETag), ("Last-Modified", Kind::LastModified), ("Vary", Kind::Vary),
+    ("Keep-Alive", Kind::KeepAlive),
+    ("X-Powered-By", Kind::ServerName), ("Priority", Kind::Priority),
+    ("Sec-Fetch-Site", Kind::SecFetch), ("Sec-Fetch-Mode", Kind::SecFetch),
+    ("Sec-Fetch-Dest", Kind::SecFetch), ("Sec-Fetch-User", Kind::SecFetch),
+    ("Sec-Fetch-Storage-Access", Kind::SecFetch), ("Sec-CH-UA", Kind::ClientHint),
+    ("Sec-CH-UA-Mobile", Kind::ClientHint), ("Sec-CH-UA-Platform", Kind::ClientHint),
+    ("Upgrade-Insecure-Requests", Kind::UpgradeInsecure),
 ];
 
 /// What `field` of `bytes` is, in one sentence.
