@@ -555,6 +555,7 @@ fn what_is_asked_wrongly_is_said() {
         (&["3", "http://a", "--only=9.9"][..], "see --list"),
         (&["3", "http://a", "--hold=1s"][..], "at the least"),
         (&["3", "http://a", "--seed=x"][..], "from 0 to"),
+        (&["3", "https://a"][..], "there is no TLS here"),
         (&["3", "http://a", "http://b"][..], "one too many"),
     ] {
         let (said, code) = output(&mut check(arguments));

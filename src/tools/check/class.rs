@@ -41,13 +41,9 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
         students.map_err(|what| Problem::Usage(format!("--roster {roster}: {what}")))?;
     let [uk, en] = WARNING;
     say(&format!("{}\n  {CONTAINER}\n", options.style.say(uk, en)));
-    let each = STUDENT.as_secs();
-    let (uk, en) = ("серверів", "servers");
-    let (uk, en) = (
-        format!("{uk}: {}, кожному до {each} с", students.len()),
-        format!("{en}: {}, up to {each} s each", students.len()),
-    );
-    say(options.style.say(&uk, &en));
+    let (count, each) = (students.len(), STUDENT.as_secs());
+    let uk = format!("серверів: {count}, кожному до {each} с");
+    say(options.style.say(&uk, &format!("servers: {count}, up to {each} s each")));
     let (folder, out) =
         (Path::new(roster).parent().unwrap_or(Path::new("")), Path::new(options.out));
     fs::create_dir_all(out).map_err(|error| failed(options.out, error))?;
@@ -69,16 +65,20 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
             page += &(reporter.tell(verdict) + "\n");
         }
         page += &reporter.summary(&student.verdicts);
+        let failures = student.verdicts.iter().filter(|verdict| verdict.status == Status::Fail);
+        page.extend(failures.skip(1).map(|verdict| format!("\n\n{}", reporter.block(verdict))));
         let file = file_name(number, &student.name);
         let [had, max] = score(&student.verdicts);
         say(&format!("{had:>3}/{max}  {}", student.name));
-        save(&(file.clone() + ".html"), html_of(student, &page, &reporter))?;
+        let (name, content) = (escape(&student.name), escape(&page));
+        let content = format!("<pre tabindex=\"0\">{content}</pre>\n");
+        save(&(file.clone() + ".html"), document(options.style, &name, &content))?;
         save(&(file + ".txt"), page + "\n")?;
     }
     save("grades.csv", grades(&students))?;
     save("index.html", class_page(options, &students))?;
     say(&format!("\n{}", out.join("index.html").display()));
-    Ok(())
+    students.iter().try_for_each(|student| options.sound(&student.verdicts))
 }
 
 /// As a shell has it: a command with its arguments in one text.
@@ -148,19 +148,6 @@ fn grades(students: &[Student]) -> String {
 fn file_name(number: usize, name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() { c } else { '-' };
     format!("{:02}-{}", number + 1, name.chars().map(plain).collect::<String>())
-}
-
-fn html_of(student: &Student, page: &str, reporter: &Reporter) -> String {
-    let name = escape(&student.name);
-    let failures = student.verdicts.iter().filter(|verdict| verdict.status == Status::Fail);
-    let failures = failures
-        .map(|verdict| format!("<pre tabindex=\"0\">{}</pre>\n", escape(&reporter.block(verdict))));
-    let failures: String = failures.skip(1).collect();
-    document(
-        reporter.style,
-        &name,
-        &format!("<pre tabindex=\"0\">{}</pre>\n{failures}", escape(page)),
-    )
 }
 
 /// A page of its own; `title` and `content` are markup.

@@ -204,8 +204,8 @@ pub fn stalled_reader(lab: &Lab) -> Done {
 pub fn slow_reader_pings(lab: &Lab) -> Done {
     let (mut slow, mut last, count) = stalled(lab)?;
     for _ in 0..count {
-        slow.send_frame(Opcode::Ping, "?")?;
-        match hears(&mut slow, &mut last, 1) {
+        let pinged = slow.send_frame(Opcode::Ping, "?");
+        match pinged.and_then(|()| hears(&mut slow, &mut last, 1)) {
             Err(fault) if fault.is_end() => {
                 lab.advise("повільного читача від’єднано", "the slow reader was disconnected");
                 return Ok(());

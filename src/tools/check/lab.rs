@@ -270,8 +270,8 @@ impl Peer<'_> {
         came.map_err(|error| {
             let mut fault = of_io(&error);
             if unread > 0 && (fault.is_end() || fault.is_late()) {
-                fault.words[0] += &format!(", а відповідь ще не ціла: {unread} Б");
-                fault.words[1] += &format!(", and the answer is not whole: {unread} B");
+                fault.words[0] += &format!(", а відповідь прийшла не вся, лише {unread} Б");
+                fault.words[1] += &format!(", and only {unread} B of the answer had come");
             }
             fault
         })

@@ -110,11 +110,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     if let Some(folder) = options.keep {
         keep(folder, &verdicts).map_err(|error| options.broken(&format!("{folder}: {error}")))?;
     }
-    if let Some([uk, en]) =
-        verdicts.iter().filter(|verdict| verdict.broken).find_map(|verdict| verdict.words.as_ref())
-    {
-        return Err(options.broken(options.style.say(uk, en)));
-    }
+    options.sound(&verdicts)?;
     let [had, max] = report::score(&verdicts);
     match had == max && verdicts.iter().all(|verdict| verdict.status != Status::Fail) {
         true => Ok(()),
@@ -185,6 +181,15 @@ impl<'a> Options<'a> {
         Problem::Ended(CHECKER_FAILED, format!("{words}: {what}"))
     }
 
+    /// Nothing that the checker lacked was in the way.
+    fn sound(&self, verdicts: &[Verdict]) -> Result<(), Problem> {
+        let broken = verdicts.iter().find(|verdict| verdict.broken);
+        match broken.and_then(|verdict| verdict.words.as_ref()) {
+            Some([uk, en]) => Err(self.broken(self.style.say(uk, en))),
+            None => Ok(()),
+        }
+    }
+
     fn no_grade(&self, [uk, en]: [&str; 2]) -> Problem {
         let (uk, en) = (format!("оцінки немає: {uk}"), format!("no grade: {en}"));
         Problem::Ended(NO_SERVER, self.style.say(&uk, &en).into())
@@ -245,7 +250,7 @@ fn server(options: &Options) -> Result<Result<Subject, NotStarted>, Problem> {
         return Ok(Started::start(options.command, Path::new(".")).map(Subject::ours));
     };
     let none = |problem: String| options.no_grade([&problem, &problem]);
-    let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(none)?;
+    let place = Place::of(&[url], "http://127.0.0.1:3000").map_err(Problem::Usage)?;
     let mut problem = String::new();
     for address in place.addresses().map_err(|error| none(format!("{url}: {error}")))? {
         match TcpStream::connect_timeout(&address, options.plan.patience) {

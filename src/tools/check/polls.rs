@@ -165,8 +165,8 @@ pub fn leaver_is_noticed(lab: &Lab) -> Done {
     match peers[0].within(left, Connection::fill) {
         Err(fault) if !fault.is_end() => {
             let words = [
-                "FIN не помічено, місце зайняте далі",
-                "FIN is not noticed, its place stays taken",
+                "FIN не помічено, місце й далі зайняте",
+                "FIN is not noticed, so the place stays taken",
             ];
             Err(Fault { words: words.map(str::to_string), ..fault })
         }
