@@ -434,5 +434,5 @@ fn a_terminal_sees_it_run() {
     // EIO, when the last writer has gone.
     let _ = shown.read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
-    assert!(text.contains(" / 2 s") && text.contains(" /s   50 % "), "{text:?}");
+    assert!(text.contains(" / 2 s   delivered ") && text.contains(" /s   50 % "), "{text:?}");
 }

@@ -204,9 +204,10 @@ pub(super) fn show(crowd: &Crowd, style: &Style) {
                 write(&format!("{} {entered}", style.say("заходять:", "coming in:")));
             }
             Some(began) => write(&format!(
-                "{:.0} / {:.0} s   {} /s   {} /s   50 % {}   99 % {}",
+                "{:.0} / {:.0} s   {} {} /s   {} /s   50 % {}   99 % {}",
                 began.elapsed().as_secs_f64(),
                 (crowd.plan.warm_up + crowd.plan.length).as_secs_f64(),
+                style.say("доставлено", "delivered"),
                 number((now.1 - delivered) as f64 / seconds),
                 bytes((now.2 - passed) as f64 / seconds),
                 or_dash(quantile(&ages, 0.5), time),

@@ -1,6 +1,7 @@
 //! A server of our own, as a process of its own: what it uses is counted apart from the crowd.
 
-use crate::tools::client::{Connection, Place};
+use super::user::get;
+use crate::tools::client::{Line, Place};
 use crate::wire::json::{self, Value};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 /// `ps` and `/proc` count in these, in every Linux.
 const TICK_MS: u64 = 10;
-const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Server {
     /// It has its standard input from us, and ends with it: even if we are killed.
@@ -54,9 +54,8 @@ impl Server {
     /// As it says itself, without the one that asks.
     fn connections(&self) -> Option<f64> {
         let address = *self.place.addresses().ok()?.first()?;
-        let mut connection = Connection::open(address, PATIENCE).ok()?;
-        let request = format!("GET /stats HTTP/1.1\r\nHost: {}\r\n\r\n", self.place.host);
-        let response = connection.ask("GET", request.as_bytes()).ok()?;
+        let request = get(&self.place.host, "/stats", "");
+        let response = Line::new(address).get(&request, || Duration::ZERO, || false).ok()??;
         match json::members(response.text().ok()?, ["connections"]).ok()? {
             [Value::Other(count)] => Some(count.parse::<f64>().ok()? - 1.0),
             _ => None,

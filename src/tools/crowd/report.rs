@@ -78,6 +78,7 @@ pub fn in_both(english: &str) -> Both {
     let word = |word| match word {
         "ms" => "мс".into(),
         "s" => "с".into(),
+        "/s" => "/с".into(),
         "B" => "Б".into(),
         "kB" => "кБ".into(),
         "MB" => "МБ".into(),
