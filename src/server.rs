@@ -121,14 +121,14 @@ impl Connection {
         self.share = Share::default();
         self.wait_for_request()?;
         let mut head = Head::default();
-        let mut request = self.read_until(self.limits.head, |buf| {
+        let request = self.read_until(self.limits.head, |buf| {
             let Some((request, used)) = head.read(buf.data())? else { return Ok(None) };
             buf.consume(used);
             Ok(Some(request))
         })?;
         let body = self.read_body(&request);
-        request.body = body.inspect_err(|_| self.line = request.to_string())?;
-        Ok(request)
+        let body = body.inspect_err(|_| self.line = request.to_string())?;
+        Ok(Request { body, ..request })
     }
 
     /// Between two requests a connection may be idle for a while.

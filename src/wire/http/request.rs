@@ -3,7 +3,7 @@
 use crate::wire::form;
 use std::fmt;
 
-/// A request; its body is empty until [`Body`](super::Body) has taken it.
+/// A request. [`Head`](super::Head) makes it, without its body, which [`Body`](super::Body) takes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// `GET`, `POST`, … (case-sensitive).
