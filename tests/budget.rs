@@ -173,9 +173,11 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     }
     // A short message finds room, whoever says it, and a long one does when it comes to its end.
     let mut alice = server.join("Alice").greeted();
-    let text = "я".repeat(2_000);
-    alice.send(common::said(&text));
-    assert_eq!(alice.message(), (1, text));
+    for (id, letter) in [(1, "я"), (2, "😀")] {
+        let text = letter.repeat(TEXT_CHARS_MAX);
+        alice.send(common::said(&text));
+        assert_eq!(alice.message(), (id, text));
+    }
     under_way[0].send(last_byte());
     let (opcode, payload) = under_way[0].frame();
     assert_eq!((opcode, payload.len()), (Opcode::Binary, ECHO_BYTES_MAX));
