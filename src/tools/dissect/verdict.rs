@@ -153,9 +153,6 @@ impl Verdict {
                 "rawchat writes such (§1.6), and does not read it.".into(),
             ],
         };
-        match language {
-            Language::Uk => uk,
-            Language::En => en,
-        }
+        language.say(&uk, &en).into()
     }
 }

@@ -12,14 +12,18 @@ use std::time::Duration;
 /// Appends a chunk.
 pub fn write(file: &mut File, chunk: &Chunk) -> io::Result<()> {
     let from = if chunk.from == Side::Client { "client" } else { "server" };
-    let hex: String = chunk.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let line = format!(
-        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",\"hex\":\"{hex}\"}}\n",
+        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",\"hex\":\"{}\"}}\n",
         chunk.connection,
         chunk.time.as_nanos(),
         chunk.unseen,
+        hex(&chunk.bytes),
     );
     file.write_all(line.as_bytes())
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The chunks of a recording, one after another; `Err` says what is wrong with which line.

@@ -1,5 +1,6 @@
 //! What the page can still be asked for: the last exchanges, each with its bytes.
 
+use super::record::hex;
 use super::watch::{Exchange, Sum};
 use crate::tools::dissect::kinds::{sentence, value};
 use crate::tools::dissect::verdict::Verdict;
@@ -140,10 +141,6 @@ fn json(field: &Field, bytes: &[u8], moved: usize, parents: usize, language: Lan
         kind.is_fault(),
         kind.is_content(),
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The last exchanges, in the order of their rows.
