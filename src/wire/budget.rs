@@ -10,7 +10,7 @@ pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Beyond it an answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that, so that a few long messages do not silence those who
-/// only chat: the longest text fits in it, however it is written.
+/// only chat: the longest text fits in it, as UTF-8 (in escapes it is three times as long).
 pub const FREE_BYTES: usize = 16 * 1024;
 
 /// How much is taken, of both.
