@@ -58,9 +58,9 @@ Trouble, from the first connection on; the page can switch it, too:
   --freeze           stops reading: the sender feels it when the buffers are full
   --strip-upgrade    as a proxy that does not know Upgrade";
 
-/// A look lasts no longer than this, and then whoever looks rests twice as long, and never shorter
-/// than `REST`: so it takes a third of one processor at the most, and waking it costs those who
-/// carry little.
+/// A look lasts no longer than this, and then whoever looks rests three times as long, and never
+/// shorter than `REST`: so it takes a quarter of one processor at the most, and waking it costs
+/// those who carry little.
 const LOOK_MAX: Duration = Duration::from_millis(10);
 const REST: Duration = Duration::from_millis(2);
 
@@ -300,7 +300,7 @@ impl Looker {
                 chunk = goes_on.then(|| chunks.try_recv().ok()).flatten();
             }
             self.page.breathe();
-            thread::sleep(REST.max(2 * began.elapsed()));
+            thread::sleep(REST.max(3 * began.elapsed()));
         }
     }
 

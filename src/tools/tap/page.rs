@@ -6,7 +6,7 @@ use super::watch::{Exchange, Seen};
 use crate::handler::{Handler, Reply, only};
 use crate::tools::dissect::block::{Style, clipped, summary};
 use crate::tools::dissect::{Language, Side};
-use crate::tools::feed::{BATCH_ROWS_MAX, Feed, PAUSE, Patience};
+use crate::tools::feed::{Feed, PAUSE, Patience};
 use crate::tools::pages;
 use crate::tools::site::{self, File};
 use crate::wire::http::{READ, Request, Response, refuse};
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 /// the chat is shorter.
 const WHAT_CHARS_MAX: usize = 100;
 const SAID_CHARS_MAX: usize = 4_000;
+/// Rows within a [`PAUSE`]: nobody reads faster, and a browser on this machine has to draw them.
+const LISTED_MAX: usize = 100;
 /// Requests of one connection that wait for their answers, and are shown with them.
 const ASKED_MAX: usize = 100;
 
@@ -216,7 +218,7 @@ impl Pace {
     /// Whether one more row can be listed now.
     fn has_room(&mut self) -> bool {
         self.listed += 1;
-        self.listed <= BATCH_ROWS_MAX
+        self.listed <= LISTED_MAX
     }
 }
 
