@@ -102,7 +102,7 @@ fn failures(said: &str) -> (Vec<String>, Vec<Value>) {
     let tests = json["tests"].as_array().unwrap();
     let failed = tests.iter().filter(|test| test["status"] == "fail");
     let failed = failed.map(|test| test["id"].as_str().unwrap().to_string()).collect();
-    let hindered = |test: &Value| test["message"].as_str().unwrap().starts_with("first ");
+    let hindered = |test: &Value| test["message"].as_str().unwrap().ends_with(" must pass first");
     let others = tests.iter().filter(|test| test["status"] == "not_run" && !hindered(test));
     (failed, others.filter(|test| test["id"] != "7.5").cloned().collect())
 }
@@ -114,29 +114,39 @@ fn failures(said: &str) -> (Vec<String>, Vec<Value>) {
 fn each_fault_fails_its_own_check_and_only_what_builds_on_it_is_not_made() {
     const AT_ONCE: usize = 10;
     let rules = ids().into_iter().filter(|id| !["0.1", "7.5"].contains(id));
-    let (rules, wrong) = (Mutex::new(rules), Mutex::new(Vec::new()));
+    let (rules, suspects) = (Mutex::new(rules), Mutex::new(Vec::new()));
     let next = || rules.lock().unwrap().next();
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(rule) = next() {
-                    let part = match rule.as_bytes()[0] {
-                        b'8' => "5",
-                        b'5'.. => "4",
-                        _ => "3",
-                    };
-                    let url = url(Faulty::start(rule, HOLD));
-                    let (said, code) = output(&mut check(&[part, &url, "--strict", "--json"]));
-                    let (failed, others) = failures(&said);
-                    if (code, &failed[..], &others[..]) != (1, &[rule.to_string()], &[]) {
-                        wrong.lock().unwrap().push(format!("{rule}: {failed:?} {others:?}"));
+                    if whole_run(rule).is_err() {
+                        suspects.lock().unwrap().push(rule);
                     }
                 }
             });
         }
     });
-    let wrong = wrong.into_inner().unwrap();
+    // Ten at once are too much for a busy machine: what looked wrong is looked at again, alone.
+    let suspects = suspects.into_inner().unwrap().into_iter();
+    let wrong: Vec<String> = suspects.filter_map(|rule| whole_run(rule).err()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// `Err`: a server that breaks `rule` fails another check, too, or not this one.
+fn whole_run(rule: &'static str) -> Result<(), String> {
+    let part = match rule.as_bytes()[0] {
+        b'8' => "5",
+        b'5'.. => "4",
+        _ => "3",
+    };
+    let url = url(Faulty::start(rule, HOLD));
+    let (said, code) = output(&mut check(&[part, &url, "--strict", "--json"]));
+    let (failed, others) = failures(&said);
+    match (code, &failed[..], &others[..]) {
+        (1, [only], []) if only == rule => Ok(()),
+        _ => Err(format!("{rule}: {failed:?} {others:?}")),
+    }
 }
 
 #[test]
