@@ -31,7 +31,7 @@ fn run(arguments: &[String]) -> Result<(), Problem> {
     let parts =
         TECHNIQUES.each_ref().map(|t| Part { number: t.number, name: t.name, watch: t.watch });
     match command_line::parse(arguments, &parts)? {
-        Command::Run(tool, arguments) => (tool.run)(&arguments, parts_over_one_room),
+        Command::Run(tool, arguments) => tool.run(&arguments, parts_over_one_room),
         Command::Serve(options) => serve(options).map_err(Problem::Failed),
         Command::Say(text) => {
             say(&text);

@@ -605,13 +605,17 @@ fn out_of_threads_newcomers_are_answered_503_and_the_log_has_one_line_when_it_be
 
 #[test]
 #[cfg(target_os = "linux")]
-fn without_a_thread_for_its_broadcaster_part_4_says_so_in_one_sentence() {
-    let Some((mut none, binary)) = with_threads(1, &["4", "--port=0", "--quiet"]) else { return };
-    let output = none.output().unwrap();
-    std::fs::remove_file(binary).unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
-    assert!(said.contains("part 4 cannot start a thread"), "{said}");
+fn where_no_thread_can_be_started_one_sentence_says_so() {
+    let part_4 = &["4", "--port=0", "--quiet"];
+    let tools = [&["measure"][..], &["raw", "127.0.0.1:9"], &["check", "3", "http://127.0.0.1:9"]];
+    for arguments in [&part_4[..]].into_iter().chain(tools) {
+        let Some((mut none, binary)) = with_threads(1, arguments) else { return };
+        let output = none.output().unwrap();
+        std::fs::remove_file(binary).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains("thread"), "{said}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod tap;
 use crate::handler::{Handler, Places};
 use std::io;
 use std::sync::Arc;
+use std::thread;
 
 /// A command beside the four parts.
 pub struct Tool {
@@ -28,7 +29,18 @@ pub struct Tool {
     pub arguments: &'static str,
     /// What it is for, in a line of the menu.
     pub purpose: &'static str,
-    pub run: fn(&[String], Parts) -> Result<(), Problem>,
+    run: fn(&[String], Parts) -> Result<(), Problem>,
+}
+
+impl Tool {
+    /// Does what `arguments` ask for, where the system has a thread for it: nearly every tool needs
+    /// some, and std panics where there is none.
+    pub fn run(&self, arguments: &[String], parts: Parts) -> Result<(), Problem> {
+        let no_thread =
+            |error| Problem::Failed(format!("no thread can be started: {error} (ulimit -u)"));
+        thread::Builder::new().spawn(|| ()).map_err(no_thread)?;
+        (self.run)(arguments, parts)
+    }
 }
 
 /// Starts the four parts over one room, for a tool that serves them: what answers, and its places.
