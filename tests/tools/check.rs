@@ -171,7 +171,10 @@ fn late_is_advice_and_once_wrong_is_wrong() {
     assert!(code == 0 && said.contains("advice") && said.contains("came after "), "{said}");
     let once = url(Faulty::start("once", HOLD));
     let (said, code) = output(&mut check(&["1", &once, "--only=1.1"]));
-    assert!(code == 1 && said.contains("500, and not 200") && said.contains("1 of 2"), "{said}");
+    assert!(
+        code == 1 && said.contains("500, and not 200") && said.contains("1 of 2 passed"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -181,7 +184,8 @@ fn what_should_be_is_demanded_only_if_somebody_says_so() {
         [(&["--only=1.7"][..], "advice", 0), (&["--only=1.7", "--strict"][..], "FAIL", 1)]
     {
         let (said, came) = output(check(&["1", &url]).args(strict));
-        assert!(came == code && said.contains(word), "{said}");
+        // What is asked for alone is told in full.
+        assert!(came == code && said.contains(word) && said.contains("  must "), "{said}");
     }
 }
 
@@ -236,6 +240,100 @@ fn a_run_is_kept_repeated_and_told_to_programs() {
     assert_eq!(request(&kept()), request(&kept()));
     let (shown, code) = output(rawchat(&["tap", "--open"]).arg(folder.join("1.6.jsonl")));
     assert!(code == 0 && shown.contains("GET /nosuch-"), "{shown}");
+}
+
+/// A server that does `serve` with each connection, in a thread of its own.
+fn scripted(serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = url(listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for socket in listener.incoming().map_while(Result::ok) {
+            let serve = serve.clone();
+            thread::spawn(move || serve(socket));
+        }
+    });
+    url
+}
+
+/// Answers each request, or each read, with these bytes.
+fn says(answer: &'static str, each_read: bool) -> String {
+    scripted(move |mut socket| {
+        let mut request = Vec::new();
+        let mut chunk = [0; 4096];
+        loop {
+            let count = socket.read(&mut chunk)?;
+            request.extend_from_slice(&chunk[..count]);
+            if count == 0 {
+                return Ok(());
+            }
+            if each_read || request.ends_with(b"\r\n\r\n") {
+                request.clear();
+                socket.write_all(answer.as_bytes())?;
+                if answer.starts_with("HTTP/1.0") {
+                    return Ok(());
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn what_came_is_said_so_that_it_leads_to_the_next_step() {
+    const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi";
+    const ENDLESS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nhi";
+    let cases = [
+        (says("", false), "0.2", "silent client delays nobody: 1.1 must pass first"),
+        (says(PAGE, true), "1.5", "an answer came, and should wait"),
+        (says(ENDLESS, false), "1.1", "nobody knows where the body ends"),
+        (says("HTTP/1.1 200 OK\r\nContent", false), "1.1", "24 B came, and they are not a whole"),
+        (says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", false), "1.1", "40 B came, and"),
+        (says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false), "1.1", "no Content-Type"),
+        (
+            says("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
+            "1.3",
+            "was closed after the",
+        ),
+        (url(Faulty::start("query", HOLD)), "2.5", "not 200, for /?user=Bob: what stands behind ?"),
+        (url(Faulty::start("1.6", HOLD)), "1.6", "200, and not 404"),
+        (says("HTTP/1.1 101 OK\r\n\r\n", false), "5.1", "there is no Sec-WebSocket-Accept"),
+    ];
+    thread::scope(|scope| {
+        for (url, id, words) in cases {
+            scope.spawn(move || {
+                let arguments = ["4", &url, "--patience=1s", "--only", id];
+                let (said, code) = output(&mut check(&arguments));
+                let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(code == 1 && flat.contains(words), "{id}: {said}");
+                assert!(!said.contains("all is well"), "{id}: {said}");
+                // One who stands alone and is not answered has not failed twice.
+                assert_eq!(said.contains("failed twice"), id != "0.2", "{id}: {said}");
+            });
+        }
+    });
+}
+
+/// Two answers to one request that has been waited for.
+#[test]
+fn one_request_has_one_answer() {
+    const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let url = says(Box::leak(PAGE.repeat(2).into_boxed_str()), false);
+    let (said, code) = output(&mut check(&["1", &url, "--only=1.5"]));
+    assert!(code == 1 && said.contains("a second answer to one request"), "{said}");
+}
+
+/// An unfinished answer stands where it began, and not where it was given up.
+#[test]
+fn bytes_stand_where_they_came() {
+    let url = says("HTTP/1.1 200 OK\r\nContent", false);
+    let folder = Folder::new("first");
+    let arguments = ["1", &url, "--only=1.1", "--patience=3s", "--keep"];
+    let (said, _) = output(check(&arguments).arg(folder.path()));
+    let kept = std::fs::read_to_string(folder.join("1.1.jsonl")).unwrap();
+    let times = kept.lines().map(|line| {
+        serde_json::from_str::<Value>(line).unwrap()["ns"].as_str().unwrap().parse().ok()
+    });
+    let times: Vec<u64> = times.map(Option::unwrap).collect();
+    assert!(times.len() == 2 && times[1] - times[0] < 3_000_000_000, "{times:?}, {said}");
 }
 
 /// What is wrong with all answers of a server.
@@ -367,13 +465,8 @@ fn a_server_that_answers_garbage_is_told_what_is_wrong() {
     thread::scope(|scope| {
         for (kind, id) in cases {
             scope.spawn(move || {
-                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let url = url(listener.local_addr().unwrap());
-                thread::spawn(move || {
-                    for mut socket in listener.incoming().map_while(Result::ok) {
-                        let mut dice = Dice::new(kind as u64);
-                        thread::spawn(move || garbage(kind, &mut dice, &mut socket));
-                    }
+                let url = scripted(move |mut socket| {
+                    garbage(kind, &mut Dice::new(kind as u64), &mut socket)
                 });
                 // What has no end is given up by its size, long before the time is over.
                 let (words, patience) = match kind {
@@ -414,13 +507,13 @@ fn a_class_is_graded_one_after_another() {
     let rows: Vec<&str> = grades.lines().collect();
     assert!(rows[0].starts_with("name,score,max_score,0.1,0.2,1.1,"), "{grades}");
     assert!(rows[1].starts_with("\"Zoe, the \"\"<b>\"\"\",17,17,pass,pass,pass"), "{grades}");
-    assert!(rows[2].starts_with("Bob,1,17,pass,fail,fail,not_run"), "{grades}");
+    assert!(rows[2].starts_with("Bob,1,17,pass,not_run,fail,not_run"), "{grades}");
     assert!(rows[3].starts_with("Eve,0,17,fail,not_run"), "{grades}");
     let class = read("index.html");
     assert!(class.contains("<li>1.1 ") && class.contains("&lt;b&gt;") && !class.contains("<b>"));
     assert!(class.contains("href=\"02-Bob.html\""), "{class}");
     for (file, words) in
-        [("02-Bob", "FAIL"), ("03-Eve", "the program has ended"), ("04-Dan", "there is no folder")]
+        [("02-Bob", "FAIL"), ("03-Eve", "your program has ended"), ("04-Dan", "there is no folder")]
     {
         let [text, page] = ["txt", "html"].map(|kind| read(&format!("{file}.{kind}")));
         assert!(text.contains(words) && page.contains(words), "{text}");
@@ -461,10 +554,13 @@ fn where_there_is_no_server_there_is_no_grade() {
     for (arguments, why) in [
         (&["3", &*nobody][..], "refused"),
         (&["3", "--", "no-such-program"][..], "no-such-program: "),
-        (&["3", "--", env!("CARGO_BIN_EXE_rawchat"), "explain"][..], "the program has ended (exit"),
+        (
+            &["3", "--", env!("CARGO_BIN_EXE_rawchat"), "explain"][..],
+            "your program has ended by itself (exit",
+        ),
     ] {
         let (said, code) = output(&mut check(arguments));
-        assert!(said.contains("no grade: ") && said.contains(why), "{arguments:?}: {said}");
+        assert!(said.contains("no grade yet: ") && said.contains(why), "{arguments:?}: {said}");
         assert_eq!(code, 3, "{said}");
     }
 }
@@ -514,6 +610,15 @@ fn a_server_that_has_ended_is_started_again() {
     assert!(said.contains("FAIL 1, not run 0;"), "{said}");
 }
 
+#[test]
+fn an_exception_that_leaves_the_connection_open_is_pointed_to() {
+    let mut command = check(&["1", "--only=2.7", "--patience=2s", "--", &itself()]);
+    let (said, code) = output(command.args(ITSELF).env("FAULTY", "throws"));
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = "did not come in time; the server has printed an exception, see below";
+    assert!(code == 1 && flat.contains(words) && said.contains("ValueError: no JSON"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_server_that_does_not_start_again_is_asked_nothing_more() {
@@ -522,10 +627,9 @@ fn a_server_that_does_not_start_again_is_asked_nothing_more() {
     let mut command = check(&["1", "--", "sh", "-c", &script]);
     let (said, code) = output(command.env("FAULTY", "ends"));
     assert!(code == 1 && said.contains("FAIL       2.7 "), "{said}");
-    let words =
-        "not run    2.8  a body announced as 1 GB is refused at once: the program has ended (exit";
+    let words = "not run 2.8 a body announced as 1 GB is refused at once: your program has ended by itself (exit";
     let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains(&words.split_whitespace().collect::<Vec<_>>().join(" ")), "{said}");
+    assert!(flat.contains(words), "{said}");
     assert!(said.contains("FAIL 1, not run 3;"), "{said}");
 }
 

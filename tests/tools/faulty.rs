@@ -1,5 +1,6 @@
 //! A small server of all four parts that keeps every rule of `rawchat check`, but for the one that
-//! it is told to break. Four more: it is wrong `once`, it is `slow`, it `masks`, or it `ends` at broken JSON.
+//! it is told to break. Six more: it is wrong `once`, it is `slow`, it `masks`, it takes the `query` for
+//! a part of the path, and at broken JSON it `ends`, or `throws` and leaves the connection open.
 
 use rawchat::wire::form;
 use rawchat::wire::frame::{self, Opcode, Side};
@@ -146,6 +147,7 @@ impl Faulty {
             {
                 (500, json, "{}".into())
             }
+            _ if self.breaks("query") && request.target == "/?user=Bob" => (404, json, "{}".into()),
             ("GET" | "HEAD", "/") => (200, "text/html; charset=utf-8", self.page()),
             ("GET", "/messages") => self.messages(request),
             ("GET", "/subscribe") => self.subscribe(request, socket),
@@ -201,6 +203,12 @@ impl Faulty {
             Err(_) if self.breaks("ends") => {
                 println!("good bye");
                 std::process::exit(7)
+            }
+            Err(_) if self.breaks("throws") => {
+                println!("Traceback (most recent call last):\nValueError: no JSON");
+                loop {
+                    thread::park();
+                }
             }
             Err(_) => (if self.breaks("2.7") { 500 } else { 400 }, json, "{}".into()),
         }

@@ -1,6 +1,6 @@
 //! What answers say, and words for what is wrong with them.
 
-use crate::tools::client::Response;
+use crate::tools::client::{NO_END, Response};
 use crate::tools::dissect::Kind;
 use crate::tools::dissect::block::clipped;
 use crate::tools::json::elements;
@@ -65,6 +65,12 @@ pub fn short(value: &dyn Display) -> String {
     clipped(&value.to_string(), VALUE_CHARS_MAX).trim_end().into()
 }
 
+/// The first value of a field that must be there.
+pub fn field<'a>(response: &'a Response, name: &'a str) -> Result<&'a str, Fault> {
+    let missing = || wrong(format!("немає поля {name}"), format!("there is no {name}"));
+    response.field(name).map_or_else(missing, Ok)
+}
+
 pub fn same<T: Display + PartialEq>(came: T, expected: T) -> Done {
     if came == expected { Ok(()) } else { not(came, expected) }
 }
@@ -77,6 +83,10 @@ pub fn in_field<T>(kind: Kind, told: Result<T, Fault>) -> Result<T, Fault> {
 pub fn of_io(error: &io::Error) -> Fault {
     use ErrorKind::{InvalidData, Other};
     let (uk, en) = match error.kind() {
+        ErrorKind::TimedOut if error.to_string() == NO_END => (
+            "голова прийшла, але в ній немає Content-Length, а з’єднання лишається відкритим: ніхто не знає, де кінчається тіло",
+            NO_END,
+        ),
         ErrorKind::TimedOut => ("не прийшло вчасно", "did not come in time"),
         ErrorKind::UnexpectedEof => ("сервер закрив з’єднання", "the server has closed"),
         ErrorKind::ConnectionRefused => ("ніхто не слухає", "nobody listens"),
@@ -165,7 +175,7 @@ pub fn message_of(text: &str) -> Result<Message, Fault> {
 /// The `101` for this key. RFC 6455 §4.2.2
 pub fn accepted(response: &Response, key: &str) -> Done {
     status(response, 101)?;
-    let came = response.field("Sec-WebSocket-Accept").unwrap_or_default();
+    let came = field(response, "Sec-WebSocket-Accept")?;
     in_field(Kind::WsAccept, same(came, &accept_key(key)))?;
     match response.lists("Upgrade", "websocket") && response.lists("Connection", "upgrade") {
         true => Ok(()),

@@ -1,6 +1,6 @@
 //! Stages 5 to 7: the handshake, frames, and the chat on it.
 
-use super::fault::{Done, Fault, accepted, ids, in_field, not, same, status, wrong};
+use super::fault::{Done, Fault, accepted, field, ids, in_field, not, same, status, wrong};
 use super::http::{in_a_row, page};
 use super::lab::{Lab, Peer};
 use crate::tools::client::{masked, random_key};
@@ -35,7 +35,7 @@ pub fn another_version(lab: &Lab) -> Done {
     if !(400..500).contains(&response.status) {
         status(&response, 426)?;
     }
-    let version = response.field("Sec-WebSocket-Version").unwrap_or_default();
+    let version = field(&response, "Sec-WebSocket-Version")?;
     if response.lists("Sec-WebSocket-Version", "13") {
         Ok(())
     } else {

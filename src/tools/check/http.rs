@@ -1,6 +1,6 @@
 //! Stages 0 to 2: it listens, it speaks HTTP, it remembers.
 
-use super::fault::{Done, Fault, ids, in_field, not, of_io, posted, same, status, wrong};
+use super::fault::{Done, Fault, field, ids, in_field, not, of_io, posted, same, status, wrong};
 use super::lab::{CEILING, Lab, Peer};
 use crate::tools::client::{Connection, Response};
 use crate::tools::dissect::Kind;
@@ -26,24 +26,20 @@ pub fn silent_client(lab: &Lab) -> Done {
 
 pub fn page(lab: &Lab) -> Done {
     let response = lab.ask(lab.get("/"), 200)?;
-    let kind = response.field("Content-Type").unwrap_or_default().to_ascii_lowercase();
+    let kind = field(&response, "Content-Type")?.to_ascii_lowercase();
     match kind.starts_with("text/html") {
         true => Ok(()),
         false => in_field(Kind::ContentType, not(format!("{kind:?}"), "text/html")),
     }
 }
 
-/// After a response that is the last one.
-fn nothing_follows(peer: &mut Peer) -> Done {
+/// The bytes after a response that is the last one.
+fn what_follows<'a>(peer: &'a mut Peer) -> &'a [u8] {
     if peer.connection.unread().is_empty() {
         // It may also stay open: whether it should is asked elsewhere.
         let _ = peer.silent(Instant::now() + CEILING);
     }
-    if peer.connection.unread().is_empty() {
-        return Ok(());
-    }
-    let problem = wrong("Content-Length менше за тіло", "Content-Length is less than the body");
-    in_field(Kind::ContentLength, problem)
+    peer.connection.unread()
 }
 
 pub fn bytes_are_counted(lab: &Lab) -> Done {
@@ -54,21 +50,35 @@ pub fn bytes_are_counted(lab: &Lab) -> Done {
         let mut peer = lab.peer()?;
         peer.send(lab.request(&format!("GET {target}"), "Connection: close\r\n", ""))?;
         peer.response()?;
-        nothing_follows(&mut peer)?;
+        if !what_follows(&mut peer).is_empty() {
+            let less =
+                wrong("Content-Length менше за тіло", "Content-Length is less than the body");
+            return in_field(Kind::ContentLength, less);
+        }
     }
     Ok(())
 }
 
 /// One more page, on the same connection.
 fn page_again(lab: &Lab, peer: &mut Peer, before: &Response) -> Done {
-    match before.keeps_alive() {
-        true => peer.ask(lab.get("/"), 200).map(drop),
-        false if before.ended_by_close => wrong(
+    if before.ended_by_close {
+        return wrong(
             "без Content-Length відповідь кінчається лише разом зі з’єднанням",
             "without Content-Length the answer ends only where the connection ends",
-        ),
-        false => not("Connection: close", "keep-alive"),
+        );
     }
+    if before.lists("Connection", "close") {
+        return not("Connection: close", "keep-alive");
+    }
+    let again = peer.ask(lab.get("/"), 200);
+    again.map(drop).map_err(|fault| match fault.is_end() {
+        true => {
+            let words =
+                ["після відповіді з’єднання закрито", "the connection was closed after the answer"];
+            Fault { words: words.map(str::to_string), ..fault }
+        }
+        false => fault,
+    })
 }
 
 /// After an answer that is no 200 the connection may end, as long as the server lives.
@@ -97,11 +107,19 @@ pub fn two_in_one_write(lab: &Lab) -> Done {
 
 pub fn byte_by_byte(lab: &Lab) -> Done {
     let mut peer = lab.peer()?;
-    for byte in lab.get("/").bytes() {
+    let request = lab.get("/");
+    let (before, last) = request.split_at(request.len() - 1);
+    for byte in before.bytes() {
         peer.send([byte])?;
         thread::sleep(Duration::from_millis(5));
     }
-    status(&peer.response()?, 200)
+    // An answer that is there already has not waited for the empty line.
+    peer.silent(Instant::now())?;
+    peer.ask(last, 200)?;
+    match what_follows(&mut peer).starts_with(b"HTTP/") {
+        true => wrong("на один запит друга відповідь", "a second answer to one request"),
+        false => Ok(()),
+    }
 }
 
 pub fn unknown_path(lab: &Lab) -> Done {
@@ -211,7 +229,17 @@ pub fn markup_is_text(lab: &Lab) -> Done {
     let markup = format!("<b id={}>", lab.word());
     lab.say(&format!("{markup}!</b>"))?;
     for target in ["/", "/?user=Bob"] {
-        let page = lab.ask(lab.get(target), 200)?;
+        let page = lab.ask(lab.get(target), 200).map_err(|fault| match fault.kind {
+            Some(_) if target != "/" => {
+                let [uk, en] = &fault.words;
+                let words = [
+                    format!("{uk}, на {target}: те, що за знаком ?, — не частина шляху"),
+                    format!("{en}, for {target}: what stands behind ? is no part of the path"),
+                ];
+                Fault { words, ..fault }
+            }
+            _ => fault,
+        })?;
         if String::from_utf8_lossy(&page.body).contains(&markup) {
             return wrong(format!("на сторінці {markup}"), format!("the page has {markup}"));
         }
@@ -234,10 +262,7 @@ pub fn form_leads_back(lab: &Lab) -> Done {
     } else {
         status(&response, 303)?;
     }
-    match response.field("Location") {
-        Some(_) => Ok(()),
-        None => wrong("немає поля Location", "there is no field Location"),
-    }
+    field(&response, "Location").map(drop)
 }
 
 pub fn broken_json(lab: &Lab) -> Done {

@@ -5,7 +5,7 @@ use super::fault::{
 };
 use super::fault::{of_io, posted, short, status, wrong};
 use super::run::{Plan, Subject};
-use crate::tools::client::{Connection, Response, handshake, masked, random_key};
+use crate::tools::client::{Connection, NO_END, Response, handshake, masked, random_key};
 use crate::tools::dissect::{Kind, Side};
 use crate::tools::tap::Chunk;
 use crate::wire::frame::{self, Header, Opcode};
@@ -214,8 +214,8 @@ impl<'a> Lab<'a> {
         Ok(peer)
     }
 
-    fn note(&self, connection: u64, from: Side, bytes: &[u8]) {
-        let time = self.began.elapsed();
+    fn note(&self, time: Instant, connection: u64, from: Side, bytes: &[u8]) {
+        let time = time.saturating_duration_since(self.began);
         let mut trace = self.trace();
         trace.connection = connection;
         trace.bytes += bytes.len();
@@ -241,7 +241,7 @@ pub struct Peer<'a> {
 
 impl Peer<'_> {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Done {
-        self.lab.note(self.number, Side::Client, bytes.as_ref());
+        self.lab.note(Instant::now(), self.number, Side::Client, bytes.as_ref());
         self.connection.deadline = Instant::now() + self.lab.plan.patience;
         self.connection.send(bytes.as_ref()).map_err(|error| of_io(&error))
     }
@@ -258,20 +258,23 @@ impl Peer<'_> {
         let ends = (self.lab.began + ATTEMPT + plan.hold).min(plan.ends_for_sure + ATTEMPT);
         self.connection.deadline = (began + patience).min(ends);
         let came = wait(&mut self.connection);
-        if let Some(bytes) = self.connection.copy.as_mut().filter(|bytes| !bytes.is_empty()) {
-            self.lab.note(self.number, Side::Server, bytes);
-            bytes.clear();
+        let bytes = self.connection.copy.replace(Vec::new()).unwrap_or_default();
+        if !bytes.is_empty() {
+            self.lab.note(self.connection.copy_began, self.number, Side::Server, &bytes);
         }
         let took = began.elapsed();
         if came.is_ok() && patience <= plan.patience && took > CEILING {
             self.lab.came_late("прийшло аж через", "came after", took);
         }
-        let unread = self.connection.unread().len();
+        // A body leaves the buffer before it is whole.
+        let http = if bytes.starts_with(b"HTTP/") { bytes.len() } else { 0 };
+        let part = http.max(self.connection.unread().len());
         came.map_err(|error| {
             let mut fault = of_io(&error);
-            if unread > 0 && (fault.is_end() || fault.is_late()) {
-                fault.words[0] += &format!(", а відповідь прийшла не вся, лише {unread} Б");
-                fault.words[1] += &format!(", and only {unread} B of the answer had come");
+            let unfinished = fault.is_end() || fault.is_late() && error.to_string() != NO_END;
+            if part > 0 && unfinished {
+                fault.words[0] += &format!(": прийшло {part} Б, і це ще не вся відповідь");
+                fault.words[1] += &format!(": {part} B came, and they are not a whole answer yet");
             }
             fault
         })

@@ -49,6 +49,8 @@ PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 i
   --json, --junit   for programs, in place of text
   --lang uk|en      the language; by default that of LANG
 
+Once something has failed, no check begins after a minute and --hold; in a class, after 90 s.
+
 Ends with 0: all passed; 1: something failed, or could not be asked; 2: it was asked wrongly;
 3: there is no server, so there is no grade; 4: the checker could not do its work.";
 
@@ -191,7 +193,7 @@ impl<'a> Options<'a> {
     }
 
     fn no_grade(&self, [uk, en]: [&str; 2]) -> Problem {
-        let (uk, en) = (format!("оцінки немає: {uk}"), format!("no grade: {en}"));
+        let (uk, en) = (format!("оцінки ще немає: {uk}"), format!("no grade yet: {en}"));
         Problem::Ended(NO_SERVER, self.style.say(&uk, &en).into())
     }
 

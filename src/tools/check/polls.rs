@@ -47,7 +47,10 @@ pub fn after_a_restart(lab: &Lab) -> Done {
     let [_, newest] = two(lab)?;
     match ids(&lab.after(newest + 1000)?).contains(&newest) {
         true => Ok(()),
-        false => wrong(format!("без повідомлення {newest}"), format!("without message {newest}")),
+        false => wrong(
+            format!("у списку немає повідомлення {newest}"),
+            format!("the list came without message {newest}"),
+        ),
     }
 }
 

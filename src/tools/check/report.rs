@@ -5,7 +5,7 @@ use super::fault::Words;
 use super::run::{Plan, Status, Verdict};
 use crate::tools::dissect::block::{COLUMNS, Style, clipped, wrap};
 use crate::tools::dissect::kinds::sentence;
-use crate::tools::dissect::{Context, Side, dissect};
+use crate::tools::dissect::{Context, Kind, Side, dissect};
 use crate::tools::tap::terminal::{Filter, Terminal};
 use crate::tools::tap::watch::Watcher;
 use crate::wire::html::escape;
@@ -37,7 +37,8 @@ impl<'a> Reporter<'a> {
     /// A line, and before a stage its heading; the first failure in full.
     pub fn tell(&mut self, verdict: &Verdict) -> String {
         let fails = verdict.status == Status::Fail;
-        let full = fails && !std::mem::replace(&mut self.failed, fails);
+        let first = fails && !std::mem::replace(&mut self.failed, fails);
+        let full = first || (self.plan.only.is_some() && verdict.status == Status::Advice);
         let stage = verdict.check.stage();
         let heading = match self.stage.replace(stage) == Some(stage) {
             true => String::new(),
@@ -108,11 +109,13 @@ impl<'a> Reporter<'a> {
             self.part(&mut out, OFTEN, self.say(check.line(OFTEN)));
         }
         self.part(&mut out, READ, &self.read(check));
-        let [passed, attempts] = verdict.attempts;
-        let (stage, of) = (self.style.say("етап", "stage"), self.style.say("з", "of"));
-        let tries = format!("{stage} {}; {passed} {of} {attempts}", check.stage());
-        if attempts > 0 {
-            self.part(&mut out, ["спроби", "tries"], &tries);
+        let tries = match verdict.attempts {
+            [0, 2] => self.style.say("двічі невдало", "failed twice"),
+            [_, 2] => self.style.say("вдалася 1 з 2", "1 of 2 passed"),
+            _ => "",
+        };
+        if !tries.is_empty() {
+            self.part(&mut out, ["спроби", "tries"], tries);
         }
         out += &self.by_hand(check);
         out += &self.steps(verdict);
@@ -212,7 +215,10 @@ impl<'a> Reporter<'a> {
             "^^ ".repeat(carets).trim_end(),
             indent = 3 * (at - start)
         );
-        wrap(&mut out, &sentence(field, &bytes, self.style.language), LABEL_COLUMNS);
+        // That "all is well" with a 200 which is wrong here helps nobody.
+        if field.kind != Kind::Status || bytes[at] != b'2' {
+            wrap(&mut out, &sentence(field, &bytes, self.style.language), LABEL_COLUMNS);
+        }
         Some(out)
     }
 

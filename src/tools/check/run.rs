@@ -131,11 +131,19 @@ impl Plan {
     /// Makes every check, and tells of each when it is made.
     pub fn run(&self, subject: &Subject, mut tell: impl FnMut(&Verdict)) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = Vec::new();
-        let mut gone = None;
+        let (mut gone, mut early) = (None, None);
         for check in self.checks() {
             gone = gone.or_else(|| subject.gone());
-            let gone = gone.clone().map(|words| (words, false));
-            let verdict = match gone.or_else(|| self.hindrance(check, subject, &verdicts)) {
+            // 0.2 cannot be told from a server that answers nobody: 1.1 is made before it.
+            let after = CHECKS.iter().skip_while(|other| other.id != check.id);
+            if let Some(base) = after.into_iter().find(|other| check.needs(other)) {
+                early = gone.is_none().then(|| self.judge(base, subject));
+            }
+            let made = early.take_if(|verdict| verdict.check.id == check.id);
+            let before = verdicts.iter().chain(&early);
+            let why = gone.clone().map(|words| (words, false));
+            let why = why.or_else(|| self.hindrance(check, subject, before));
+            let verdict = made.unwrap_or_else(|| match why {
                 None => self.judge(check, subject),
                 // What this server need not have costs no point.
                 Some((words, needless)) => Verdict {
@@ -143,7 +151,7 @@ impl Plan {
                     score: [0, usize::from(self.graded(check) && !needless)],
                     ..verdict(check, Status::NotRun)
                 },
-            };
+            });
             tell(&verdict);
             verdicts.push(verdict);
         }
@@ -169,11 +177,11 @@ impl Plan {
     }
 
     /// Why a check is not made; and whether the server can do without it.
-    fn hindrance(
+    fn hindrance<'a>(
         &self,
         check: &Check,
         subject: &Subject,
-        before: &[Verdict],
+        mut before: impl Iterator<Item = &'a Verdict> + Clone,
     ) -> Option<(Words, bool)> {
         if check.needs.contains("--") && subject.started.is_none() {
             return Some((["потрібно -- КОМАНДА".into(), "it needs -- COMMAND".into()], true));
@@ -189,22 +197,26 @@ impl Plan {
                 return Some((words.map(str::to_string), true));
             }
         }
-        let failed = before.iter().any(|verdict| verdict.status == Status::Fail);
+        let failed = before.clone().any(|verdict| verdict.status == Status::Fail);
         let now = Instant::now();
         if now > self.ends_for_sure || (failed && now > self.ends) {
-            return Some((["час вийшов".into(), "time is up".into()], false));
+            let id = check.id;
+            let words = [
+                format!(
+                    "усе разом тривало задовго через попередні хиби: виправте їх або візьміть --only {id}"
+                ),
+                format!(
+                    "all the checks have taken too long because of the failures above: mend them, or take --only {id}"
+                ),
+            ];
+            return Some((words, false));
         }
-        let needed = |verdict: &&Verdict| check.needs.split(' ').any(|id| id == verdict.check.id);
-        let missing = before.iter().filter(needed);
-        let missing =
-            missing.filter(|verdict| matches!(verdict.status, Status::Fail | Status::NotRun));
-        missing
-            .map(|verdict| {
-                let id = verdict.check.id;
-                let needless = verdict.status == Status::NotRun && verdict.score[1] == 0;
-                ([format!("спершу {id}"), format!("{id} must pass first")], needless)
-            })
-            .next()
+        let missing = before.find(|verdict| {
+            check.needs(verdict.check) && matches!(verdict.status, Status::Fail | Status::NotRun)
+        })?;
+        let id = missing.check.id;
+        let needless = missing.status == Status::NotRun && missing.score[1] == 0;
+        Some(([format!("спершу {id}"), format!("{id} must pass first")], needless))
     }
 
     fn judge(&self, check: &'static Check, subject: &Subject) -> Verdict {
@@ -239,7 +251,11 @@ impl Plan {
             wrong("помилка в самому rawchat check", "rawchat check itself has failed")
         });
         let mut trace = lab.trace();
-        let done = done.map_err(|fault| explained(fault, check, &trace, subject));
+        let fallen = if done.is_err() { subject.fallen() } else { None };
+        let said = subject.said();
+        let done = done.map_err(|fault| explained(fault, check, &trace, fallen, &said));
+        // An answer stands where its first byte came.
+        trace.chunks.sort_by_key(|chunk| chunk.time);
         let advice = std::mem::take(&mut trace.advice);
         let status = match advice.is_empty() {
             true => Status::Pass,
@@ -251,7 +267,7 @@ impl Plan {
             chunks: std::mem::take(&mut trace.chunks),
             connection: trace.connection,
             attempts: [1, 1],
-            said: subject.said(),
+            said,
             broken,
             ..verdict(check, status)
         };
@@ -259,8 +275,16 @@ impl Plan {
     }
 }
 
-/// What an answer alone does not tell: nothing is there yet, or the server has ended.
-fn explained(mut fault: Fault, check: &Check, trace: &Trace, subject: &Subject) -> Fault {
+/// What an answer alone does not tell: nothing is there yet, or the server has ended, or a thread of it.
+fn explained(
+    mut fault: Fault,
+    check: &Check,
+    trace: &Trace,
+    fallen: Option<String>,
+    said: &str,
+) -> Fault {
+    /// As Python, Java, C#, JavaScript, Rust and Go say it.
+    const EXCEPTIONS: [&str; 5] = ["Traceback", "Exception", "Error: ", "panicked at", "panic: "];
     match BUILT_IN_PART[check.stage()] {
         Some(part) if fault.absent => {
             let place = trace.asked();
@@ -274,9 +298,12 @@ fn explained(mut fault: Fault, check: &Check, trace: &Trace, subject: &Subject) 
         }
         _ => fault.absent = false,
     }
-    if let Some(status) = subject.fallen() {
+    if let Some(status) = fallen {
         fault.words[0] += &format!("; програма завершилася: {status}");
         fault.words[1] += &format!("; the program has ended: {status}");
+    } else if fault.io.is_some() && EXCEPTIONS.iter().any(|sign| said.contains(sign)) {
+        fault.words[0] += "; сервер надрукував виняток, його видно нижче";
+        fault.words[1] += "; the server has printed an exception, see below";
     }
     fault
 }

@@ -86,8 +86,12 @@ impl Started {
             let found = places.iter().find(|place| listens(place));
             if let Some(ended) = started.ended() {
                 let words = [
-                    format!("програма завершилася ({ended}) і не слухала на порту {port}"),
-                    format!("the program has ended ({ended}) and did not listen at port {port}"),
+                    format!(
+                        "програма завершилася сама ({ended}), і на порту {port} (PORT) ніхто не слухає"
+                    ),
+                    format!(
+                        "your program has ended by itself ({ended}), and nothing listens on port {port} (PORT)"
+                    ),
                 ];
                 return Err((words, started.last_words()));
             }

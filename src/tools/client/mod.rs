@@ -7,7 +7,7 @@ mod response;
 mod websocket;
 
 pub use line::{GLANCE, Line};
-pub use response::{RESPONSE_BYTES_MAX, Response};
+pub use response::{NO_END, RESPONSE_BYTES_MAX, Response};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, handshake, masked, random, random_key};
 
 use crate::wire::buffer::{Buffer, timed_out};
@@ -65,8 +65,9 @@ pub struct Connection {
     pub received: u64,
     /// A longer body is an error.
     pub body_bytes_max: usize,
-    /// What was received, for whoever wants it once more.
+    /// What was received, for whoever wants it once more, and when the first of it came.
     pub copy: Option<Vec<u8>>,
+    pub copy_began: Instant,
 }
 
 impl Connection {
@@ -79,7 +80,16 @@ impl Connection {
         let deadline = Instant::now() + patience;
         let buf = Buffer::default();
         let body_bytes_max = RESPONSE_BYTES_MAX;
-        Ok(Connection { socket, buf, deadline, sent: 0, received: 0, body_bytes_max, copy: None })
+        Ok(Connection {
+            socket,
+            buf,
+            deadline,
+            sent: 0,
+            received: 0,
+            body_bytes_max,
+            copy: None,
+            copy_began: deadline,
+        })
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
@@ -123,6 +133,9 @@ impl Connection {
             Ok(count) => {
                 self.received += count as u64;
                 if let Some(copy) = &mut self.copy {
+                    if copy.is_empty() {
+                        self.copy_began = Instant::now();
+                    }
                     let data = self.buf.data();
                     copy.extend_from_slice(&data[data.len() - count..]);
                 }

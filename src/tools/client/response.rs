@@ -2,10 +2,13 @@
 //! is (RFC 9112 §6.3).
 
 use super::{Connection, invalid};
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 
 /// A longer response is an error.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// An answer that has come, and nobody sees that it is whole.
+pub const NO_END: &str = "the head has come, but without Content-Length, and the connection stays open: \
+    nobody knows where the body ends";
 /// A longer head is an error, and so is a longer line of a chunk.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 
@@ -107,6 +110,9 @@ impl Connection {
                     self.take(usize::MAX, response)?;
                     match self.fill() {
                         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+                        Err(error) if error.kind() == ErrorKind::TimedOut => {
+                            return Err(Error::new(ErrorKind::TimedOut, NO_END));
+                        }
                         filled => filled?,
                     }
                 }
