@@ -83,6 +83,11 @@ export const outbox = {
     const entry = outbox.echoed(message);
     if (entry) drop(entry);
   },
+  /** How long the echo has not come, in milliseconds; 0: nothing is on its way. */
+  waited() {
+    const entry = current();
+    return entry?.is === "sending" ? performance.now() - entry.sent : 0;
+  },
   /** How long the echo took. */
   took(message) {
     const entry = outbox.echoed(message);

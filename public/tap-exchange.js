@@ -1,18 +1,35 @@
 // One exchange of the tap: its bytes, what each of them is, and the ways from byte to field and back.
 
-import { $, element, t } from "/tap.js";
+import { $, element } from "/tap.js";
 
+export const t = (uk, en) => (document.documentElement.lang === "uk" ? uk : en);
 const PAINTED_BYTES = 4096; // and so many more each time one asks
 const HIDDEN = ["Space", "LineEnd", "Colon"]; // what only separates
-const BIT_NAMES = { Fin: "F", Rsv: "R R R", RsvCompressed: "R R R", Opcode: "opcode", Mask: "M", Length7: "length" };
+const BIT_NAMES = { Fin: "F", Rsv: "R R R", RsvCompressed: "R R R", Opcode: "opcode", Mask: "M", Length7: t("довжина", "length") };
 const HEADER_BITS = 16; // of a frame, those that are drawn one by one
 
 const hex = (byte) => byte.toString(16).padStart(2, "0");
 const ofHex = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 const shellQuoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-const LENGTHS = { Length7: "length (7 bits)", Length16: "length (16 bits)", Length64: "length (64 bits)" };
-/** `masking key` of `MaskingKey`: the RFC's words. */
-const named = ({ kind }) => LENGTHS[kind] ?? kind.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
+const NAMES = {
+  EarlyLine: t("порожній рядок", "early line"), Request: t("запит", "request"), RequestLine: t("рядок запиту", "request line"), OddRequestLine: t("не рядок запиту", "odd request line"),
+  Method: t("метод", "method"), Space: t("пробіл", "space"), Authority: t("хост", "authority"), Path: t("шлях", "path"), Parameter: t("параметр", "parameter"),
+  Version: t("версія", "version"), Response: t("відповідь", "response"), StatusLine: t("рядок стану", "status line"), OddStatusLine: t("не рядок стану", "odd status line"),
+  Status: t("код", "status"), Reason: t("пояснення", "reason"), LineEnd: t("кінець рядка", "line end"), Control: t("керівний символ", "control"),
+  EmptyLine: t("порожній рядок", "empty line"), Field: t("заголовок", "field"), FieldName: t("назва", "field name"), Colon: t("двокрапка", "colon"),
+  FieldValue: t("значення", "field value"), FoldedLine: t("продовження рядка", "folded line"), OddField: t("не заголовок", "odd field"), Content: t("тіло", "content"),
+  ContentUntilClose: t("тіло", "content until close"), Chunk: t("шматок", "chunk"), ChunkSize: t("розмір шматка", "chunk size"), LastChunk: t("останній шматок", "last chunk"),
+  ChunkExtension: t("розширення шматка", "chunk extension"), ChunkData: t("дані шматка", "chunk data"), BodyEnd: t("кінець тіла", "body end"), Frame: t("кадр", "frame"),
+  Length7: t("довжина (7 бітів)", "length (7 bits)"), Length16: t("довжина (16 бітів)", "length (16 bits)"), Length64: t("довжина (64 біти)", "length (64 bits)"),
+  MaskingKey: t("ключ маски", "masking key"), TextPayload: t("текст", "text payload"), BinaryPayload: t("двійкові дані", "binary payload"),
+  ContinuedPayload: t("продовження", "continued payload"), CompressedPayload: t("стиснений вміст", "compressed payload"), PingPayload: t("вміст ping", "ping payload"),
+  PongPayload: t("вміст pong", "pong payload"), CloseCode: t("код закриття", "close code"), CloseReason: t("причина закриття", "close reason"),
+  HalfCloseCode: t("половина коду закриття", "half close code"), TlsRecord: t("запис TLS", "TLS record"), TlsType: t("вид запису TLS", "TLS type"),
+  TlsVersion: t("версія TLS", "TLS version"), TlsLength: t("довжина запису TLS", "TLS length"), TlsFragment: t("вміст запису TLS", "TLS fragment"),
+  Unfinished: t("ще не все", "unfinished"), Unknown: t("незрозуміле", "unknown"),
+};
+/** What is no word of a protocol has a name in both languages; the others are called as in the source. */
+const named = (kind) => NAMES[kind] ?? kind.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
 
 export class Exchange {
   /** `detail` as GET /exchange gives it, and its row of the list, if that is still there. */
@@ -23,6 +40,8 @@ export class Exchange {
     this.firstCount = first.length;
     const parents = new Set(this.fields.map(({ parent }) => parent));
     this.leaves = [...this.fields.keys()].filter((index) => !parents.has(index));
+    this.names = this.fields.map(({ kind }) => named(kind));
+    for (const { kind, parent, value } of this.fields) if (kind === "FieldName") this.names[parent] = value;
     this.plain = this.held.slice();
     for (const leaf of this.leaves) {
       const { start, end, key } = this.fields[leaf];
@@ -62,11 +81,12 @@ export class Exchange {
   // ---- Drawing
 
   draw() {
+    const focused = ["#bytes", "#bits", "#fields", "#pair"].find((part) => $(part).contains(document.activeElement));
     this.drawBytes();
     this.drawBits();
     $("#fields").replaceChildren(
       ...[...this.fields.keys()].filter((index) => this.fields[index].parent === 0 && !HIDDEN.includes(this.fields[index].kind))
-        .map((index) => element("li", {}, this.button(index, this.fields[index].kind === "Field" ? this.textOf(index) : this.fields[index].kind.endsWith("Line") ? named(this.fields[index]) : `${named(this.fields[index])}: ${this.fields[index].value}`))));
+        .map((index) => element("li", {}, this.button(index, this.names[index] + (this.fields[index].kind.endsWith("Line") ? "" : `: ${this.fields[index].value}`)))));
     const other = this.pair && this.listed?.after !== undefined ? `, ${this.listed.after} ms` : "";
     $("#pair").replaceChildren(...(this.pair ? [element("button", { onclick: () => (location.hash = `#${this.pair}`) }, t("пара: #", "pair: #") + this.pair + other)] : []));
     this.drawSaid();
@@ -74,7 +94,9 @@ export class Exchange {
     $("#verdict").textContent = this.verdict;
     $("#sum").textContent = `${t("з’єднання", "connection")} ${this.connection}: ${this.sum}`;
     this.drawHandshake();
-    if (this.chosen !== undefined) this.select(this.chosen, this.bit);
+    this.select(this.fields[this.chosen] ? this.chosen : 0, this.bit);
+    if (focused === "#bytes") this.focus();
+    else if (focused) $(`${focused} button`)?.focus();
   }
 
   /** Its body or payload without a mask, if it is text. */
@@ -90,11 +112,6 @@ export class Exchange {
     button.dataset.field = index;
     if (this.fields[index].fault) button.className = "fault";
     return button;
-  }
-
-  textOf(index) {
-    const { start, end } = this.fields[index];
-    return new TextDecoder().decode(this.plain.subarray(this.index(start / 8), this.index(end / 8))).trim();
   }
 
   /** As the bytes travel; of masked ones the key and what they mean below them. */
@@ -114,7 +131,7 @@ export class Exchange {
         const place = this.place(index);
         while (this.leaves[leaf + 1] !== undefined && this.fields[this.leaves[leaf + 1]].start <= 8 * place) leaf++;
         const names = this.fields[this.leaves[leaf]].end < 8 * place + 8 ? this.leavesOf(place) : [this.leaves[leaf]];
-        const cell = element("span", { role: "gridcell", tabIndex: -1, className: "byte", ariaLabel: `${t("байт", "byte")} ${place}, ${hex(this.held[index])}, ${names.map((name) => named(this.fields[name])).join(", ")}` }, hex(this.held[index]));
+        const cell = element("span", { role: "gridcell", tabIndex: -1, className: "byte", ariaLabel: `${t("байт", "byte")} ${place}, ${hex(this.held[index])}, ${names.map((name) => this.names[name]).join(", ")}` }, hex(this.held[index]));
         cell.dataset.index = index;
         if (this.fields[names[0]].fault) cell.classList.add("fault");
         if (leaf % 2) cell.classList.add("other");
@@ -158,7 +175,7 @@ export class Exchange {
       const { kind, start, end } = this.fields[leaf];
       const bits = Array.from({ length: end - start }, (_, at) => (this.held[(start + at) >> 3] >> (7 - ((start + at) & 7))) & 1);
       const button = this.button(leaf, "");
-      button.append(element("span", {}, BIT_NAMES[kind] ?? named(this.fields[leaf])), element("code", {}, ...bits.map((bit, at) => element("span", { id: `bit-${start + at}` }, bit))));
+      button.append(element("span", {}, BIT_NAMES[kind] ?? this.names[leaf]), element("code", {}, ...bits.map((bit, at) => element("span", { id: `bit-${start + at}` }, bit))));
       return button;
     }));
   }
@@ -196,7 +213,9 @@ export class Exchange {
     for (const pointed of document.querySelectorAll("#bits .bit")) pointed.classList.remove("bit");
     $(`#bit-${bit}`)?.classList.add("bit");
     const path = this.ancestors(index);
-    $("#path").replaceChildren(...path.flatMap((at, depth) => [depth ? " › " : "", this.button(at, named(this.fields[at]) + (at === index && this.leaves.includes(at) && !this.fields[at].content ? ` = ${this.fields[at].value}` : ""))]));
+    const focused = $("#path").contains(document.activeElement);
+    $("#path").replaceChildren(...path.flatMap((at, depth) => [depth ? " › " : "", this.button(at, this.names[at] + (at === index && this.leaves.includes(at) && !this.fields[at].content && this.fields[at].value ? ` = ${this.fields[at].value}` : ""))]));
+    if (focused) $("#path button:last-of-type").focus();
     for (const button of document.querySelectorAll("#open [data-field]")) {
       const here = path.includes(Number(button.dataset.field));
       if (here) button.ariaCurrent = "true";
@@ -206,15 +225,18 @@ export class Exchange {
     history.replaceState(null, "", `#${this.row}>${index}`);
   }
 
-  /** The sentences of these fields, and where to read on. */
+  /** The sentences of these fields, and where to read on. What a name, a value or an empty line is, the line says. */
   say(indices) {
-    const fields = indices.map((index) => this.fields[index]).filter(Boolean);
-    $("#sentence p").textContent = fields.map(({ sentence }) => sentence).join(" ");
+    const isOfLine = ({ kind, parent }) => /^Field./.test(kind) || ["EmptyLine", "BodyEnd"].includes(this.fields[parent]?.kind);
+    const said = indices.map((index) => this.fields[index]).filter(Boolean);
+    const fields = said.map((field) => (isOfLine(field) ? this.fields[field.parent] : field));
+    const less = said.filter(isOfLine).map(({ sentence }) => element("small", {}, ` ${sentence}`));
+    $("#sentence p").replaceChildren(fields.map(({ sentence }) => sentence).join(" "), ...less);
     const { rfc, mark, fault } = fields[0] ?? {};
     const [, number, section] = /RFC (\d+) §(.*)/.exec(rfc ?? "") ?? [];
     $(".where").replaceChildren(
       ...(number ? [element("a", { href: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}` }, rfc)] : []), " ",
-      ...(mark ? [element("a", { href: `/source#${mark}` }, `${t("код", "source")} §${mark}`)] : number ? [t("rawchat цього не читає", "rawchat does not read it")] : []), " ",
+      ...(mark ? [element("a", { href: `/source#${mark}` }, `${t("код", "source")} §${mark}`)] : number && this.from === "client" ? [t("rawchat цього не читає", "rawchat does not read it")] : []), " ",
       ...(fault ? [element("b", {}, t("так не має бути", "this breaks the rules"))] : []));
   }
 
@@ -263,9 +285,15 @@ export class Exchange {
   // ---- Copying
 
   async copy(form) {
-    const text = { h: () => Array.from(this.held, hex).join(" "), t: () => new TextDecoder().decode(this.plain), u: () => this.command() }[form]();
+    const text = { h: () => Array.from(this.held, hex).join(" "), t: () => this.text(), u: () => this.command() }[form]();
     await navigator.clipboard?.writeText(text);
     $("#copied").textContent = navigator.clipboard ? t("скопійовано", "copied") : text;
+  }
+
+  /** Of a frame what it says, without its header. */
+  text() {
+    const { start } = this.fields.find(({ kind }) => /Payload$|^CloseReason$/.test(kind)) ?? { start: this.fields[0].kind === "Frame" ? this.fields[0].end : 0 };
+    return new TextDecoder().decode(this.plain.subarray(this.index(start / 8)));
   }
 
   /** curl for a request, printf for everything else. */
@@ -275,7 +303,7 @@ export class Exchange {
     const [line, ...fields] = head.split("\r\n");
     const [method, target] = line.split(" ");
     const host = fields.find((field) => /^host:/i.test(field))?.slice(5).trim() ?? location.host;
-    const kept = fields.filter((field) => !/^(host|content-length|connection):/i.test(field));
+    const kept = fields.filter((field) => !/^(host:|content-length:|connection:(?!.*upgrade))/i.test(field));
     return ["curl", "-i", "-X", method, shellQuoted(`http://${host}${target}`), ...kept.flatMap((field) => ["-H", shellQuoted(field)]),
       ...(body.join("\r\n\r\n") ? ["--data-binary", shellQuoted(body.join("\r\n\r\n"))] : [])].join(" ");
   }

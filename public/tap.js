@@ -1,6 +1,6 @@
 // The tap's page: rows come over Server-Sent Events; the one exchange that is open is asked for by itself.
 
-import { Exchange } from "/tap-exchange.js";
+import { Exchange, t } from "/tap-exchange.js";
 
 const ROWS_MAX = 10_000; // as the server keeps
 const ROW_PX = 40;
@@ -9,9 +9,7 @@ const SIZES = [0.8, 1, 1.25, 1.5];
 const HELD_MS = 1_000; // an answer that took longer says so
 
 export const $ = (selector) => document.querySelector(selector);
-export const ukrainian = document.documentElement.lang === "uk";
-export const t = (uk, en) => (ukrainian ? uk : en);
-const half = ukrainian ? 0 : 1; // which of two texts of a row
+const half = document.documentElement.lang === "uk" ? 0 : 1; // which of two texts of a row
 
 /** An element with these properties and children; text is only ever text. */
 export function element(name, properties = {}, ...children) {
@@ -25,7 +23,8 @@ const rows = []; // in the order of their numbers
 let shown = []; // those that the filter lets through
 let epoch, at, open; // which feed; the number of the chosen row; the exchange that is open
 let held = false;
-let follows = true; // the end of the list is in sight, and stays there
+let linked = /^#\d/.test(location.hash); // the row of the address stays in sight until somebody does something
+let follows = !linked; // the end of the list is in sight, and stays there
 let zoom = SIZES.indexOf(1);
 let copies = false; // C was pressed
 
@@ -70,7 +69,8 @@ function show(batch) {
     if (!follows) list.scrollTop -= gone * rowPx();
   }
   draw();
-  if (follows) toEnd();
+  if (linked) reveal(at);
+  else if (follows) toEnd();
   else news.count += shown.length - before + Math.max(gone, 0);
   news.tell();
 }
@@ -119,7 +119,8 @@ function filterOf(words) {
     if (dir) tests.push(({ from }) => from === (dir === "->" ? "client" : "server"));
     if (kinds) tests.push(({ kind }) => kinds.includes(kind));
     if (status) tests.push((row) => row.status && [...status].every((digit, place) => digit === "x" || digit === row.status[place]));
-    if (text) tests.push(({ said }) => said?.includes(text));
+    const word = text?.trim().replace(/^"(.*)"$/, "$1").toLowerCase();
+    if (text) tests.push(({ what, said, note }) => `${note?.[half] ?? what[2 * half]}\n${said}`.toLowerCase().includes(word));
   }
   return (row) => tests.every((test) => test(row));
 }
@@ -144,6 +145,7 @@ function showAll() {
 
 // ---- The list: only the rows that are seen exist
 
+const NOTHING_YET = $("#empty").textContent;
 const rowPx = () => ROW_PX * SIZES[zoom];
 const space = element("div", { role: "presentation", className: "space" });
 list.append(space);
@@ -158,7 +160,8 @@ function draw() {
   const chosen = space.querySelector('[aria-selected="true"]');
   if (chosen) list.setAttribute("aria-activedescendant", chosen.id);
   else list.removeAttribute("aria-activedescendant");
-  $("#empty").hidden = rows.length > 0;
+  $("#empty").hidden = shown.length > 0;
+  $("#empty").textContent = rows.length === 0 ? NOTHING_YET : t("Жоден рядок не підходить, приховано: #", "No row fits, hidden: #").replace("#", rows.length.toLocaleString(document.documentElement.lang));
 }
 
 function drawn(row, index, height) {
@@ -168,6 +171,7 @@ function drawn(row, index, height) {
   if (row.note) {
     node.classList.add("remark");
     node.append(element("span", { className: "number" }, row.n), element("span", {}, row.c || ""), element("span", { className: "what" }, `~ ${row.note[half]}`));
+    node.title = row.note[half];
     return node;
   }
   const [what, sizes] = row.what.slice(2 * half, 2 * half + 2);
@@ -202,9 +206,8 @@ function toEnd() {
   list.scrollTop = list.scrollHeight;
 }
 
-/** Chooses a row, and opens it if it is an exchange. `hash` is what the address should say. */
-async function choose(n, hash = `#${n}`) {
-  at = n;
+/** Scrolls to a row, if it is listed. */
+function reveal(n) {
   const index = place(shown, n);
   if (shown[index]?.n === n) {
     const top = index * rowPx();
@@ -212,18 +215,32 @@ async function choose(n, hash = `#${n}`) {
     if (top + rowPx() > list.scrollTop + list.clientHeight) list.scrollTop = top + rowPx() - list.clientHeight;
   }
   draw();
-  if (find(rows, n)?.note) return;
+}
+
+/** Opens nothing, and says this in its place. */
+function tell(text) {
+  open = undefined;
+  $("#sentence p").textContent = text;
+  $(".where").textContent = $("#sum").textContent = "";
+  $("#open").className = "told";
+  $("#open").hidden = false;
+  history.replaceState(null, "", `#${at}`);
+}
+
+/** Chooses a row, and opens it if it is an exchange. `hash` is what the address should say. */
+async function choose(n, hash = `#${n}`) {
+  at = n;
+  reveal(n);
+  const note = find(rows, n)?.note;
+  if (note) return tell(note[half]);
   const answer = await fetch(`/exchange?row=${n}`);
   if (n !== at) return; // another one was chosen meanwhile
-  if (!answer.ok) {
-    $("#sentence p").textContent = t("Рядка # уже немає, або це не обмін.", "Row # is forgotten, or it is no exchange.").replace("#", n);
-    $("#open").hidden = false;
-    return;
-  }
+  if (!answer.ok) return tell(find(rows, n)?.note?.[half] ?? t("Рядка # уже немає, або це не обмін.", "Row # is forgotten, or it is no exchange.").replace("#", n));
   open = new Exchange(await answer.json(), find(rows, n));
+  open.chosen = Number(hash.split(">")[1] ?? 0);
   $("#open").hidden = false;
+  $("#open").className = "";
   open.draw();
-  open.select(Number(hash.split(">")[1] ?? 0));
 }
 
 list.onclick = async ({ target }) => {
@@ -284,7 +301,7 @@ document.onkeydown = (event) => {
     "[": () => step(-1, true),
     "]": () => step(1, true),
     " ": () => hold(),
-    End: toEnd,
+    End: () => shown.length && choose(shown.at(-1).n).then(toEnd),
     "/": () => $("#filter").select(),
     "+": () => resize(1),
     "-": () => resize(-1),
@@ -347,5 +364,6 @@ function follow() {
 }
 list.focus();
 addEventListener("hashchange", follow);
+for (const deed of ["pointerdown", "wheel", "keydown"]) addEventListener(deed, () => (linked = false), { passive: true });
 $(".lang").onclick = ({ currentTarget }) => (currentTarget.hash = location.hash);
 follow();

@@ -131,6 +131,42 @@ test("§4 a message that was lost with the connection is said again", async () =
   await server.stop();
 });
 
+for (const lost of ["the message", "its echo"])
+  test(`§4 where ${lost} is lost and the connection is not, it arrives all the same, once`, async () => {
+    const server = await serve(4);
+    const page = await person();
+    await page.clock.install();
+    let connections = 0;
+    let swallows = false;
+    const dropped = [];
+    await between(page, (ws, connection) => {
+      connections = connection;
+      const there = ws.connectToServer();
+      const past = (way, side) => (data) => (swallows && type(data) === "message" && side === lost && connection === 1 ? dropped.push(data) : way.send(data));
+      ws.onMessage(past(there, "the message"));
+      there.onMessage(past(ws, "its echo"));
+    });
+    await page.goto(`${server.url}/?user=Alice`);
+    await isNow(page, "connected");
+    swallows = true;
+    await say(page, "swallowed");
+    await eventually(() => assert.equal(dropped.length, 1));
+    await say(page, "and on");
+    const pongs = page.locator("#network tr").filter({ hasText: '↓ {"type":"pong"}' });
+    for (const count of [2, 3]) {
+      await page.clock.fastForward(5_000);
+      await eventually(async () => assert.ok((await pongs.count()) >= count));
+    }
+    await page.clock.fastForward(5_000);
+    await sees(page, "and on");
+    assert.deepEqual(await server.texts(), ["swallowed", "and on"]);
+    assert.deepEqual(await texts(page), ["swallowed", "and on"]);
+    assert.deepEqual(await queue(page), []);
+    assert.equal(connections, 2);
+    await leave(page);
+    await server.stop();
+  });
+
 test("§4 a reconnecting page asks for what it missed only", async () => {
   const server = await serve(4);
   for (const text of ["one", "two", "three"]) await server.say("Bob", text);

@@ -54,7 +54,8 @@ test("of ten thousand rows the page holds some forty, and all can be reached", a
   while (lines.length < 10_000) lines.push(chunk("server", `8104${hex(String(lines.length + 1).padStart(4, "0").slice(-4))}`));
   const file = path.join(mkdtempSync(path.join(tmpdir(), "tap-")), "long.jsonl");
   writeFileSync(file, lines.join("\n"));
-  const page = await open(await tap("--open", file));
+  const session = await tap("--open", file);
+  const [page, address] = [await open(session), session.page];
   await page.locator("#counts").getByText("10000").waitFor();
   const count = await page.locator(".item").count();
   assert.ok(count > 10 && count <= 45, `${count} rows exist`);
@@ -71,8 +72,24 @@ test("of ten thousand rows the page holds some forty, and all can be reached", a
   assert.ok((await page.locator(".item").count()) <= 45);
   await page.locator("#filter").fill("text:0777");
   await eventually(async () => assert.deepEqual(await page.locator(".item").evaluateAll((items) => items.map(({ dataset }) => dataset.n)), ["777"]));
+  // As the row shows it, in upper or lower case, with quotes or without.
+  await page.locator("#filter").fill('kind:response text:"switching proto"');
+  await eventually(async () => assert.deepEqual(await page.locator(".item").evaluateAll((items) => items.map(({ dataset }) => dataset.n)), ["2"]));
+  await page.locator("#filter").fill("text:nowhere");
+  await page.getByText("No row fits, hidden: 10,000").waitFor();
   await page.locator("#filter").fill("colour:red");
   await page.locator("#filter-fault").getByText("The words are conn:3").waitFor();
+  await page.locator("#filter").fill("");
+  await page.locator("#list").press("Home");
+  await page.keyboard.press("End");
+  await eventually(async () => assert.equal(await chosen(page), "10000"));
+  // An address leads to its row, and rows that come later do not take it away.
+  await page.goto("about:blank");
+  await page.goto(`${address}#200`);
+  await page.locator("#counts").getByText("10000").waitFor();
+  await says(page, "A frame");
+  const [row, list] = await Promise.all(["#row-200", "#list"].map((part) => page.locator(part).boundingBox()));
+  assert.ok(row.y >= list.y && row.y + row.height <= list.y + list.height);
   await leave(page);
 });
 
@@ -110,6 +127,17 @@ test("every byte can be pointed at with the mouse alone", async () => {
   const below = page.locator(".below").nth(1);
   assert.match(await below.innerText(), /=\s+7b\s+22/);
   await page.locator("#row-1").click();
+  // A name, a value and the empty line say first what they are a part of.
+  const at = (label) => page.locator(`.byte[aria-label$=", ${label}"]`);
+  await page.locator("#fields button", { hasText: "Sec-WebSocket-Version" }).waitFor();
+  for (const [label, begins, mark] of [["field value", "The host that is asked", "1.2"], ["field name", "The host that is asked", "1.2"], ["line end", "The empty line: the head ends here. CR LF", "1.2"]]) {
+    await (label === "line end" ? at(label).last() : at(label).first()).click();
+    await says(page, begins);
+    assert.equal(await page.locator(".where a").nth(1).getAttribute("href"), `/source#${mark}`);
+  }
+  assert.equal(await page.locator("#path").innerText(), "request\n›\nempty line\n›\nline end");
+  const [where, bytes] = await Promise.all(["#path", "#bytes"].map((part) => page.locator(part).boundingBox()));
+  assert.ok(where.y + where.height <= bytes.y, "where it is stands above the bytes");
   await page.locator("#handshake").getByText("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").waitFor();
   await page.locator("#row-7").click();
   await page.locator("#pair button").click();
@@ -138,6 +166,14 @@ test("every byte can be pointed at with the keyboard alone, and has an address",
   assert.match(address, /#5(>|%3E)\d+$/);
   await press("]");
   await eventually(async () => assert.equal(await chosen(page), "6"));
+  // The keys go on where they were: in the bytes, or on a button of the path.
+  await says(page, "A frame");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.index), "0");
+  await press("ArrowRight");
+  await says(page, "MASK = 0");
+  await page.locator("#path button").first().press("Enter");
+  await says(page, "A frame");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "frame");
   await press("[", "Escape", "ArrowDown", "ArrowDown");
   await eventually(async () => assert.equal(await chosen(page), "7"));
   await page.locator("#pair button").waitFor();
@@ -174,7 +210,23 @@ test("what is copied is what was sent", inChromium, async () => {
   assert.match(await copied("t"), /^POST \/messages HTTP\/1\.1[^]*"text":"Привіт"}$/);
   assert.match(await copied("h"), /^50 4f 53 54 20/);
   assert.match(execFileSync("sh", ["-c", await copied("u")], { encoding: "utf8" }), /^HTTP\/1\.1 201[^]*O'Hara[^]*Привіт/);
-  await leave(page);
+  // Of a frame its words; of a handshake all that it needs.
+  const frames = await open(await recorded(4));
+  await frames.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  for (const [row, form, text] of [[5, "t", /^{"type":"message","text":"By hand"}$/], [1, "u", /-H 'Connection: Upgrade'/]]) {
+    await frames.locator(`#row-${row}`).click();
+    await frames.locator(row === 1 ? "#handshake" : "#said").waitFor();
+    await frames.locator(`[data-copy=${form}]`).click();
+    await frames.locator("#copied").getByText("copied").waitFor();
+    assert.match(await frames.evaluate(() => navigator.clipboard.readText()), text);
+    await frames.locator("#copied").evaluate((said) => (said.textContent = ""));
+  }
+  // The sum of a connection is said in full.
+  await frames.locator(".item.remark").click();
+  await says(frames, "requests 1, empty answers 0, heads 162 + 267 B");
+  assert.ok(!(await frames.locator("#bytes").isVisible()));
+  assert.match(await frames.locator(".item.remark").getAttribute("title"), /^requests 1, .* messages delivered 1$/);
+  await leave(page, frames);
 });
 
 test("the list goes on while it is looked at, follows at its end only, and trouble leaves a row", async () => {

@@ -608,7 +608,7 @@ fn status(code: &str) -> [&'static str; 2] {
     match code {
         "100" => ["тіла чекають, надсилайте", "the body is awaited, go on"],
         "101" => ["HTTP скінчився, далі інший протокол", "HTTP ends, another protocol goes on"],
-        "200" => ["усе гаразд, відповідь у тілі", "all is well, the answer is in the body"],
+        "200" => ["усе гаразд, ось відповідь", "all is well, here is the answer"],
         "201" => ["створено", "created"],
         "204" => ["усе гаразд, і сказати нічого", "all is well, and there is nothing to say"],
         "303" => ["візьміть відповідь за адресою в Location", "fetch the answer at Location"],

@@ -19,7 +19,7 @@ impl Terminal {
     /// What is to be printed.
     pub fn tell(&self, seen: &Seen, out: &mut String) {
         match seen {
-            Seen::Exchange(exchange) if self.filter.lets(exchange) => {
+            Seen::Exchange(exchange) if self.filter.lets(exchange, &self.style) => {
                 let _ = writeln!(out, "{}", row(exchange, &self.style));
                 if self.blocks {
                     self.block(exchange, out);
@@ -120,7 +120,7 @@ impl Filter {
                 "dir" if value == "<-" => filter.from = Some(Side::Server),
                 "kind" => filter.kinds = value.split(',').map(str::to_string).collect(),
                 "status" if value.len() == 3 => filter.status = Some(value.to_string()),
-                "text" => filter.text = Some(value.to_string()),
+                "text" => filter.text = Some(value.trim_matches('"').to_lowercase()),
                 _ => return Err(format!("{name}:{value}: what is that?")),
             }
             rest = others.trim();
@@ -134,7 +134,11 @@ impl Filter {
         }
     }
 
-    fn lets(&self, exchange: &Exchange) -> bool {
+    fn lets(&self, exchange: &Exchange, style: &Style) -> bool {
+        let says = |text: &String| {
+            let (what, _) = summary(&exchange.fields, 0, &exchange.bytes, style);
+            format!("{what}\n{}", exchange.said).to_lowercase().contains(text.as_str())
+        };
         let fits = |wanted: &String| {
             let status = exchange.status();
             let mut digits = wanted.bytes().zip(status);
@@ -144,6 +148,6 @@ impl Filter {
             && self.from.is_none_or(|from| from == exchange.from)
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == exchange.word()))
             && self.status.as_ref().is_none_or(fits)
-            && self.text.as_ref().is_none_or(|text| exchange.said.contains(text.as_str()))
+            && self.text.as_ref().is_none_or(says)
     }
 }
