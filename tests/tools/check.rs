@@ -143,7 +143,10 @@ fn whole_run(rule: &'static str) -> Result<(), String> {
     let url = url(Faulty::start(rule, HOLD));
     let (said, code) = output(&mut check(&[part, &url, "--strict", "--json"]));
     let (failed, others) = failures(&said);
+    // Where one message does not wake everybody, nothing is to be learnt of a race.
+    let made = |id: &str| !statuses(&said).contains(&(id.into(), "not_run".into()));
     match (code, &failed[..], &others[..]) {
+        _ if rule == "4.4" && made("4.5") => Err("4.4: 4.5 was made".into()),
         (1, [only], []) if only == rule => Ok(()),
         _ => Err(format!("{rule}: {failed:?} {others:?}")),
     }
@@ -293,7 +296,11 @@ fn what_came_is_said_so_that_it_leads_to_the_next_step() {
             "1.3",
             "was closed after the",
         ),
-        (url(Faulty::start("query", HOLD)), "2.5", "not 200, for /?user=Bob: what stands behind ?"),
+        (
+            url(Faulty::start("query", HOLD)),
+            "2.5",
+            "3: 404, and not 200, for /?user=Bob: what stands",
+        ),
         (url(Faulty::start("1.6", HOLD)), "1.6", "200, and not 404"),
         (says("HTTP/1.1 101 OK\r\n\r\n", false), "5.1", "there is no Sec-WebSocket-Accept"),
     ];

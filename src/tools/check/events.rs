@@ -1,6 +1,6 @@
 //! Stage 8: Server-Sent Events (the HTML standard, §9.2), which are homework.
 
-use super::fault::{Done, Fault, Message, in_field, message_of, not, same, status, wrong};
+use super::fault::{Done, Fault, Message, field, in_field, message_of, not, same, status, wrong};
 use super::lab::{FLOOR, Lab, Peer};
 use crate::tools::client::Connection;
 use crate::tools::dissect::Kind;
@@ -37,7 +37,7 @@ impl<'a> Stream<'a> {
         peer.send(lab.request(&format!("GET /events?lastId={last_id}"), &fields, ""))?;
         let head = peer.within(lab.plan.patience, Connection::head)?;
         status(&head, 200)?;
-        let kind = head.field("Content-Type").unwrap_or_default().to_ascii_lowercase();
+        let kind = field(&head, "Content-Type")?.to_ascii_lowercase();
         if kind.split(';').next().unwrap_or_default().trim() != "text/event-stream" {
             return in_field(Kind::ContentType, not(format!("{kind:?}"), "text/event-stream"));
         }

@@ -28,6 +28,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The same, in other words.
+    pub fn told(self, uk: impl Into<String>, en: impl Into<String>) -> Fault {
+        Fault { words: [uk.into(), en.into()], ..self }
+    }
+
     /// It has not come in time.
     pub fn is_late(&self) -> bool {
         self.io == Some(ErrorKind::TimedOut)

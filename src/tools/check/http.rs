@@ -71,14 +71,10 @@ fn page_again(lab: &Lab, peer: &mut Peer, before: &Response) -> Done {
         return not("Connection: close", "keep-alive");
     }
     let again = peer.ask(lab.get("/"), 200);
-    again.map(drop).map_err(|fault| match fault.is_end() {
-        true => {
-            let words =
-                ["після відповіді з’єднання закрито", "the connection was closed after the answer"];
-            Fault { words: words.map(str::to_string), ..fault }
-        }
-        false => fault,
-    })
+    let ended = ["після відповіді з’єднання закрито", "the connection was closed after the answer"];
+    again
+        .map(drop)
+        .map_err(|fault| if fault.is_end() { fault.told(ended[0], ended[1]) } else { fault })
 }
 
 /// After an answer that is no 200 the connection may end, as long as the server lives.
@@ -229,14 +225,13 @@ pub fn markup_is_text(lab: &Lab) -> Done {
     let markup = format!("<b id={}>", lab.word());
     lab.say(&format!("{markup}!</b>"))?;
     for target in ["/", "/?user=Bob"] {
-        let page = lab.ask(lab.get(target), 200).map_err(|fault| match fault.kind {
-            Some(_) if target != "/" => {
+        let page = lab.ask(lab.get(target), 200).map_err(|fault| match fault.absent {
+            // The page itself is there.
+            true if target != "/" => {
                 let [uk, en] = &fault.words;
-                let words = [
-                    format!("{uk}, на {target}: те, що за знаком ?, — не частина шляху"),
-                    format!("{en}, for {target}: what stands behind ? is no part of the path"),
-                ];
-                Fault { words, ..fault }
+                let uk = format!("{uk}, на {target}: те, що за знаком ?, — не частина шляху");
+                let en = format!("{en}, for {target}: what stands behind ? is no part of the path");
+                Fault { absent: false, ..fault.told(uk, en) }
             }
             _ => fault,
         })?;

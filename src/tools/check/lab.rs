@@ -312,8 +312,7 @@ impl Peer<'_> {
         match if unread { Ok(()) } else { self.within(self.lab.plan.patience, Connection::fill) } {
             Err(fault) if fault.is_end() => Ok(()),
             Err(fault) => {
-                let words = ["з’єднання лишилося відкритим", "the connection stayed open"];
-                Err(Fault { words: words.map(str::to_string), ..fault })
+                Err(fault.told("з’єднання лишилося відкритим", "the connection stayed open"))
             }
             Ok(()) => wrong("після кінця прийшли ще байти", "more bytes came after the end"),
         }

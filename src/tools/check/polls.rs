@@ -166,13 +166,10 @@ pub fn leaver_is_noticed(lab: &Lab) -> Done {
     let left = (began + lab.plan.hold - BEFORE).saturating_duration_since(Instant::now());
     let left = left.clamp(Duration::from_millis(1), lab.plan.patience);
     match peers[0].within(left, Connection::fill) {
-        Err(fault) if !fault.is_end() => {
-            let words = [
-                "FIN не помічено, місце й далі зайняте",
-                "FIN is not noticed, so the place stays taken",
-            ];
-            Err(Fault { words: words.map(str::to_string), ..fault })
-        }
+        Err(fault) if !fault.is_end() => Err(fault.told(
+            "FIN не помічено, місце й далі зайняте",
+            "FIN is not noticed, so the place stays taken",
+        )),
         _ => Ok(()),
     }
 }

@@ -114,9 +114,7 @@ impl<'a> Reporter<'a> {
             [_, 2] => self.style.say("вдалася 1 з 2", "1 of 2 passed"),
             _ => "",
         };
-        if !tries.is_empty() {
-            self.part(&mut out, ["спроби", "tries"], tries);
-        }
+        self.part(&mut out, ["спроби", "tries"], tries);
         out += &self.by_hand(check);
         out += &self.steps(verdict);
         out += &self.bytes(verdict).unwrap_or_default();
@@ -127,8 +125,11 @@ impl<'a> Reporter<'a> {
         out.trim_end().into()
     }
 
-    /// A line of a block, and as many more as it takes.
+    /// A line of a block, and as many more as it takes; without a text, none.
     fn part(&self, out: &mut String, label: Both, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let mut lines = String::new();
         wrap(&mut lines, text, LABEL_COLUMNS);
         let _ = writeln!(out, "  {:<9}{}", self.say(label), lines.trim());

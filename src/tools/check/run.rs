@@ -135,8 +135,8 @@ impl Plan {
         for check in self.checks() {
             gone = gone.or_else(|| subject.gone());
             // 0.2 cannot be told from a server that answers nobody: 1.1 is made before it.
-            let after = CHECKS.iter().skip_while(|other| other.id != check.id);
-            if let Some(base) = after.into_iter().find(|other| check.needs(other)) {
+            let mut later = CHECKS.iter().skip_while(|other| other.id != check.id);
+            if let Some(base) = later.find(|other| check.needs(other)) {
                 early = gone.is_none().then(|| self.judge(base, subject));
             }
             let made = early.take_if(|verdict| verdict.check.id == check.id);
