@@ -180,12 +180,13 @@ function drawn(row, index, height) {
   const late = took >= HELD_MS ? ` +${(took / 1000).toFixed(1)} s` : "";
   if (/^[45]/.test(row.status)) node.classList.add("bad");
   if (["ping", "pong", "close"].includes(row.kind)) node.classList.add("control");
-  node.title = `${what}\n${sizes}\n${row.said}`;
+  const lost = row.swallowed ? t("Не передано. ", "Not passed on. ") : "";
+  node.title = `${lost}${what}\n${sizes}\n${row.said}`;
   node.append(
     element("span", { className: "number" }, row.n),
     element("span", { ariaLabel: t("з’єднання ", "connection ") + row.c }, row.c),
     element("span", { ariaLabel: row.from === "client" ? t("від клієнта", "from the client") : t("від сервера", "from the server") }, arrow),
-    element("span", { className: "what" }, what, late && element("b", {}, late), " ", element("i", {}, row.said)),
+    element("span", { className: "what" }, lost && element("b", {}, lost), what, late && element("b", {}, late), " ", element("i", {}, row.said)),
     element("span", { className: "size" }, row.size),
   );
   return node;

@@ -231,7 +231,8 @@ test("what is copied is what was sent", inChromium, async () => {
 
 test("the list goes on while it is looked at, follows at its end only, and trouble leaves a row", async () => {
   const server = await serve(1);
-  const { url, page: address } = await tap(`--to=${server.url}`, "--port=0");
+  const saved = path.join(mkdtempSync(path.join(tmpdir(), "tap-")), "saved.jsonl");
+  const { url, page: address } = await tap(`--to=${server.url}`, "--port=0", `--save=${saved}`);
   // One connection that stays: where one ends there is a row more.
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const ask = async (times) => {
@@ -267,8 +268,16 @@ test("the list goes on while it is looked at, follows at its end only, and troub
   const another = await open({ page: address });
   await another.locator("#disturb.on").waitFor();
   assert.equal(await another.locator('#trouble [name="rtt"]').inputValue(), "50ms");
+  // What is swallowed does not look as if it had arrived, neither now nor in the recording.
+  await page.locator('#trouble [name="swallow"]').selectOption("on");
+  await page.locator(".item.remark", { hasText: "~ swallow on" }).waitFor();
+  http.get(`${url}/nobody-hears`).on("error", () => {}); // when the tap ends
+  await page.locator(".item", { hasText: "Not passed on. GET /nobody-hears" }).waitFor();
+  assert.equal(await page.locator(".item", { hasText: "Not passed on" }).count(), 1);
+  const again = await open(await tap("--open", saved));
+  await again.locator(".item", { hasText: "Not passed on. GET /nobody-hears" }).waitFor();
   agent.destroy();
-  await leave(page, another);
+  await leave(page, another, again);
 });
 
 test("the page is never wider than its window", async () => {

@@ -225,7 +225,7 @@ impl<'a> Lab<'a> {
         };
         // That it was too much is said once.
         if unseen == 0 || trace.chunks.last().is_none_or(|chunk| chunk.unseen == 0) {
-            trace.chunks.push(Chunk { time, connection, from, bytes, unseen });
+            trace.chunks.push(Chunk { time, connection, from, bytes, unseen, swallowed: false });
         }
     }
 }

@@ -48,15 +48,15 @@ impl Queue {
     }
 
     /// Never waits. `unseen` counts what found no room.
-    fn offer(&self, connection: u64, from: Side, bytes: &[u8], unseen: &mut usize) {
+    fn offer(&self, pair: &Pair, from: Side, bytes: &[u8], swallowed: bool, unseen: &mut usize) {
         if self.bytes_waiting.load(Ordering::Relaxed) + bytes.len() > QUEUE_BYTES_MAX {
             *unseen += bytes.len();
             return;
         }
         self.bytes_waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        let (time, bytes) = (self.began.elapsed(), bytes.to_vec());
+        let (time, bytes, connection) = (self.began.elapsed(), bytes.to_vec(), pair.number);
         let unseen = std::mem::take(unseen);
-        let _ = self.chunks.send(Chunk { time, connection, from, bytes, unseen });
+        let _ = self.chunks.send(Chunk { time, connection, from, bytes, unseen, swallowed });
     }
 }
 
@@ -154,6 +154,10 @@ impl Way {
         if self.from == Side::Client { &self.pair.server } else { &self.pair.client }
     }
 
+    fn offer(&self, bytes: &[u8], swallowed: bool, unseen: &mut usize) {
+        self.shared.queue.offer(&self.pair, self.from, bytes, swallowed, unseen);
+    }
+
     fn carry(self) {
         let (mut unseen, mut seen) = (0, 0_u64);
         let mut buf = vec![0; CHUNK_BYTES];
@@ -173,7 +177,7 @@ impl Way {
             let trouble = self.shared.switches.thawed();
             // Offered before it is passed on, and never waiting: so an answer is never seen before
             // what it answers.
-            self.shared.queue.offer(self.pair.number, self.from, &buf[..count], &mut unseen);
+            self.offer(&buf[..count], trouble.swallow, &mut unseen);
             seen += count as u64;
             if trouble.swallow {
                 continue;
@@ -205,7 +209,7 @@ impl Way {
         drop(line); // what is under way arrives before the end does
         let _ = self.output().write_all(&gate.rest());
         let _ = self.output().shutdown(Shutdown::Write);
-        self.shared.queue.offer(self.pair.number, self.from, &[], &mut unseen);
+        self.offer(&[], false, &mut unseen);
     }
 }
 

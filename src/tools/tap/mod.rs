@@ -74,6 +74,8 @@ pub struct Chunk {
     pub bytes: Vec<u8>,
     /// Bytes of this side that nobody looked at, before these.
     pub unseen: usize,
+    /// It was not passed on.
+    pub swallowed: bool,
 }
 
 /// What the arguments ask for.

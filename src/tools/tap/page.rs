@@ -267,7 +267,7 @@ fn row(exchange: &Exchange, pair: Option<u64>) -> String {
     let from = if exchange.from == Side::Client { "client" } else { "server" };
     format!(
         "{{\"c\":{},\"from\":\"{from}\",\"at\":{},\"kind\":\"{}\",\"what\":[{}],\"size\":{},\
-         \"status\":{},\"said\":{},\"pair\":{}}}",
+         \"status\":{},\"said\":{},\"pair\":{},\"swallowed\":{}}}",
         exchange.connection,
         exchange.began.as_millis(),
         exchange.word(),
@@ -276,5 +276,6 @@ fn row(exchange: &Exchange, pair: Option<u64>) -> String {
         quoted(&String::from_utf8_lossy(exchange.status())),
         quoted(&clipped(&exchange.said, SAID_CHARS_MAX)),
         pair.unwrap_or(0),
+        exchange.swallowed,
     )
 }

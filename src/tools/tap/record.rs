@@ -12,8 +12,9 @@ use std::time::Duration;
 /// Appends a chunk.
 pub fn write(file: &mut File, chunk: &Chunk) -> io::Result<()> {
     let from = if chunk.from == Side::Client { "client" } else { "server" };
+    let swallowed = if chunk.swallowed { "\"swallowed\":\"yes\"," } else { "" };
     let line = format!(
-        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",\"hex\":\"{}\"}}\n",
+        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",{swallowed}\"hex\":\"{}\"}}\n",
         chunk.connection,
         chunk.time.as_nanos(),
         chunk.unseen,
@@ -35,8 +36,9 @@ pub fn chunks(file: File) -> impl Iterator<Item = Result<Chunk, String>> {
 }
 
 fn read(line: &str) -> Option<Chunk> {
-    let members = json::members(line, ["connection", "from", "ns", "unseen", "hex"]).ok()?;
-    let [connection, from, ns, unseen, hex] = members.map(|value| match value {
+    let members =
+        json::members(line, ["connection", "from", "ns", "unseen", "swallowed", "hex"]).ok()?;
+    let [connection, from, ns, unseen, swallowed, hex] = members.map(|value| match value {
         Value::String(text) => text,
         _ => String::new(),
     });
@@ -53,5 +55,6 @@ fn read(line: &str) -> Option<Chunk> {
         from,
         bytes: digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect(),
         unseen: unseen.parse().ok()?,
+        swallowed: swallowed == "yes",
     })
 }

@@ -41,6 +41,8 @@ pub struct Exchange {
     pub context: Context,
     pub bytes: Vec<u8>,
     pub fields: Vec<Field>,
+    /// Its last bytes were not passed on.
+    pub swallowed: bool,
     /// What it says: its body or payload as text.
     pub said: String,
     /// What the core would do, if somebody wants to know.
@@ -159,6 +161,7 @@ impl Connection {
                 context: before,
                 bytes: own.to_vec(),
                 fields,
+                swallowed: chunk.swallowed,
                 said,
                 verdict,
                 sum: self.sum,
