@@ -344,6 +344,7 @@ fn rows_are_chosen_by_five_words() {
     assert_eq!(rows("status:1xx"), 1);
     assert_eq!(rows("status:101 dir:->"), 0);
     assert_eq!(rows("dir:<- text:By hand"), 1);
+    assert_eq!(rows("kind:response text:\"switching PROTO\""), 1);
 }
 
 #[test]
