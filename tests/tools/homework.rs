@@ -101,7 +101,7 @@ fn the_page_explains_each_line_of_a_failure_in_its_order() {
         let output = check(&["1", "--only=1.1", "--lang", language], &command);
         let said = String::from_utf8(output.stdout).unwrap();
         let page = homework(language);
-        let (_, table) = page.rsplit_once("| --- | --- |\n").unwrap();
+        let (_, table) = page.rsplit_once("\n| --- | --- |\n").unwrap();
         let rows = table.lines().take_while(|line| line.starts_with("| "));
         let labels: Vec<&str> = rows.filter_map(|row| row.split(" | ").next()).collect();
         assert_eq!(labels.len(), 7, "{labels:?}");
