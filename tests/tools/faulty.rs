@@ -89,8 +89,11 @@ impl Faulty {
             socket.write_all(head)?;
             socket.write_all(body)?;
             if response.starts_with(b"HTTP/1.1 413") {
-                socket.shutdown(Shutdown::Write)?;
-                while !self.breaks("2.10") && read(&mut socket, &mut Vec::new())? > 0 {}
+                // Closed at once, without FIN before: so RST comes whoever of the two is faster.
+                if !self.breaks("2.10") {
+                    socket.shutdown(Shutdown::Write)?;
+                    while read(&mut socket, &mut Vec::new())? > 0 {}
+                }
                 return Ok(());
             }
             if (self.breaks("1.3") && request.target == "/") || (closes && !self.breaks("1.8")) {
