@@ -34,7 +34,7 @@ test("the class leads to each of its pages, and says first what most have not ma
     for (const name of names) {
       await page.getByRole("link", { name }).click();
       assert.equal(await page.locator("h1").textContent(), name);
-      await page.goBack();
+      await page.goto(address(language, "index"));
     }
   }
   await leave(page);

@@ -101,7 +101,7 @@ test("the pages speak the reader's language, and the other one opens at the same
     });
     const english = await open(server, address, { locale: "en-GB" });
     const ukrainian = await open(server, address, { locale: "uk-UA" });
-    assert.doesNotMatch((await prose(english)).replaceAll("Анонім", ""), cyrillic, address);
+    assert.doesNotMatch((await prose(english)).replace(/Анонім|Привіт/g, ""), cyrillic, address);
     assert.match(await prose(ukrainian), cyrillic, address);
     await leave(english, ukrainian);
   }
