@@ -598,7 +598,9 @@ fn a_server_of_its_own() {
     if let Ok(rule) = std::env::var("FAULTY") {
         let port = std::env::var("PORT").unwrap().parse().unwrap();
         Faulty::at(port, rule.leak(), HOLD);
-        thread::sleep(Duration::MAX);
+        loop {
+            thread::park(); // until it is killed
+        }
     }
 }
 
