@@ -78,7 +78,7 @@ fn place(address: SocketAddr) -> Place {
     Place::of(&[&address.to_string()], "").unwrap()
 }
 
-fn plan(technique: Technique, address: SocketAddr) -> Plan {
+pub fn plan(technique: Technique, address: SocketAddr) -> Plan {
     Plan {
         errand: Errand::Say,
         warm_up: Duration::ZERO,
@@ -94,7 +94,7 @@ fn plan(technique: Technique, address: SocketAddr) -> Plan {
     }
 }
 
-fn outcome(plan: Plan) -> Outcome {
+pub fn outcome(plan: Plan) -> Outcome {
     run(plan, |_| {}).unwrap()
 }
 

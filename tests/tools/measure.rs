@@ -1,10 +1,10 @@
 //! The model against a simulation with a clock of its own, and `rawchat measure`.
 
 use super::common::{AGES, Server, calm, cyrillic, eventually, patient, rawchat, serve};
+use super::crowd::{self, outcome};
 use rawchat::handler::{Handler, Places, Reply};
 use rawchat::techniques::Timing;
 use rawchat::tools::Problem;
-use rawchat::tools::client::Place;
 use rawchat::tools::crowd::browser::FETCH;
 use rawchat::tools::crowd::cases::{CASES, Case};
 use rawchat::tools::crowd::measure::{Measured, Report, Round, Silence, hour};
@@ -13,7 +13,7 @@ use rawchat::tools::crowd::process::Usage;
 use rawchat::tools::crowd::report::{bytes, number, quantile, time};
 use rawchat::tools::crowd::table::table;
 use rawchat::tools::crowd::timetable::Timetable;
-use rawchat::tools::crowd::{Errand, Outcome, Plan, Technique, run};
+use rawchat::tools::crowd::{Errand, Outcome, Plan, Technique};
 use rawchat::tools::dissect::Language;
 use rawchat::tools::dissect::block::{COLUMNS, Style};
 use rawchat::wire::frame::{self, Opcode};
@@ -138,24 +138,10 @@ fn the_model_has_a_ceiling_a_floor_and_a_crossing() {
 
 // ---- Silence, and visits
 
+/// One reader, and nobody speaks.
 fn plan(technique: Technique, address: SocketAddr) -> Plan {
-    Plan {
-        errand: Errand::Say,
-        warm_up: Duration::ZERO,
-        technique,
-        place: Place::of(&[&address.to_string()], "").unwrap(),
-        users: 1,
-        rate: 0.0,
-        length: MS(1500),
-        pause: MS(200),
-        rtt: Duration::ZERO,
-        seed: 1,
-        live: None,
-    }
-}
-
-fn outcome(plan: Plan) -> Outcome {
-    run(plan, |_| {}).unwrap()
+    let plan = crowd::plan(technique, address);
+    Plan { users: 1, rate: 0.0, length: MS(1500), pause: MS(200), ..plan }
 }
 
 #[test]
