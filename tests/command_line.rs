@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Client, DEADLINE, Process, eventually, get, handshake, lines, post, rawchat};
+use rawchat::tools::TOOLS;
 use std::io::{BufRead, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -285,6 +286,21 @@ fn help_and_version_are_exit_0_on_stdout() {
         assert_eq!(run(&[flag]), (Some(0), version.clone(), String::new()));
     }
     assert_eq!(run(&["4", "--help"]).0, Some(0), "wherever it stands");
+}
+
+#[test]
+fn every_tool_says_how_it_is_used_and_says_the_same_below_a_complaint() {
+    for name in TOOLS.each_ref().map(|tool| tool.name) {
+        let (code, usage, stderr) = run(&[name, "--help"]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{name}");
+        assert!(usage.starts_with(&format!("rawchat {name}")), "{usage}");
+        assert_eq!(run(&[name, "--lang", "en", "-h"]).1, usage, "wherever it stands");
+        let (code, stdout, stderr) = run(&[name, "--frob"]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{name}");
+        assert_eq!(stderr, format!("\"--frob\" is not understood\n\n{usage}"));
+    }
+    let (code, list, _) = run(&["check", "1", "--list", "--", "python3", "--help"]);
+    assert!(code == Some(0) && list.contains("2.10"), "what follows -- is not ours: {list}");
 }
 
 #[test]

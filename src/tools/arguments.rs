@@ -7,7 +7,14 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Whether somebody only wants to know how it is used. What follows `--` is a command of its own.
+pub fn ask_for_help(arguments: &[String]) -> bool {
+    let mut own = arguments.iter().take_while(|argument| *argument != "--");
+    own.any(|argument| ["--help", "-h"].contains(&argument.as_str()))
+}
+
 /// What a tool is asked: `--port=3000` is `--port 3000`.
+#[derive(Clone)]
 pub struct Arguments<'a> {
     rest: std::slice::Iter<'a, String>,
     /// The last argument as it was given, its flag, and the value behind `=` if nobody has asked for
@@ -53,6 +60,11 @@ impl<'a> Arguments<'a> {
             "en" => Ok(Language::En),
             other => Err(self.problem(format!("--lang {other:?}: it is uk or en"))),
         }
+    }
+
+    /// All that has not been looked at.
+    pub fn rest(&mut self) -> &'a [String] {
+        std::mem::take(&mut self.rest).as_slice()
     }
 
     /// For a flag that nobody knows.

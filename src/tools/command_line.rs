@@ -1,6 +1,6 @@
 //! The command line: arguments and environment to options.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, ask_for_help};
 use super::{Problem, TOOLS, Tool};
 use std::fmt::{self, Write};
 
@@ -79,6 +79,9 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
         return Ok(Command::Run(tool, arguments.to_vec()));
     }
     let menu = menu(parts);
+    if ask_for_help(arguments) {
+        return Ok(Command::Say(menu));
+    }
     let mut host = Setting::of("HOST", "127.0.0.1");
     let mut port = Setting::of("PORT", "3000");
     let (mut part, mut allowed_hosts) = (None, Vec::new());
@@ -86,7 +89,6 @@ pub fn parse(arguments: &[String], parts: &[Part]) -> Result<Command, Problem> {
     let mut arguments = Arguments::new(arguments, &menu);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => return Ok(Command::Say(menu)),
             "--version" | "-V" => {
                 return Ok(Command::Say(concat!("rawchat ", env!("CARGO_PKG_VERSION")).into()));
             }

@@ -18,6 +18,8 @@ pub mod site;
 pub mod tap;
 
 use crate::handler::{Handler, Places};
+use arguments::{Arguments, ask_for_help};
+use dissect::block::say;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -29,17 +31,24 @@ pub struct Tool {
     pub arguments: &'static str,
     /// What it is for, in a line of the menu.
     pub purpose: &'static str,
-    run: fn(&[String], Parts) -> Result<(), Problem>,
+    /// What `--help` prints, and what stands below a complaint.
+    usage: &'static str,
+    run: fn(Arguments, Parts) -> Result<(), Problem>,
 }
 
 impl Tool {
     /// Does what `arguments` ask for, where the system has a thread for it: nearly every tool needs
     /// some, and std panics where there is none.
     pub fn run(&self, arguments: &[String], parts: Parts) -> Result<(), Problem> {
+        let usage = self.usage.trim_end();
+        if ask_for_help(arguments) {
+            say(usage);
+            return Ok(());
+        }
         let no_thread =
             |error| Problem::Failed(format!("no thread can be started: {error} (ulimit -u)"));
         thread::Builder::new().spawn(|| ()).map_err(no_thread)?;
-        (self.run)(arguments, parts)
+        (self.run)(Arguments::new(arguments, usage), parts)
     }
 }
 
@@ -58,48 +67,27 @@ pub enum Problem {
     Ended(u8, String),
 }
 
+macro_rules! tools {
+    ($($name:literal $arguments:literal $purpose:literal $run:expr;)+) => {
+        [$(Tool {
+            name: $name,
+            arguments: $arguments,
+            purpose: $purpose,
+            usage: include_str!(concat!("../../public/notes/usage/", $name, ".txt")),
+            run: $run,
+        }),+]
+    };
+}
+
 /// Every tool.
-pub static TOOLS: [Tool; 7] = [
-    Tool {
-        name: "explain",
-        arguments: "BYTES",
-        purpose: "what these bytes are",
-        run: |arguments, _| explain::run(arguments),
-    },
-    Tool {
-        name: "raw",
-        arguments: "HOST:PORT",
-        purpose: "telnet for this lecture; --ws URL for frames",
-        run: |arguments, _| raw::run(arguments),
-    },
-    Tool {
-        name: "tap",
-        arguments: "--to HOST:PORT",
-        purpose: "every byte that passes, explained",
-        run: |arguments, _| tap::run(arguments),
-    },
-    Tool {
-        name: "load",
-        arguments: "1|2|3|4 [URL]",
-        purpose: "a crowd that checks what it gets",
-        run: |arguments, _| crowd::load::run(arguments),
-    },
-    Tool {
-        name: "measure",
-        arguments: "[--case NAME]",
-        purpose: "the four techniques, measured beside the model",
-        run: |arguments, _| crowd::measure::run(arguments),
-    },
-    Tool {
-        name: "race",
-        arguments: "",
-        purpose: "the four techniques side by side, in one room",
-        run: crowd::race::run,
-    },
-    Tool {
-        name: "check",
-        arguments: "PART URL",
-        purpose: "grades a server in any language",
-        run: |arguments, _| check::run(arguments),
-    },
-];
+#[rustfmt::skip]
+pub static TOOLS: [Tool; 7] = tools! {
+    "explain" "BYTES" "what these bytes are" |given, _| explain::run(given);
+    "raw" "HOST:PORT" "telnet for this lecture; --ws URL for frames" |given, _| raw::run(given);
+    "tap" "--to HOST:PORT" "every byte that passes, explained" |given, _| tap::run(given);
+    "load" "1|2|3|4 [URL]" "a crowd that checks what it gets" |given, _| crowd::load::run(given);
+    "measure" "[--case NAME]" "the four techniques, measured beside the model"
+        |given, _| crowd::measure::run(given);
+    "race" "" "the four techniques side by side, in one room" crowd::race::run;
+    "check" "PART URL" "grades a server in any language" |given, _| check::run(given);
+};

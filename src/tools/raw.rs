@@ -7,7 +7,7 @@
 use super::Problem;
 use super::arguments::Arguments;
 use super::client::{Place, handshake, masked, random_key};
-use super::dissect::block::{Style, block, clipped, content, exchange, headline, payload, say};
+use super::dissect::block::{Style, block, clipped, content, exchange, headline, payload};
 use super::dissect::kinds::{printable, value};
 use super::dissect::stream::Stream;
 use super::dissect::{Context, Field, Kind, Side, is_leaf};
@@ -20,37 +20,14 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-const USAGE: &str = r"rawchat raw HOST:PORT: what you type goes out, what comes back is shown
-
-  rawchat raw 127.0.0.1:3000                    a line goes out with CR LF
-  rawchat raw --ws ws://127.0.0.1:3000/echo     the handshake, then a line is a text frame
-
-  --lang uk|en   the language; LANG, if it is not said
-  -v             every frame field by field
-
-In a line, \x81 \r \n \t \0 and \\ are what printf makes of them (not in the text frames of --ws).
-Lines that begin with a colon are commands:
-  :bytes \x81\x05Hello    these bytes, and no CR LF
-  :file PATH              the bytes of a file, as they are
-with --ws also
-  :ping [PAYLOAD]  :pong [PAYLOAD]  :binary PAYLOAD  :close [CODE [REASON]]
-  :part PAYLOAD           the first frame of a message that goes on
-  :more PAYLOAD           another one      :last PAYLOAD   and the last
-Ctrl-D (Ctrl-Z and Enter on Windows) says that nothing more will come, and waits for the end.";
-
 /// Of a payload, in the line about its frame.
 const PAYLOAD_CHARS_SHOWN: usize = 60;
 
 /// Connects, and talks until the other side has closed.
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     let (mut style, mut web_socket, mut places) = (Style::here(), false, Vec::new());
-    let mut arguments = Arguments::new(arguments, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => {
-                say(USAGE);
-                return Ok(());
-            }
             "--lang" => style.language = arguments.language()?,
             "--ws" => web_socket = true,
             "-v" | "-vv" => style.everything = true,

@@ -286,7 +286,7 @@ fn a_case_has_a_name_and_what_else_is_said_changes_it() {
     assert!(names.iter().all(|name| help.contains(name)), "{help}");
     for (arguments, problem) in [
         (&["--case", "dream"][..], "there is no case \"dream\""),
-        (&["--case"], "there is no case"),
+        (&["--case"], "--case needs a value"),
         (&["--users=0"], "--users \"0\": from 1 to 15000"),
         (&["lecture"], "\"lecture\" is not understood"),
         (&["--case=night", "--users=3751"], "--users 3751: 3750 at the most where nobody writes"),

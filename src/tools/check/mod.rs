@@ -28,32 +28,6 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "\
-rawchat check PART URL: grades a server in any language
-
-  rawchat check 3 http://127.0.0.1:3000     one that runs
-  rawchat check 3 -- python3 server.py      starts it (PORT or {port}: a free port), and ends it
-  rawchat check 4 --roster class.csv --out results
-                    everybody in the list: lines of name,folder,command
-  rawchat check 3 --list                    what is checked
-
-PART: 1 is stages 0 to 2, 2 is 0 to 3 (polling), 3 is 0 to 4 (long polling), 4 is 0 to 7; and 5 is
-0 to 3 and 8, Server-Sent Events, which are homework.
-
-  --only 4.4        one check, in full
-  --strict          advice is demanded, too, and counts
-  --hold 30s        how long the server lets a poll wait
-  --patience 5s     how long to wait for what must come at once
-  --seed N          the same names and texts again
-  --keep DIR        what passed, a file per check: rawchat tap --open DIR/4.4.jsonl
-  --json, --junit   for programs, in place of text
-  --lang uk|en      the language; by default that of LANG
-
-Once something has failed, no check begins after a minute and --hold; in a class, after 90 s.
-
-Ends with 0: all passed; 1: something failed, or could not be asked; 2: it was asked wrongly;
-3: there is no server, so there is no grade; 4: the checker could not do its work.";
-
 const CHECK_FAILED: u8 = 1;
 const NO_SERVER: u8 = 3;
 const CHECKER_FAILED: u8 = 4;
@@ -91,11 +65,8 @@ struct Options<'a> {
 }
 
 /// Checks, and prints what has come of it.
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
-    let Some(options) = parse(arguments)? else {
-        say(USAGE);
-        return Ok(());
-    };
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
+    let options = parse(&mut arguments)?;
     if options.list {
         list(&options);
         return Ok(());
@@ -120,10 +91,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     }
 }
 
-/// `None`: help is asked for.
-fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
-    let dashes = arguments.iter().position(|argument| argument == "--");
-    let (own, command) = arguments.split_at(dashes.unwrap_or(arguments.len()));
+fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Options<'a>, Problem> {
     let now = Instant::now();
     let plan = Plan {
         stages: &[0, 1, 2, 3, 4, 5, 6, 7, 8],
@@ -138,7 +106,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
     let mut options = Options {
         part: 0,
         url: None,
-        command: command.get(1..).unwrap_or_default(),
+        command: &[],
         roster: None,
         out: "results",
         keep: None,
@@ -147,11 +115,10 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
         style: Style::here(),
         plan,
     };
-    let mut arguments = Arguments::new(own, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => return Ok(None),
-            flag if flag.starts_with('-') => options.learn(&mut arguments, flag)?,
+            "--" => options.command = arguments.rest(),
+            flag if flag.starts_with('-') => options.learn(arguments, flag)?,
             part if options.part == 0 => match part.parse() {
                 Ok(part @ 1..=5) => options.part = part,
                 _ => return Err(arguments.problem(format!("PART {part:?}: from 1 to 5"))),
@@ -170,7 +137,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Problem> {
         return Err(arguments.problem("one of URL, -- COMMAND and --roster is needed"));
     }
     options.plan.ends = now + RUN + options.plan.hold;
-    Ok(Some(options))
+    Ok(options)
 }
 
 impl<'a> Options<'a> {

@@ -13,25 +13,6 @@ use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "\
-rawchat load 1|2|3|4 [URL]: a crowd that reads in this technique, and checks what it gets
-
-  rawchat load 3 --users 500 --rate 10 --seconds 30 http://127.0.0.1:3000
-
-  --users 100      readers; each has a connection and a thread
-  --rate 2         messages a second in the whole room, at random moments
-  --seconds 10     how long
-  --pause 3s       between an answer and the next question, in parts 1 and 2 (F5 by hand: 5s;
-                   part 1's page shows the newest 200 messages, what fell out of it is lost)
-  --rtt 50ms       a longer way to the server: added by the readers before they send and look
-  --seed 1         the same moments again
-  --json           every count, and the histograms
-  --lang uk|en     the language; LANG, if it is not said
-
-Any server that speaks the API of the lecture will do. The exit code is 0 if each reader got each
-message once and in order, 1 if not, 2 for wrong usage, and 3 if the load could not be offered:
-that says nothing about the server.";
-
 /// Connections of the senders, the standard streams, and some to spare.
 const OWN_DESCRIPTORS: usize = 32;
 
@@ -40,19 +21,14 @@ pub fn usual_pause(technique: Technique) -> Duration {
     Duration::from_secs(if technique == Technique::Refresh { 5 } else { 3 })
 }
 
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     let mut style = Style::here();
     let (mut technique, mut url, mut json, mut pause) =
         (None, "http://127.0.0.1:3000", false, None);
     let (mut users, mut rate, mut seconds, mut seed) = (100, 2.0, 10, 1);
     let mut rtt = Duration::ZERO;
-    let mut arguments = Arguments::new(arguments, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => {
-                say(USAGE);
-                return Ok(());
-            }
             "--users" => users = arguments.number(1..=USERS_MAX)?,
             "--rate" => rate = arguments.number(0.0..=10_000.0)?,
             "--seconds" => seconds = arguments.number(1..=3_600)?,

@@ -24,29 +24,6 @@ use std::io::{IsTerminal, Write, stderr};
 use std::thread;
 use std::time::Duration;
 
-const USAGE: &str = "\
-rawchat measure: what each of the four techniques costs, measured beside the model
-
-  rawchat measure                    30 people in a lecture: about a hundred seconds
-  rawchat measure --case far --json
-
-  --case NAME      lecture   30 people, each writes once in 15 s
-                   night     nobody writes, and part 2 asks once a minute
-                   far       100 messages a second, over a way of 200 ms
-                   visitors  1,000 sit in the room, 20 a second come, read 50 messages, leave
-                   digest    100 messages a second for 200 people who are in no hurry
-                   idle      2,000 people, and hardly a word
-  --users 30       and no other number; else the server's work is measured in other rooms, too
-  --rate 2         messages a second in the room
-  --pause 3s       between two questions, and between two F5
-  --rtt 50ms       the way to the server and back; readers wait that long, senders stand beside it
-  --seconds 7      of each technique in each round      --rounds 2
-  --silence 62     seconds that silent readers are watched: at least two heartbeats must fit in
-  --seed 1         the same moments again
-  --json           everything, and the histograms
-  --html FILE      the table and its charts, for a browser
-  --lang uk|en     the language; LANG, if it is not said";
-
 /// One pause is enough, and of a longer one nobody wants to wait for the end.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
@@ -106,27 +83,19 @@ pub struct Report {
     pub measured: Vec<Measured>,
 }
 
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     let mut style = Style::here();
     let mut case = CASES[0].clone();
     let (mut seed, mut json, mut html, mut users) = (1, false, None, None);
     // The case first: what else is said changes it.
-    let mut names = arguments.iter().skip_while(|argument| !argument.starts_with("--case"));
-    if let Some(given) = names.next() {
-        let name = given.strip_prefix("--case=").or(names.next().map(String::as_str));
-        let found = CASES.iter().find(|case| Some(case.name) == name).cloned();
-        let unknown = || {
-            Problem::Usage(format!("there is no case {:?}\n\n{USAGE}", name.unwrap_or_default()))
-        };
-        case = found.ok_or_else(unknown)?;
+    let mut ahead = arguments.clone();
+    if ahead.any(|flag| flag == "--case") {
+        let name = ahead.value()?;
+        let found = CASES.iter().find(|case| case.name == name).cloned();
+        case = found.ok_or_else(|| arguments.problem(format!("there is no case {name:?}")))?;
     }
-    let mut arguments = Arguments::new(arguments, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => {
-                say(USAGE);
-                return Ok(());
-            }
             "--case" => drop(arguments.value()?),
             "--users" => users = Some(arguments.number(1..=USERS_MAX)?),
             "--rate" => case.rate = arguments.number(0.0..=10_000.0)?,

@@ -19,18 +19,6 @@ const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Of what is not understood.
 const SHOWN_CHARS: usize = 40;
 
-const USAGE: &str = r"rawchat explain BYTES: what these bytes are, and what rawchat would do with them
-
-  rawchat explain 81 85 37fa213d 7f9f4d5158     hexadecimal; a dump of xxd, hexdump -C, od -t x1 or
-                                                curl --trace; an array or a string of a language
-  rawchat explain 'GET / HTTP/1.1\r\n\r\n'      with \r \n \t \0 \\ and \x81, as printf has them
-  printf '\x81\x02hi' | rawchat explain -       or as they are, on standard input
-
-  --from client|server  who sent them, where the bytes do not tell
-  --lang uk|en          the language; LANG, if it is not said
-  --crlf                each bare LF becomes CR LF: for a request that was copied as text
-  -v                    every part of a line, every byte of a payload";
-
 /// What the arguments ask for.
 struct Options {
     from: Option<Side>,
@@ -39,14 +27,11 @@ struct Options {
 }
 
 /// Prints what the bytes are.
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
-    let Some((options, words)) = parse(arguments)? else {
-        say(USAGE);
-        return Ok(());
-    };
-    let usage = |problem| Problem::Usage(format!("{problem}\n\n{USAGE}"));
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
+    let (options, words) = parse(&mut arguments)?;
+    let usage = |problem| arguments.problem(problem);
     let (mut bytes, form) = match &words[..] {
-        [] => return Err(Problem::Usage(USAGE.into())),
+        [] => return Err(arguments.problem("which bytes?")),
         ["-"] => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().take(INPUT_BYTES_MAX).read_to_end(&mut bytes);
@@ -61,20 +46,18 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
         bytes = lines.collect::<Vec<_>>().join(&b"\r\n"[..]);
     }
     if bytes.is_empty() {
-        return Err(usage("there are no bytes to explain".into()));
+        return Err(arguments.problem("there are no bytes to explain"));
     }
     say(&explain(&bytes, form, options.from, &options.style));
     Ok(())
 }
 
-/// The options, and the words that are none. `None`: help is asked for.
-fn parse(arguments: &[String]) -> Result<Option<(Options, Vec<&str>)>, Problem> {
+/// The options, and the words that are none.
+fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<(Options, Vec<&'a str>), Problem> {
     let mut options = Options { from: None, style: Style::here(), crlf: false };
     let mut words = Vec::new();
-    let mut arguments = Arguments::new(arguments, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => return Ok(None),
             "--from" => {
                 options.from = Some(match arguments.value()? {
                     "client" => Side::Client,
@@ -93,7 +76,7 @@ fn parse(arguments: &[String]) -> Result<Option<(Options, Vec<&str>)>, Problem> 
             word => words.push(word),
         }
     }
-    Ok(Some((options, words)))
+    Ok((options, words))
 }
 
 /// Bytes of the command line.

@@ -32,32 +32,6 @@ use terminal::{Filter, Terminal};
 use trouble::{NAMES, Switchboard, Trouble};
 use watch::Watcher;
 
-const USAGE: &str = "\
-rawchat tap --to HOST:PORT: every byte that passes, explained
-
-  rawchat tap --to 127.0.0.1:3000              then use http://127.0.0.1:3001 in place of it
-  rawchat tap --open session.jsonl             what was saved, without a network
-  rawchat 4 --tap                              part 4, with a tap in front of it
-
-  --port 3001        where to listen; 0 takes a free port
-  --page 3002        the port of the page that shows it all; by default one more than --port,
-                     or a free one
-  --page-host HOST   127.0.0.1; with 0.0.0.0 the whole network can read it
-  -v, -vv            on the terminal each exchange field by field; with every byte
-  --only WORDS       conn:3 dir:-> kind:ping,close status:4xx text:Hello
-  --save FILE        keeps all that passes: cookies and other people's words, too
-  --lang uk|en       the language; LANG, if it is not said
-
-Trouble, from the first connection on; the page can switch it, too:
-  --rtt 50ms         half of it each way; a new connection waits one more, for the handshake of TCP
-  --rate 10kB/s      so many bytes a second, each way
-  --cut-after 64kB   the server's side ends (FIN) after so many bytes
-  --idle-cut 60s     as a proxy that has no patience with silence
-  --buffer 16kB|end  as a proxy that gathers an answer before it passes it on
-  --swallow          reads everything and passes nothing on: the sender sees no fault
-  --freeze           stops reading: the sender feels it when the buffers are full
-  --strip-upgrade    as a proxy that does not know Upgrade";
-
 /// A look lasts no longer than this, and then whoever looks rests three times as long, and never
 /// shorter than `REST`: so it takes a quarter of one processor at the most, and waking it costs
 /// those who carry little.
@@ -91,12 +65,8 @@ struct Options<'a> {
 }
 
 /// Listens and forwards, for ever; or shows a recording.
-pub fn run(arguments: &[String]) -> Result<(), Problem> {
-    let mut arguments = Arguments::new(arguments, USAGE);
-    let Some(options) = parse(&mut arguments)? else {
-        say(USAGE);
-        return Ok(());
-    };
+pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
+    let options = parse(&mut arguments)?;
     if let Some(path) = options.open {
         return open(path, &options);
     }
@@ -127,8 +97,7 @@ pub fn run(arguments: &[String]) -> Result<(), Problem> {
     serve(listeners, to.into(), options.trouble, Some(options.terminal), save)
 }
 
-/// `None`: help is asked for.
-fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Option<Options<'a>>, Problem> {
+fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Options<'a>, Problem> {
     let terminal = Terminal { style: Style::here(), blocks: false, filter: Filter::default() };
     let mut options = Options {
         to: None,
@@ -143,13 +112,12 @@ fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Option<Options<'a>>, Probl
     while let Some(flag) = arguments.next() {
         let terminal = &mut options.terminal;
         match flag {
-            "--help" | "-h" => return Ok(None),
             "--to" => {
                 let to = arguments.value()?;
                 options.to = Some(to.trim_start_matches("http://").trim_end_matches('/'));
             }
-            "--port" | "-p" => options.port = port(arguments, "--port")?,
-            "--page" => options.page = Some(port(arguments, "--page")?),
+            "--port" | "-p" => options.port = arguments.number(0..=u16::MAX)?,
+            "--page" => options.page = Some(arguments.number(0..=u16::MAX)?),
             "--page-host" => {
                 let value = arguments.value()?;
                 let wrong = |_| arguments.problem(format!("--page-host {value:?}: an address"));
@@ -178,13 +146,7 @@ fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Option<Options<'a>>, Probl
             }
         }
     }
-    Ok(Some(options))
-}
-
-fn port(arguments: &mut Arguments, flag: &str) -> Result<u16, Problem> {
-    let value = arguments.value()?;
-    let wrong = |_| arguments.problem(format!("{flag} {value:?}: from 0 to 65535"));
-    value.parse().map_err(wrong)
+    Ok(options)
 }
 
 /// For a page whose port nobody has asked for: the next one, or a free one if that is taken.

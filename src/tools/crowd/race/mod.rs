@@ -19,15 +19,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-const USAGE: &str = "\
-rawchat race: say something, and see when four techniques show it
-
-  --port 3000        the page; the four parts have the four ports after it. 0 takes free ports
-  --host 127.0.0.1   0.0.0.0 opens all five to the network
-  --rtt 50ms         a round trip of the network between readers and server
-  --pause 3s         how long short polling rests after an answer
-  --crowd 1          readers of each technique";
-
 const PAGE: &str = include_str!("../../../../public/race.html");
 const FILES: [site::File; 2] = [
     ("/race.css", site::CSS, include_str!("../../../../public/race.css")),
@@ -35,16 +26,11 @@ const FILES: [site::File; 2] = [
 ];
 
 /// Serves the page and the four parts, for ever.
-pub fn run(arguments: &[String], parts: Parts) -> Result<(), Problem> {
+pub fn run(mut arguments: Arguments, parts: Parts) -> Result<(), Problem> {
     let (mut host, mut port) = (IpAddr::from(Ipv4Addr::LOCALHOST), 3000);
     let mut knobs = Knobs::default();
-    let mut arguments = Arguments::new(arguments, USAGE);
     while let Some(flag) = arguments.next() {
         match flag {
-            "--help" | "-h" => {
-                say(USAGE);
-                return Ok(());
-            }
             "--port" | "-p" => port = arguments.number(0..=u16::MAX - 4)?,
             "--host" => {
                 let value = arguments.value()?;
