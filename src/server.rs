@@ -10,11 +10,10 @@ mod limits;
 use crate::handler::{Handler, Places, Reply, write_whole};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response};
+use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
 use crate::{event, log};
 use door::{Door, NO_PLACE, turn_away, unavailable};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
-use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -34,9 +33,9 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         }
         let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
-        let (buf, line, share) = Default::default();
+        let (buf, request_line, share) = Default::default();
         // In a box: each thread's stack is a page smaller without it.
-        let mut connection = Box::new(Connection { socket, limits, buf, line, share });
+        let mut connection = Box::new(Connection { socket, limits, buf, request_line, share });
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             log::connection(number);
@@ -57,25 +56,10 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
-    /// The request that is refused, once its head has left the buffer.
-    line: String,
+    /// For the log: `GET /messages`, once the head has left the buffer.
+    request_line: String,
     /// What the current body takes of the memory for bodies, until its request is answered.
     share: Share,
-}
-
-/// Why there is no request.
-enum Stop {
-    /// What came is refused.
-    Refused(Refusal),
-    /// There is nobody to answer.
-    Gone,
-}
-
-/// For `?`.
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Stop {
-        Stop::Refused(refusal)
-    }
 }
 
 impl Connection {
@@ -90,22 +74,22 @@ impl Connection {
         }
         loop {
             let request = match self.read_request() {
-                Ok(request) => request,
-                Err(Stop::Refused(refusal)) => return self.answer_refusal(refusal.text()),
-                Err(Stop::Gone) => return Ok(()),
+                Ok(Some(request)) => request,
+                Ok(None) => return Ok(()),
+                Err(refusal) => return self.answer_refusal(refusal.text()),
             };
             // A client that says its name in the address is called by it in the log.
             log::user(|| request.query("user").unwrap_or_default().trim().to_string());
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.answer(response, request.asked(), &request)?;
+                    self.answer(response, request.asked())?;
                     if !request.keeps_alive() {
                         return self.hang_up();
                     }
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.answer(response, request.asked(), &request)?;
+                    self.answer(response, request.asked())?;
                     drop(request);
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
@@ -116,78 +100,81 @@ impl Connection {
         }
     }
 
-    fn read_request(&mut self) -> Result<Request, Stop> {
+    /// `Ok(None)`: the client has gone. `Err`: answer and close.
+    fn read_request(&mut self) -> Result<Option<Request>, Refusal> {
         self.buf.shrink();
         self.share = Share::default();
-        self.wait_for_request()?;
+        self.request_line.clear();
+        if !self.wait_for_request() {
+            return Ok(None);
+        }
         let mut head = Head::default();
-        let request = self.read_until(self.limits.head, |buf| {
-            let Some((request, used)) = head.read(buf.data())? else { return Ok(None) };
-            buf.consume(used);
-            Ok(Some(request))
-        })?;
-        let body = self.read_body(&request);
-        let body = body.inspect_err(|_| self.line = request.to_string())?;
-        Ok(Request { body, ..request })
+        let read = self.read_until(self.limits.head, |this| head.read(this.buf.data()))?;
+        let Some((request, used)) = read else { return Ok(None) };
+        self.buf.consume(used);
+        self.request_line = request.to_string();
+        let body = self.read_body(&request)?;
+        Ok(body.map(|body| Request { body, ..request }))
     }
 
-    /// Between two requests a connection may be idle for a while.
-    fn wait_for_request(&mut self) -> Result<(), Stop> {
+    /// Between two requests a connection may be idle for a while; `false` if no other comes.
+    fn wait_for_request(&mut self) -> bool {
         loop {
             // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
             while self.buf.data().starts_with(b"\r\n") {
                 self.buf.consume(2);
             }
             if !self.buf.data().is_empty() && self.buf.data() != b"\r" {
-                return Ok(());
+                return true;
             }
             if !self.fill(self.limits.idle).is_ok_and(|count| count > 0) {
-                return Err(Stop::Gone);
+                return false;
             }
         }
     }
 
-    fn read_body(&mut self, request: &Request) -> Result<Vec<u8>, Stop> {
+    fn read_body(&mut self, request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
         let mut body = Body::of(request)?;
         // RFC 9110 §10.1.1: not when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
             let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
-            write_whole(&self.socket, &mut [go_on]).map_err(|_| Stop::Gone)?;
-        }
-        let mut share = Share::default();
-        let read = self.read_until(self.limits.body, |buf| match body.take(buf)? {
-            None if !share.resize(body.held() + buf.held(), UNFINISHED_BYTES_MAX) => {
-                Err(unavailable("too many unfinished requests at the moment"))
+            if write_whole(&self.socket, &mut [go_on]).is_err() {
+                return Ok(None);
             }
-            found => Ok(found),
-        });
-        self.share = share;
-        read
+        }
+        self.read_until(self.limits.body, |this| {
+            let found = body.take(&mut this.buf)?;
+            let held = body.held() + this.buf.held();
+            if found.is_none() && !this.share.resize(held, UNFINISHED_BYTES_MAX) {
+                return Err(unavailable("too many unfinished requests at the moment"));
+            }
+            Ok(found)
+        })
     }
 
     /// Reads until `parse` has what it wants, and gives it `patience`, however it drips.
+    /// `Ok(None)`: the client has gone.
     fn read_until<T>(
         &mut self,
         patience: Duration,
-        mut parse: impl FnMut(&mut Buffer) -> Result<Option<T>, Refusal>,
-    ) -> Result<T, Stop> {
+        mut parse: impl FnMut(&mut Connection) -> Result<Option<T>, Refusal>,
+    ) -> Result<Option<T>, Refusal> {
         let deadline = Instant::now() + patience;
         loop {
-            if let Some(found) = parse(&mut self.buf)? {
-                return Ok(found);
+            if let Some(found) = parse(self)? {
+                return Ok(Some(found));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let problem = format!("the request did not come whole within {patience:?}");
-                return Err(Refusal::new(408, problem, "the same without the pause").into());
+                return refuse(408, problem, "the same without the pause");
             }
             match self.fill(left) {
                 Ok(0) => {
-                    let problem = "the request ended in the middle";
                     let advice = "all of it: to the empty line, or to the end of Content-Length";
-                    return Err(Refusal::new(400, problem, advice).into());
+                    return refuse(400, "the request ended in the middle", advice);
                 }
-                Err(error) if !timed_out(&error) => return Err(Stop::Gone),
+                Err(error) if !timed_out(&error) => return Ok(None),
                 _ => {}
             }
         }
@@ -201,20 +188,16 @@ impl Connection {
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.
     fn answer_refusal(&mut self, response: Response) -> io::Result<()> {
-        let came = String::from_utf8_lossy(self.buf.data());
-        let line = if self.line.is_empty() { came.lines().next() } else { Some(&*self.line) };
-        let line = line.unwrap_or("(nothing)");
-        let asked = Asked { by_head: line.starts_with("HEAD "), goes_on: false, minor: 1 };
-        self.answer(response, asked, &line)?;
+        if self.request_line.is_empty() {
+            let came = String::from_utf8_lossy(self.buf.data());
+            self.request_line = came.lines().next().unwrap_or("(nothing)").to_string();
+        }
+        let by_head = self.request_line.starts_with("HEAD ");
+        self.answer(response, Asked { by_head, ..Asked::default() })?;
         self.hang_up()
     }
 
-    fn answer(
-        &self,
-        mut response: Response,
-        asked: Asked,
-        request: &dyn fmt::Display,
-    ) -> io::Result<()> {
+    fn answer(&self, mut response: Response, asked: Asked) -> io::Result<()> {
         let mut bytes = response.encode(asked, now_s());
         let mut share = Share::default();
         if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
@@ -225,7 +208,7 @@ impl Connection {
         response.body = Vec::new();
         write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
         let (status, why, size) = (response.status, response.why, bytes.len());
-        event!("§1.6", "-", "{request} -> {status}, {size} B out{why}");
+        event!("§1.6", "-", "{} -> {status}, {size} B out{why}", self.request_line);
         Ok(())
     }
 
@@ -235,10 +218,9 @@ impl Connection {
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         // However it ends, it is over.
-        let _ = self.read_until::<()>(self.limits.linger, |buf| {
-            buf.consume(buf.data().len());
+        let _ = self.read_until::<()>(self.limits.linger, |this| {
             // Nobody reads it: a thousand that are turned away at once take little memory.
-            buf.shrink();
+            this.buf = Buffer::default();
             Ok(None)
         });
         // Gone already, most likely.

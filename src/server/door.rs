@@ -79,10 +79,9 @@ pub(super) fn unavailable(problem: &str) -> Refusal {
 /// Says so without a thread and without waiting. (What comes after this may make TCP take the
 /// answer back, see [`Connection::hang_up`]; there is nobody to wait for it.)
 pub(super) fn turn_away(mut socket: &TcpStream) {
-    let asked = Asked { by_head: false, goes_on: false, minor: 1 };
     let told = socket.set_nonblocking(true).and_then(|()| {
         let _ = socket.read(&mut [0; 4096]);
-        socket.write(&unavailable(NO_PLACE).text().encode(asked, now_s()))
+        socket.write(&unavailable(NO_PLACE).text().encode(Asked::default(), now_s()))
     });
     let _ = told.and_then(|_| socket.shutdown(Shutdown::Write));
 }

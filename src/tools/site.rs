@@ -111,7 +111,7 @@ pub fn check_rebinding(request: &Request, allowed: &[String]) -> Result<(), Refu
         return Ok(());
     }
     let problem = format!("{name} is not known here: this server listens for its own machine");
-    refuse(421, problem, format!("http://127.0.0.1, or start rawchat with --allow-host {name}"))
+    refuse(421, problem, &format!("http://127.0.0.1, or start rawchat with --allow-host {name}"))
 }
 
 /// For a path that is not there.

@@ -43,7 +43,7 @@ pub static FILES: &[File] = files! {
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
     5: "src/handler/places.rs" "src/handler/write.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
-       "src/wire/http/target.rs" "src/wire/http/host.rs" "src/wire/http/wishes.rs"
+       "src/wire/http/host.rs" "src/wire/http/wishes.rs"
        "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
        "src/server/door.rs" "src/techniques/timing.rs" "src/techniques/t4_events.rs" "src/techniques/t4_echo.rs"

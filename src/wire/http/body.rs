@@ -22,7 +22,22 @@ pub struct Body {
 impl Body {
     /// A size is judged here, when it is announced, before a byte of it is stored.
     pub fn of(request: &Request) -> Result<Body, Refusal> {
-        Ok(Body { next: first_part(request)?, bytes: Vec::new(), lines: Lines::default() })
+        let lengths: Vec<&str> = request.values("Content-Length").collect();
+        let coded = request.field("Transfer-Encoding").is_some();
+        let next = match lengths[..] {
+            [] if coded => first_chunk(request)?,
+            [] => Expected::Rest(0),
+            [length] if !coded && is_number(length) => {
+                Expected::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?)
+            }
+            // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
+            _ => {
+                let coding = if coded { " beside Transfer-Encoding" } else { "" };
+                let problem = format!("Content-Length: {lengths:?}{coding}, expected one number");
+                return refuse(400, problem, "Content-Length: 5, or chunked");
+            }
+        };
+        Ok(Body { next, bytes: Vec::new(), lines: Lines::default() })
     }
 
     /// The memory that it takes as long as it is not whole.
@@ -49,29 +64,10 @@ impl Body {
                     self.line(data)?
                 }
             };
-            match used {
-                0 => return Ok(None),
-                used => buf.consume(used),
+            if used == 0 {
+                return Ok(None);
             }
-        }
-    }
-}
-
-/// What a body begins with, by its head.
-fn first_part(request: &Request) -> Result<Expected, Refusal> {
-    let lengths: Vec<&str> = request.values("Content-Length").collect();
-    let coded = request.field("Transfer-Encoding").is_some();
-    match lengths[..] {
-        [] if !coded => Ok(Expected::Rest(0)),
-        [] => first_chunk(request),
-        [length] if !coded && is_number(length) => {
-            Ok(Expected::Rest(within_limit(0, length.parse().unwrap_or(usize::MAX))?))
-        }
-        // RFC 9112 §6.1, §6.3: with two answers requests are smuggled past a proxy.
-        _ => {
-            let coding = if coded { " beside Transfer-Encoding" } else { "" };
-            let problem = format!("Content-Length: {lengths:?}{coding}, expected one number");
-            refuse(400, problem, "Content-Length: 5, or chunked")
+            buf.consume(used);
         }
     }
 }

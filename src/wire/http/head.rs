@@ -1,9 +1,8 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
-use super::host::authority;
+use super::host::{authority, take_apart};
 use super::line::{CR_LF, Line, Lines};
-use super::refusal::{in_ascii, with_longest};
-use super::target::take_apart;
+use super::refusal::with_longest;
 use super::{Refusal, Request, refuse};
 
 /// A longer request line is 414.
@@ -85,10 +84,6 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     };
     if !KNOWN_METHODS.contains(&method) {
         return refuse(501, format!("{method} is not implemented, {READ_AND_POST} are"), TRY);
-    }
-    if !target.bytes().all(|b| b.is_ascii_graphic()) {
-        let problem = format!("{target:?} is not ASCII, expected %XX for other bytes");
-        return refuse(400, problem, in_ascii(target));
     }
     let (target_host, path, query) = take_apart(method, target)?;
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })

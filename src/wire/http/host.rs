@@ -1,8 +1,54 @@
-//! Hosts: their grammar, and whether a request may have come from somebody else's page.
+//! §1.13 What is asked of whom: the target of a request and its host, and on behalf of which page.
 
-use super::target::well_escaped;
 use super::{Refusal, Request, is_number, refuse};
+use crate::wire::form;
 use std::net::Ipv6Addr;
+
+/// Takes a target apart: the host, if there is one, the path, percent-decoded, and the query. It has
+/// three forms: `/path?query`, `http://host/path?query`, `*`. RFC 9112 §3.2
+pub(super) fn take_apart(
+    method: &str,
+    target: &str,
+) -> Result<(Option<String>, String, String), Refusal> {
+    if target == "*" && method == "OPTIONS" {
+        return Ok((None, "*".into(), String::new()));
+    }
+    if !target.bytes().all(|b| b.is_ascii_graphic()) {
+        let problem = format!("{target:?} is not ASCII, expected %XX for other bytes");
+        return refuse(400, problem, &in_ascii(target));
+    }
+    if target.contains('#') {
+        return refuse(400, "a fragment (#…) stays in the browser, it is never sent", "/messages");
+    }
+    let (host, origin) = match target.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http://") => {
+            let (host, origin) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            (Some(host), origin)
+        }
+        _ => (None, target),
+    };
+    let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
+    let path = if path.is_empty() && host.is_some() { "/" } else { path };
+    let known_host = host.is_none_or(|host| authority(host).is_some());
+    if !known_host || !path.starts_with('/') || !well_escaped(path) {
+        return refuse(400, format!("{target:?} is no path, nor http://host/path"), "/messages");
+    }
+    Ok((host.map(String::from), form::decode(path), query.into()))
+}
+
+/// The target that would have passed. What came in another encoding than UTF-8 has lost its letters.
+fn in_ascii(target: &str) -> String {
+    if target.contains(char::REPLACEMENT_CHARACTER) {
+        return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
+    }
+    form::encode_all_but(target, |b| b.is_ascii_graphic())
+}
+
+/// Behind each `%` two hexadecimal digits. RFC 3986 §2.1
+fn well_escaped(text: &str) -> bool {
+    let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
+    text.split('%').skip(1).all(|rest| digits(rest) == 2)
+}
 
 impl Request {
     /// §1.11 A browser tells on whose behalf it asks (RFC 6454 §7). A page of another site may

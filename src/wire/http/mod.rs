@@ -9,12 +9,10 @@ mod line;
 mod refusal;
 mod request;
 mod response;
-mod target;
 mod wishes;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
-pub use head::Head;
-pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
+pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, Head, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
 pub use host::authority;
 pub use refusal::{Refusal, refuse};
 pub use request::{Asked, Request, is_number};

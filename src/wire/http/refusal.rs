@@ -1,7 +1,7 @@
 //! A request that is not served: why, and what would have worked.
 
 use super::Response;
-use crate::wire::{form, json, shown};
+use crate::wire::{json, shown};
 use std::panic::Location;
 
 /// A request that will not be served: the status it costs, and what its author can learn from it.
@@ -18,8 +18,8 @@ pub struct Refusal {
 
 impl Refusal {
     #[track_caller]
-    pub fn new(status: u16, problem: impl Into<String>, advice: impl Into<String>) -> Refusal {
-        let (problem, advice) = (problem.into(), advice.into());
+    pub fn new(status: u16, problem: impl Into<String>, advice: &str) -> Refusal {
+        let (problem, advice) = (problem.into(), advice.to_string());
         Refusal { status, problem, advice, place: Location::caller() }
     }
 
@@ -48,35 +48,23 @@ impl From<Refusal> for Response {
 
 /// For [`Refusal`] as an error: `refuse(400, "what came", "what would work")`.
 #[track_caller]
-pub fn refuse<T>(
-    status: u16,
-    problem: impl Into<String>,
-    advice: impl Into<String>,
-) -> Result<T, Refusal> {
+pub fn refuse<T>(status: u16, problem: impl Into<String>, advice: &str) -> Result<T, Refusal> {
     Err(Refusal::new(status, problem, advice))
-}
-
-/// The target that would have passed. What came in another encoding than UTF-8 has lost its letters.
-pub(super) fn in_ascii(target: &str) -> String {
-    if target.contains(char::REPLACEMENT_CHARACTER) {
-        return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
-    }
-    form::encode_all_but(target, |b| b.is_ascii_graphic())
 }
 
 /// Of a head that is too long, names the longest field: mostly Cookie, with what other programs on
 /// this host have left in the browser.
-pub(super) fn with_longest(refusal: Refusal, head: &[u8]) -> Refusal {
+pub(super) fn with_longest(mut refusal: Refusal, head: &[u8]) -> Refusal {
     if refusal.status != 431 {
         return refusal;
     }
     let head = String::from_utf8_lossy(head);
     let field = head.lines().skip(1).max_by_key(|line| line.len()).unwrap_or_default();
     let (name, value) = field.split_once(": ").unwrap_or(("(no name)", field));
-    let longest = format!("its longest field is {name} ({} bytes)", value.len());
-    let advice = match name.eq_ignore_ascii_case("Cookie") {
-        true => "delete this host's cookies, or open 127.0.0.1 instead of localhost".into(),
-        false => refusal.advice,
-    };
-    Refusal { problem: format!("{}; {longest}", refusal.problem), advice, ..refusal }
+    refusal.problem += &format!("; its longest field is {name} ({} bytes)", value.len());
+    if name.eq_ignore_ascii_case("Cookie") {
+        refusal.advice =
+            "delete this host's cookies, or open 127.0.0.1 instead of localhost".to_string();
+    }
+    refusal
 }

@@ -30,7 +30,7 @@ impl fmt::Display for Request {
 }
 
 /// What an answer must know of its request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
     /// RFC 9110 §9.3.2: HEAD is GET without the content.
     pub by_head: bool,
@@ -41,7 +41,6 @@ pub struct Asked {
 }
 
 impl Request {
-    /// What an answer to this request must know.
     pub fn asked(&self) -> Asked {
         Asked { by_head: self.method == "HEAD", goes_on: self.keeps_alive(), minor: self.minor }
     }

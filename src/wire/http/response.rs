@@ -37,14 +37,6 @@ impl Response {
     /// Head and body in one piece: written in two, they would cost 40 ms wherever Nagle's algorithm
     /// meets a delayed acknowledgement. `now_s` is the time, in seconds since 1970.
     pub fn encode(&self, asked: Asked, now_s: u64) -> Vec<u8> {
-        let mut bytes = self.head(asked, now_s).into_bytes();
-        if !asked.by_head {
-            bytes.extend_from_slice(&self.body);
-        }
-        bytes
-    }
-
-    fn head(&self, asked: Asked, now_s: u64) -> String {
         let status = self.status;
         let mut head = String::new();
         head.extend(["HTTP/1.1 ", &status.to_string(), " ", reason(status), "\r\n"]);
@@ -59,8 +51,7 @@ impl Response {
             field("Content-Length", &self.body.len().to_string());
         }
         if status == 503 {
-            // When to come back, in seconds. RFC 9110 §10.2.3
-            field("Retry-After", "5");
+            field("Retry-After", "5"); // seconds, RFC 9110 §10.2.3
         }
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
@@ -78,7 +69,11 @@ impl Response {
             _ if asked.minor == 0 => field("Connection", "keep-alive"),
             _ => {}
         }
-        head + "\r\n"
+        let mut bytes = (head + "\r\n").into_bytes();
+        if !asked.by_head {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
     }
 }
 
