@@ -91,7 +91,7 @@ export class Exchange {
     $("#pair").replaceChildren(...(this.pair ? [element("button", { onclick: () => (location.hash = `#${this.pair}`) }, t("пара: #", "pair: #") + this.pair + other)] : []));
     this.drawSaid();
     $("[data-copy=u]").textContent = this.fields[0].kind === "Request" ? "curl" : "printf";
-    $("#verdict").textContent = this.verdict;
+    this.drawVerdict();
     $("#sum").textContent = `${t("з’єднання", "connection")} ${this.connection}: ${this.sum}`;
     this.drawHandshake();
     this.select(this.fields[this.chosen] ? this.chosen : 0, this.bit);
@@ -105,6 +105,12 @@ export class Exchange {
     const text = new TextDecoder().decode(new Uint8Array(content));
     $("#said").hidden = text === "" || text.includes("\ufffd");
     $("#said pre").textContent = text;
+  }
+
+  /** Where the core refuses, it says in which line of the source. */
+  drawVerdict() {
+    const [, said, place] = /^(.* )\((src\/\S+:\d+)\)$/s.exec(this.verdict) ?? [null, this.verdict];
+    $("#verdict").replaceChildren(said, ...(place ? ["(", element("a", { href: `/source#${place}` }, place), ")"] : []));
   }
 
   button(index, text) {

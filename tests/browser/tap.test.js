@@ -147,6 +147,23 @@ test("every byte can be pointed at with the mouse alone", async () => {
   await leave(page);
 });
 
+test("where the core refuses, the line that refuses is one click away", async () => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "tap-")), "refused.jsonl");
+  const hex = Buffer.from("GET / HTTP/1.1\nHost: a\n\n").toString("hex");
+  writeFileSync(file, JSON.stringify({ connection: "1", from: "client", ns: "5", unseen: "0", hex }));
+  const page = await open(await tap("--open", file));
+  await page.locator("#row-1").click();
+  const link = page.locator("#verdict a");
+  const place = await link.innerText();
+  assert.match(place, /^src\/wire\/\S+\.rs:\d+$/);
+  assert.match(await page.locator("#verdict").innerText(), /^rawchat would answer 400: .* \(src\S+\)$/);
+  await link.click();
+  const line = page.locator(":target");
+  assert.equal(await line.getAttribute("id"), place);
+  assert.match(await line.innerText(), /refuse|Refusal/, "the line that refuses");
+  await leave(page);
+});
+
 test("every byte can be pointed at with the keyboard alone, and has an address", async () => {
   const page = await open(await recorded(4));
   const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };

@@ -331,6 +331,24 @@ fn what_was_not_looked_at_is_said_and_nothing_is_made_up_behind_it() {
 }
 
 #[test]
+fn what_was_not_passed_on_does_not_look_as_if_it_had_arrived() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("swallowed.jsonl");
+    let line = |swallowed| {
+        let hex = "474554202f20485454502f312e310d0a0d0a"; // GET / HTTP/1.1
+        format!(
+            "{{\"connection\":\"1\",\"from\":\"client\",\"ns\":\"5\",\"unseen\":\"0\",{swallowed}\"hex\":\"{hex}\"}}\n"
+        )
+    };
+    std::fs::write(&file, line("") + &line("\"swallowed\":\"yes\",")).unwrap();
+    for (language, mark) in [("--lang=en", "B  Not passed on."), ("--lang=uk", "B  Не передано.")]
+    {
+        let told = open(&file, &[language]);
+        let marked: Vec<bool> = told.lines().map(|line| line.contains(mark)).collect();
+        assert_eq!(marked, [false, true], "{told}");
+    }
+}
+
+#[test]
 fn rows_are_chosen_by_five_words() {
     let rows = |words: &str| {
         let told = open(&session(4), &["--lang=en", "--only", words]);

@@ -60,7 +60,12 @@ fn row(exchange: &Exchange, style: &Style) -> String {
     let size = exchange.bytes.len();
     let middle = format!("{arrow}  {:<24} {size:>6} B  ", clipped(&what, 24));
     let left = COLUMNS.saturating_sub(start.chars().count() + middle.chars().count());
-    let said = clipped(&exchange.said, left.max(2));
+    let lost = if exchange.swallowed {
+        style.say("Не передано. ", "Not passed on. ")
+    } else {
+        ""
+    };
+    let said = clipped(&format!("{lost}{}", exchange.said), left.max(2));
     let line = format!("{}{middle}{said}", style.paint(DIM, &start));
     line.trim_end().into()
 }
