@@ -20,10 +20,7 @@
 //!   [`techniques::t4_timeline`] is what is to be told, [`techniques::t4_broadcast`] and
 //!   [`techniques::t4_member`] write it.
 //!
-//! To be believed at first, and read last: the handler's `places` and `write`; `budget`, `buffer`,
-//! `date`, `form`, `html`, `json`, `payload`, `visible` in [`wire`]; `body`, `host`, `refusal`,
-//! `target`, `wishes` in [`wire::http`]; `said`, `timing`, `t4_events`, `t4_echo` in
-//! [`techniques`]; the server's `limits` and `door`; [`tools::site`] and [`tools::pages`]; [`log`] and `main`.
+//! Everything else is to be believed at first, and read last: the page `/source` has this order, too.
 //! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.

@@ -4,6 +4,7 @@ use rawchat::handler::{Handler, Places};
 use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
+use rawchat::tools::dissect::block::say;
 use rawchat::tools::{Problem, invitation, journal, site};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         Err(Problem::Ended(code, problem)) => (code, problem),
     };
     if !problem.is_empty() {
-        let _ = writeln!(std::io::stderr(), "{problem}");
+        let _ = writeln!(io::stderr(), "{problem}");
     }
     ExitCode::from(code)
 }
@@ -38,11 +39,6 @@ fn run(arguments: &[String]) -> Result<(), Problem> {
             Ok(())
         }
     }
-}
-
-/// A closed stdout (`rawchat 4 | head -1`) is no reason to stop serving.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 fn serve(options: Options) -> Result<(), String> {

@@ -120,15 +120,15 @@ impl Connection {
     /// Between two requests a connection may be idle for a while; `false` if no other comes.
     fn wait_for_request(&mut self) -> bool {
         loop {
-            // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
-            while self.buf.data().starts_with(b"\r\n") {
-                self.buf.consume(2);
-            }
-            if !self.buf.data().is_empty() && self.buf.data() != b"\r" {
-                return true;
-            }
-            if !self.fill(self.limits.idle).is_ok_and(|count| count > 0) {
-                return false;
+            match self.buf.data() {
+                // An empty line before it is forgiven: people like to press Enter. RFC 9112 §2.2
+                [b'\r', b'\n', ..] => self.buf.consume(2),
+                [] | [b'\r'] => {
+                    if !self.fill(self.limits.idle).is_ok_and(|count| count > 0) {
+                        return false;
+                    }
+                }
+                _ => return true,
             }
         }
     }

@@ -160,18 +160,16 @@ impl<'a> Parser<'a> {
         loop {
             let special = |b: u8| b < b' ' || b == b'"' || b == b'\\';
             let plain = self.rest.bytes().position(special).unwrap_or(self.rest.len());
-            out.push_str(&self.rest[..plain]);
-            self.rest = &self.rest[plain..];
-            match self.rest.bytes().next() {
-                Some(b'"') => break,
+            let (text, rest) = self.rest.split_at(plain);
+            out.push_str(text);
+            self.rest = rest;
+            match rest.bytes().next() {
                 Some(b'\\') => out.push(self.escape()?),
-                Some(_) => {
-                    return self.fail("an escape such as \\n in place of a control character");
-                }
-                None => return self.fail("'\"'"),
+                Some(0..b' ') => return self.fail("an escape such as \\n for a control character"),
+                _ => break,
             }
         }
-        self.skip("\"");
+        self.need("\"", "'\"'")?;
         Ok(out)
     }
 

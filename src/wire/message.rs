@@ -147,10 +147,10 @@ fn take_close(payload: &[u8]) -> Result<Received, Violation> {
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return violation(1002, "a close code that must not travel");
             }
-            match std::str::from_utf8(reason) {
-                Ok(reason) => Ok(Received::Close(code, reason.to_string())),
-                Err(_) => violation(1007, "the close reason is not UTF-8"),
-            }
+            let Ok(reason) = std::str::from_utf8(reason) else {
+                return violation(1007, "the close reason is not UTF-8");
+            };
+            Ok(Received::Close(code, reason.to_string()))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A request's body: so many bytes, or chunks.
 
 use super::head::field_line;
-use super::line::{CR_LF, Line, Lines};
+use super::line::{CHUNK_LINE, CR_LF, Lines, TRAILER};
 use super::{Refusal, Request, is_number, refuse};
 use crate::wire::buffer::Buffer;
 
@@ -112,8 +112,8 @@ impl Body {
     /// A line between the data, and what must come behind it.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
         let (kind, before) = match self.next {
-            Expected::Trailers(bytes) => (Line::Trailer, bytes),
-            _ => (Line::Chunk, 0),
+            Expected::Trailers(bytes) => (TRAILER, bytes),
+            _ => (CHUNK_LINE, 0),
         };
         if matches!(self.next, Expected::ChunkEnd) && data.first().is_some_and(|b| *b != b'\r') {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");

@@ -1,7 +1,7 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
 use super::host::{authority, take_apart};
-use super::line::{CR_LF, Line, Lines};
+use super::line::{CR_LF, FIELD, Lines, REQUEST_LINE};
 use super::refusal::with_longest;
 use super::{Refusal, Request, refuse};
 
@@ -35,7 +35,7 @@ impl Head {
     /// please. `Err`: answer and close.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         loop {
-            let kind = if self.request.is_none() { Line::Request } else { Line::Field };
+            let kind = if self.request.is_none() { REQUEST_LINE } else { FIELD };
             let line = self.lines.next(&bytes[self.used..], kind, self.used);
             let line = line.map_err(|refusal| with_longest(refusal, bytes))?;
             let Some(line) = line else { return Ok(None) };

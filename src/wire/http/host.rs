@@ -1,6 +1,6 @@
 //! §1.13 What is asked of whom: the target of a request and its host, and on behalf of which page.
 
-use super::{Refusal, Request, is_number, refuse};
+use super::{Refusal, Request, refuse};
 use crate::wire::form;
 use std::net::Ipv6Addr;
 
@@ -110,4 +110,9 @@ pub fn authority(text: &str) -> Option<(&str, Option<u16>)> {
 fn is_name(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b);
     !text.is_empty() && text.bytes().all(allowed) && well_escaped(text)
+}
+
+/// Digits, and nothing but digits.
+pub fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

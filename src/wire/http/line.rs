@@ -5,26 +5,14 @@ use super::{CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, Refusa
 /// The bytes that end a line.
 pub(super) const CR_LF: usize = 2;
 
-/// What a line is, and so how long it may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Line {
-    Request,
-    Field,
-    Chunk,
-    Trailer,
-}
+/// A kind of line: what has a limit, the limit in bytes, and the status beyond it.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Line(&'static str, usize, u16);
 
-impl Line {
-    /// What has a limit, the limit, and the status beyond it.
-    fn limit(self) -> (&'static str, usize, u16) {
-        match self {
-            Line::Request => ("a request line", REQUEST_LINE_BYTES_MAX, 414),
-            Line::Field => ("a head", HEAD_BYTES_MAX, 431),
-            Line::Chunk => ("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400),
-            Line::Trailer => ("trailers", HEAD_BYTES_MAX, 431),
-        }
-    }
-}
+pub(super) const REQUEST_LINE: Line = Line("a request line", REQUEST_LINE_BYTES_MAX, 414);
+pub(super) const FIELD: Line = Line("a head", HEAD_BYTES_MAX, 431);
+pub(super) const CHUNK_LINE: Line = Line("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400);
+pub(super) const TRAILER: Line = Line("trailers", HEAD_BYTES_MAX, 431);
 
 /// Finds one line after another in bytes that arrive in pieces.
 #[derive(Debug, Default)]
@@ -48,7 +36,7 @@ impl Lines {
         let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         let found = bytes[self.searched..].iter().position(odd);
         let end = found.map_or(bytes.len(), |at| self.searched + at);
-        let (what, bytes_max, status) = line.limit();
+        let Line(what, bytes_max, status) = line;
         if end > bytes_max.saturating_sub(before) {
             return refuse(status, format!("{what} of over {bytes_max} bytes"), "a shorter one");
         }
@@ -65,17 +53,12 @@ impl Lines {
                 "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
             ),
             // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-            [0x16, ..] if end == 0 && line == Line::Request => {
+            [0x16, ..] if end == 0 && line == REQUEST_LINE => {
                 refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
             }
-            // telnet sends what is typed, mistakes and all.
             [byte, ..] => {
-                let key = match byte {
-                    0x08 | 0x7f => "Backspace",
-                    0x1b => "an arrow key",
-                    _ => "a control character",
-                };
-                let problem = format!("{key} (0x{byte:02x}) came as a character");
+                let problem =
+                    format!("0x{byte:02x} came: Backspace and the arrow keys are sent, too");
                 refuse(400, problem, "type the line again")
             }
         }

@@ -13,7 +13,7 @@ mod wishes;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
 pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, Head, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
-pub use host::authority;
+pub use host::{authority, is_number};
 pub use refusal::{Refusal, refuse};
-pub use request::{Asked, Request, is_number};
+pub use request::{Asked, Request};
 pub use response::Response;

@@ -88,8 +88,3 @@ impl Request {
         self.minor > 0 && self.lists("Expect", "100-continue")
     }
 }
-
-/// Digits, and nothing but digits.
-pub fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}

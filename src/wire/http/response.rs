@@ -1,6 +1,7 @@
 //! §1.6 A response, from values to bytes: head and body go out in one write.
 
 use super::Asked;
+use super::refusal::reason;
 use crate::wire::date;
 
 /// A response, before it is bytes.
@@ -74,33 +75,5 @@ impl Response {
             bytes.extend_from_slice(&self.body);
         }
         bytes
-    }
-}
-
-/// RFC 9110 §15, and for 431 RFC 6585 §5.
-fn reason(status: u16) -> &'static str {
-    match status {
-        101 => "Switching Protocols",
-        200 => "OK",
-        201 => "Created",
-        204 => "No Content",
-        303 => "See Other",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        411 => "Length Required",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        417 => "Expectation Failed",
-        421 => "Misdirected Request",
-        426 => "Upgrade Required",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "",
     }
 }

@@ -20,11 +20,9 @@ impl Request {
     /// is wanted more. RFC 9110 §12.5.1
     pub fn wants_page(&self) -> bool {
         let wishes = self.wishes("Accept");
-        let weight = |kinds: &[&str]| {
-            let of = |kind: &&str| wishes.iter().find(|(wanted, _)| wanted == kind);
-            kinds.iter().find_map(of).map_or(0.0, |(_, weight)| *weight)
-        };
-        let page = weight(&["text/html", "text/*"]);
-        page > 0.0 && page >= weight(&["application/json", "application/*", "*/*"])
+        let weight = |kind: &str| wishes.iter().find(|(wanted, _)| wanted == kind).map(|(_, w)| *w);
+        let page = weight("text/html").or(weight("text/*")).unwrap_or(0.0);
+        let data = weight("application/json").or(weight("application/*")).or(weight("*/*"));
+        page > 0.0 && page >= data.unwrap_or(0.0)
     }
 }
