@@ -6,7 +6,7 @@ mod common;
 use common::{Client, KEY, Process, Server, eventually, get, masked, post_json};
 use rawchat::techniques::said::TEXT_CHARS_MAX;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
-use rawchat::techniques::t4_member::PENDING_BYTES_MAX;
+use rawchat::techniques::t4_member::UNSENT_BYTES_MAX;
 use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
 use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::frame::{self, Header, Opcode};
@@ -118,7 +118,7 @@ fn what_a_slow_member_does_not_take_is_counted_and_over_the_budget_it_is_cut_off
     assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX - taken(), TAKEN_BYTES_MAX));
     // More than twice as many do not fit into what its memory has grown to, and one member might
     // have them.
-    const { assert!(1_500 * 127 < PENDING_BYTES_MAX) };
+    const { assert!(1_500 * 127 < UNSENT_BYTES_MAX) };
     slow.send(ping.repeat(1_000));
     assert_eq!(common::string(&bob.hear_of("user_left"), "username"), "Slow");
     drop((rest, slow, bob));

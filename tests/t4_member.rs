@@ -5,9 +5,10 @@ mod common;
 
 use common::{Client, calm};
 use rawchat::techniques::t4_broadcast::Hub;
-use rawchat::techniques::t4_member::{Member, Membership, Pace};
+use rawchat::techniques::t4_member::{Member, Membership};
 use rawchat::techniques::{Chat, TECHNIQUES};
 use rawchat::wire::frame::Opcode;
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -24,11 +25,11 @@ fn member() -> (Arc<Chat>, Membership, Client) {
 /// The broadcaster goes through the members as they were when its round began.
 #[test]
 fn who_has_left_is_told_nothing_by_the_round_under_way() {
-    let (_, membership, mut client) = member();
+    let (chat, membership, mut client) = member();
     let member = membership.0.clone();
     drop(membership);
     // In the timeline there is something new: that it has left.
-    assert!(matches!(member.deliver(&mut None), Ok(Pace::Done)));
+    assert!(matches!(member.deliver(&mut None, chat.timeline.end()), Ok(None)));
     drop(member);
     client.ends();
 }
@@ -39,7 +40,7 @@ static ANSWER: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 fn fill(member: &Member) -> usize {
     let answered = std::iter::from_fn(|| {
         member.send(Opcode::Text, &ANSWER).unwrap();
-        matches!(member.deliver(&mut None).unwrap(), Pace::Done).then_some(())
+        member.deliver(&mut None, 0).unwrap().is_none().then_some(())
     });
     answered.count() + 1
 }
@@ -60,10 +61,10 @@ fn what_a_full_socket_did_not_take_of_an_answer_follows_without_any_news() {
 
 #[test]
 fn who_is_cut_off_is_not_written_to_any_more() {
-    let (_, membership, _client) = member();
+    let (chat, membership, _client) = member();
     let member = &membership.0;
     fill(member);
-    member.cut_off("by a test");
-    assert!(matches!(member.deliver(&mut None), Ok(Pace::Done)));
+    member.cut_off(io::Error::other("by a test"));
+    assert!(matches!(member.deliver(&mut None, chat.timeline.end()), Ok(None)));
     assert!(member.send(Opcode::Text, b"x").is_err());
 }

@@ -1,8 +1,7 @@
 //! The writing half of the chat: one broadcaster writes to everybody, and waits for nobody.
 
 use super::Chat;
-use super::t4_member::{Member, Pace};
-use crate::log;
+use super::t4_member::Member;
 use crate::room::lock;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,16 +61,15 @@ impl Hub {
             let members = lock(&self.members).clone();
             for member in members {
                 // A panic is printed, and costs only the member that was being served.
-                let served = catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece)));
-                match served.unwrap_or_else(|_| Err(io::Error::other("something went wrong here")))
-                {
-                    Ok(Pace::Done) => {}
-                    Ok(Pace::Behind(place)) => {
+                let served = catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece, end)));
+                let failed = |_| Err(io::Error::other("something went wrong here"));
+                match served.unwrap_or_else(failed) {
+                    Ok(None) => {}
+                    Ok(Some(place)) => {
                         slowest = slowest.min(place);
                         patience = patience.min(RETRY);
                     }
-                    Ok(Pace::Stalled) => patience = patience.min(RETRY),
-                    Err(error) => member.cut_off(&log::why(error)),
+                    Err(error) => member.cut_off(error),
                 }
             }
             timeline.set_delivered(end, slowest);

@@ -1,23 +1,22 @@
-//! A member of the chat: how it comes, what is still to be written to it, how its socket takes
-//! that, and how it goes.
+//! A member of the chat: how it joins, what is still to be sent to it, and how it leaves.
 
 use super::Chat;
 use super::t4_broadcast::Hub;
 use super::t4_events as events;
 use super::t4_timeline::{Joined, Piece};
-use crate::event;
 use crate::handler::write_whole;
 use crate::room::{known, lock};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{buffer::timed_out, message::close_payload};
+use crate::{event, log};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
-pub const PENDING_BYTES_MAX: usize = 256 * 1024;
+pub const UNSENT_BYTES_MAX: usize = 256 * 1024;
 /// Speakers do not wait for a reader that has taken nothing for so long.
 const TAKING: Duration = Duration::from_secs(5);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
@@ -28,33 +27,23 @@ pub struct Member {
     hub: Arc<Hub>,
     socket: Arc<TcpStream>,
     pub user: String,
-    outbox: Mutex<Outbox>,
+    unsent: Mutex<Unsent>,
 }
 
-/// What is still to be written to a member: `pending`, then the events from `place` on. Once the
-/// member is in the hub's list, whoever holds this lock may write to its socket.
+/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once the member is
+/// in the hub's list, whoever holds this lock may write to its socket.
 #[derive(Default)]
-struct Outbox {
+pub struct Unsent {
     /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
-    pending: Vec<u8>,
+    bytes: Vec<u8>,
     place: u64,
-    /// Nothing may follow what is pending: it ends with a close (RFC 6455 §5.5.1), or the member
-    /// was cut off, or its thread has ended.
+    /// Nothing may follow `bytes`: they end with a close (RFC 6455 §5.5.1), or the member was cut
+    /// off, or its thread has ended.
     closed: bool,
     /// Since when the socket has taken nothing at all.
     full_since: Option<Instant>,
-    /// Of the memory for what is pending.
+    /// Of the memory for `bytes`.
     share: Share,
-}
-
-/// How far a member came in a round.
-pub enum Pace {
-    /// It has everything, or needs nothing more.
-    Done,
-    /// There is more for it, from this place on.
-    Behind(u64),
-    /// There is more for it, but its socket has been full for a while.
-    Stalled,
 }
 
 /// A member as its own thread holds it: out of the chat when that ends, however it ends.
@@ -74,8 +63,8 @@ impl Membership {
         // Whenever its own thread writes and waits.
         socket.set_write_timeout(Some(timing.stall))?;
         let joined = timeline.join(room, &user);
-        let outbox = Mutex::new(Outbox { place: joined.place, ..Outbox::default() });
-        let member = Arc::new(Member { hub: hub.clone(), socket, user, outbox });
+        let unsent = Mutex::new(Unsent { place: joined.place, ..Unsent::default() });
+        let member = Arc::new(Member { hub: hub.clone(), socket, user, unsent });
         let membership = Membership(member.clone());
         event!("§4.10", &member.user, "joins, connections: {}", joined.connections);
         // The others are told that it has joined.
@@ -92,18 +81,14 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let Membership(member) = self;
         let hub = &member.hub;
-        let mut outbox = lock(&member.outbox);
-        // A member that has left is told no more news.
-        outbox.closed = true;
-        let rest = std::mem::take(&mut outbox.pending);
-        drop(outbox);
+        let unsent = member.close();
         lock(&hub.members).retain(|other| !Arc::ptr_eq(other, member));
         // First: once it has left, the others may be told.
         event!("§4.10", &member.user, "leaves");
         hub.chat.timeline.leave(&member.user);
         hub.stir();
-        // The rest for a slow reader, its close frame too, before FIN. The outbox is closed: no other writes.
-        let _ = (&*member.socket).write(&rest);
+        // The rest for a slow reader, its close frame too, before FIN. It is closed: no other writes.
+        let _ = (&*member.socket).write(&unsent.bytes);
     }
 }
 
@@ -112,10 +97,20 @@ impl Member {
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
         let (room, newest) = (&self.hub.chat.room, joined.last_id);
-        self.write_patiently(&events::greeting(joined, room.epoch))?;
         let mut last_id = known(last_id.unwrap_or(newest), newest);
-        while last_id < newest {
-            let mut bytes = Vec::new();
+        let mut bytes = events::greeting(joined, room.epoch);
+        loop {
+            // Thousands of newcomers may wait here at once.
+            let mut share = Share::default();
+            if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
+                self.send(Opcode::Close, &close_payload(1013, TOO_MANY))?;
+                return Err(io::Error::other(TOO_MANY));
+            }
+            write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
+            if last_id >= newest {
+                return Ok(());
+            }
+            bytes.clear();
             for message in room.since(Some(last_id)).messages {
                 last_id = message.id;
                 // A later one is in the timeline.
@@ -123,110 +118,81 @@ impl Member {
                     bytes.extend(events::message(&message));
                 }
             }
-            self.write_patiently(&bytes)?;
         }
-        Ok(())
     }
 
-    /// Thousands of newcomers may wait here at once.
-    fn write_patiently(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut share = Share::default();
-        if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
-            self.send(Opcode::Close, &close_payload(1013, TOO_MANY))?;
-            return self.check_open(); // which it is not any more
-        }
-        write_whole(&self.socket, &mut [IoSlice::new(bytes)])
-    }
-
-    /// Gives a member what it has not had: what is in `piece`, if that begins at its place, as it
-    /// does for all who keep up. For a member that is elsewhere, and after it, it is made anew.
-    pub fn deliver(&self, piece: &mut Option<Piece>) -> io::Result<Pace> {
-        let mut outbox = lock(&self.outbox);
-        self.flush(&mut outbox)?;
-        let mut more = false;
-        if outbox.pending.is_empty() && !outbox.closed {
-            if piece.as_ref().is_none_or(|piece| piece.place != outbox.place) {
-                *piece = self.hub.chat.timeline.piece(outbox.place);
+    /// Gives a member the events from its place to `end`, as many as its socket takes. They are in
+    /// `piece` if that begins at its place, as for all who keep up; else the piece is made anew.
+    /// `Some`: there is more for it, and speakers wait for it as for a reader at this place.
+    pub fn deliver(&self, piece: &mut Option<Piece>, end: u64) -> io::Result<Option<u64>> {
+        let mut unsent = lock(&self.unsent);
+        self.flush(&mut unsent)?;
+        if unsent.bytes.is_empty() && !unsent.closed && unsent.place < end {
+            if piece.as_ref().is_none_or(|piece| piece.place != unsent.place) {
+                *piece = self.hub.chat.timeline.piece(unsent.place, end);
             }
             match piece {
                 Some(piece) => {
-                    more = piece.more;
-                    self.write_piece(&mut outbox, piece)?;
+                    let written = self.write_at_once(&piece.bytes)?;
+                    // The rest of the event that the write stops in, before anything else.
+                    let stop = piece.end_of_event(written);
+                    unsent.bytes.extend_from_slice(&piece.bytes[written..stop]);
+                    unsent.place += stop as u64;
                 }
-                None => {
-                    outbox.push(Opcode::Close, &close_payload(1008, TOO_SLOW));
-                    self.flush(&mut outbox)?;
-                }
+                None => unsent.push(Opcode::Close, &close_payload(1008, TOO_SLOW)),
             }
         }
-        if !outbox.fits() {
-            return Err(io::Error::other("takes too little, and there is no memory for the rest"));
+        if unsent.bytes.is_empty() && (unsent.closed || unsent.place >= end) {
+            return Ok(None);
         }
-        Ok(match outbox.full_since {
-            Some(since) if since.elapsed() > TAKING => Pace::Stalled,
-            _ if more || !outbox.pending.is_empty() => Pace::Behind(outbox.place),
-            _ => Pace::Done,
-        })
-    }
-
-    /// Writes what the socket takes of it. The rest of the event that it stops in is pending.
-    fn write_piece(&self, outbox: &mut Outbox, piece: &Piece) -> io::Result<()> {
-        if piece.bytes.is_empty() {
-            return Ok(());
-        }
-        let written = self.write_at_once(&piece.bytes)?;
-        let end = piece.end_of_event(written);
-        outbox.pending.extend_from_slice(&piece.bytes[written..end]);
-        outbox.place += end as u64;
-        Ok(())
+        let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > TAKING);
+        Ok(Some(if stalled { end } else { unsent.place }))
     }
 
     /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: the member was told to go
     /// before this, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-        let mut outbox = self.open_outbox()?;
-        outbox.push(opcode, payload);
-        self.flush(&mut outbox)?;
-        let (fits, left) = (outbox.fits(), outbox.pending.len());
-        drop(outbox);
-        if !fits {
-            self.cut_off("takes nothing and asks for more");
-        } else if left > 0 {
+        let mut unsent = self.open()?;
+        unsent.push(opcode, payload);
+        let flushed = self.flush(&mut unsent);
+        if !unsent.bytes.is_empty() {
             self.hub.stir();
+        }
+        drop(unsent);
+        if let Err(error) = flushed {
+            self.cut_off(error);
         }
         Ok(())
     }
 
-    /// `Err` for a member that has been told to go: it is not listened to any more.
-    pub fn check_open(&self) -> io::Result<()> {
-        self.open_outbox().map(drop)
+    /// What is unsent. `Err`: the member has been told to go, and is not listened to any more.
+    pub fn open(&self) -> io::Result<MutexGuard<'_, Unsent>> {
+        let unsent = lock(&self.unsent);
+        if unsent.closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(unsent) }
     }
 
-    fn open_outbox(&self) -> io::Result<MutexGuard<'_, Outbox>> {
-        let outbox = lock(&self.outbox);
-        if outbox.closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(outbox) }
-    }
-
-    /// §4.8 Writes as much of what is pending as the socket takes.
-    fn flush(&self, outbox: &mut Outbox) -> io::Result<()> {
-        if outbox.pending.is_empty() {
+    /// §4.8 Writes as much of `bytes` as the socket takes. `Err`: it takes nothing, or too little.
+    fn flush(&self, unsent: &mut Unsent) -> io::Result<()> {
+        if unsent.bytes.is_empty() {
             return Ok(());
         }
-        let written = self.write_at_once(&outbox.pending)?;
-        outbox.pending.drain(..written);
+        let stall = self.hub.chat.timing.stall;
+        let written = self.write_at_once(&unsent.bytes)?;
+        unsent.bytes.drain(..written);
         if written > 0 {
-            outbox.full_since = None;
-        } else {
-            let since = outbox.full_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.hub.chat.timing.stall {
-                return Err(io::Error::new(ErrorKind::TimedOut, "took nothing for too long"));
-            }
+            unsent.full_since = None;
+        } else if unsent.full_since.get_or_insert_with(Instant::now).elapsed() >= stall {
+            return Err(io::Error::other("took nothing for too long"));
         }
-        if outbox.pending.is_empty() {
-            outbox.pending = Vec::new();
-            if outbox.closed {
+        if unsent.bytes.is_empty() {
+            unsent.bytes = Vec::new();
+            if unsent.closed {
                 self.socket.shutdown(Shutdown::Write)?;
             }
+        }
+        let held = unsent.bytes.capacity();
+        if unsent.bytes.len() > UNSENT_BYTES_MAX || !unsent.share.resize(held, TAKEN_BYTES_MAX) {
+            return Err(io::Error::other("takes too little, and there is no memory for the rest"));
         }
         Ok(())
     }
@@ -243,27 +209,23 @@ impl Member {
     }
 
     /// Ends a connection that cannot be written to: its thread finds the end of the stream.
-    pub fn cut_off(&self, why: &str) {
-        let mut outbox = lock(&self.outbox);
-        *outbox = Outbox { closed: true, ..Outbox::default() };
-        drop(outbox);
+    pub fn cut_off(&self, error: io::Error) {
+        self.close();
         // First: once the socket is shut down, its thread says in the log that it leaves.
-        event!("§4.8", &self.user, "cut off: {why}");
+        event!("§4.8", &self.user, "cut off: {}", log::why(error));
         let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// From here on nobody but the caller, who is given what is unsent, writes to it.
+    fn close(&self) -> Unsent {
+        let closed = Unsent { closed: true, ..Unsent::default() };
+        std::mem::replace(&mut *lock(&self.unsent), closed)
     }
 }
 
-impl Outbox {
-    /// Whether there is memory for what is pending.
-    fn fits(&mut self) -> bool {
-        let held = self.pending.capacity();
-        self.pending.len() <= PENDING_BYTES_MAX && self.share.resize(held, TAKEN_BYTES_MAX)
-    }
-
+impl Unsent {
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
-        frame::encode(&mut self.pending, opcode, payload, None);
-        if opcode == Opcode::Close {
-            self.closed = true;
-        }
+        frame::encode(&mut self.bytes, opcode, payload, None);
+        self.closed = opcode == Opcode::Close;
     }
 }

@@ -35,7 +35,8 @@ pub struct Timeline {
 /// ```
 #[derive(Default)]
 struct State {
-    events: VecDeque<Entry>,
+    /// Each with its place.
+    events: VecDeque<(u64, Box<[u8]>)>,
     end: u64,
     /// Who is in the chat: the names, and how many connections each has.
     here: BTreeMap<Arc<str>, usize>,
@@ -45,11 +46,6 @@ struct State {
     slowest: u64,
 }
 
-struct Entry {
-    place: u64,
-    event: Box<[u8]>,
-}
-
 /// What a newcomer finds: the messages up to `last_id` are in the room for it to read, as far as
 /// they are kept, and all that happens later is in the timeline from `place` on.
 pub struct Joined {
@@ -57,6 +53,22 @@ pub struct Joined {
     pub users: Vec<Arc<str>>,
     pub last_id: u64,
     pub place: u64,
+}
+
+/// Events that follow one another, from `place` on.
+pub struct Piece {
+    pub place: u64,
+    pub bytes: Vec<u8>,
+    /// Where each of them ends in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Piece {
+    /// Where the event ends that a write of `written` bytes stops in, or before: of events that end
+    /// at 10 and 20 it is 20 for 13 and for 10 (what is left shows that the socket was full).
+    pub fn end_of_event(&self, written: usize) -> usize {
+        self.ends.iter().copied().find(|end| *end > written).unwrap_or(written)
+    }
 }
 
 impl Timeline {
@@ -69,7 +81,8 @@ impl Timeline {
         if *count == 1 {
             state.push_presence("user_joined", user);
         }
-        let (connections, users) = (state.connections(), state.here.keys().cloned().collect());
+        let (users, connections) =
+            (state.here.keys().cloned().collect(), state.here.values().sum());
         Joined { connections, users, last_id: room.counts().0, place: state.end }
     }
 
@@ -125,17 +138,16 @@ impl Timeline {
         lock(&self.state).end
     }
 
-    /// What comes next from `place` on; `None` if some of it is forgotten already.
-    pub fn piece(&self, place: u64) -> Option<Piece> {
+    /// What comes next between `place` and `end`; `None` if some of it is forgotten already.
+    pub fn piece(&self, place: u64, end: u64) -> Option<Piece> {
         let state = lock(&self.state);
-        if place < state.events.front().map_or(state.end, |oldest| oldest.place) {
+        if place < state.oldest() {
             return None;
         }
-        let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new(), more: false };
-        let next = state.events.partition_point(|entry| entry.place < place);
-        for Entry { event, .. } in state.events.range(next..) {
+        let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new() };
+        let next = state.events.partition_point(|(begin, _)| *begin < place);
+        for (_, event) in state.events.range(next..).take_while(|(begin, _)| *begin < end) {
             if !piece.bytes.is_empty() && piece.bytes.len() + event.len() > PIECE_BYTES_MAX {
-                piece.more = true;
                 break;
             }
             piece.bytes.extend_from_slice(event);
@@ -155,41 +167,21 @@ impl Timeline {
 }
 
 impl State {
-    fn connections(&self) -> usize {
-        self.here.values().sum()
-    }
-
     fn push_presence(&mut self, kind: &str, user: &str) {
-        self.push(events::presence(kind, user, self.connections()));
+        self.push(events::presence(kind, user, self.here.values().sum()));
     }
 
     fn push(&mut self, event: Vec<u8>) {
         let place = self.end;
         self.end += event.len() as u64;
-        self.events.push_back(Entry { place, event: event.into() });
-        let oldest = self.end.saturating_sub(TIMELINE_BYTES_MAX as u64);
-        while self.events.front().is_some_and(|entry| entry.place < oldest) {
+        self.events.push_back((place, event.into()));
+        while self.end - self.oldest() > TIMELINE_BYTES_MAX as u64 {
             self.events.pop_front();
         }
     }
-}
 
-/// Events that follow one another.
-pub struct Piece {
-    /// Where the first of them begins.
-    pub place: u64,
-    pub bytes: Vec<u8>,
-    /// Where each of them ends in `bytes`.
-    ends: Vec<usize>,
-    /// Whether there are newer ones, for which there was no space.
-    pub more: bool,
-}
-
-impl Piece {
-    /// Where the event ends that a write of `written` bytes has stopped in, or before: of events that
-    /// end at 10 and 20 it is 20 for 13 and for 10 (what is left shows that the socket was full).
-    pub fn end_of_event(&self, written: usize) -> usize {
-        let whole = self.ends.partition_point(|end| *end <= written);
-        self.ends.get(whole).copied().unwrap_or(written)
+    /// The place of the oldest event that is kept.
+    fn oldest(&self) -> u64 {
+        self.events.front().map_or(self.end, |(place, _)| *place)
     }
 }

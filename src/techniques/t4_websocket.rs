@@ -8,7 +8,7 @@
 //!   [`t4_member`](super::t4_member)); pongs, answers and closes from the connection's own thread.
 //! - Who ends whom: whoever cannot write shuts the socket down; the connection's thread finds the
 //!   end of the stream there, and takes its connection out of the chat.
-//! - Which lock first: a member's outbox, then the timeline's ([`t4_timeline`](super::t4_timeline)),
+//! - Which lock first: a member's `unsent`, then the timeline's ([`t4_timeline`](super::t4_timeline)),
 //!   then the room's, never the other way. The list of members is locked alone.
 //! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
 //!   does its thread begin to read.
@@ -43,36 +43,27 @@ pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     }))
 }
 
+/// One connection of the chat, from the handshake to the end.
 fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
     let user = said::name(request.query("user"))?;
     let last_id = api::last_id(request)?;
-    let response = handshake::answer(request)?;
     let hub = hub.clone();
-    let enter = move |socket, early| {
-        let _ = chat(&hub, socket, early, user, last_id);
+    let chat = move |socket: Arc<TcpStream>, early: Buffer| {
+        let joined = Membership::new(&hub, socket.clone(), user, last_id);
+        let Ok(Membership(member)) = &joined else { return };
+        let send = |opcode, payload: &[u8]| member.send(opcode, payload);
+        let on_message = |message| {
+            drop(member.open()?);
+            let answer = take_message(&hub.chat, &member.user, message).unwrap_or_else(|problem| {
+                Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
+            });
+            answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
+        };
+        let period = hub.chat.timing.heartbeat;
+        // However it ends, it is over.
+        let _ = converse(&socket, early, CHAT_BYTES_MAX, period, send, on_message);
     };
-    Ok(Reply::Upgrade(response, Box::new(enter)))
-}
-
-/// One connection of the chat, from the handshake to the end.
-fn chat(
-    hub: &Arc<Hub>,
-    socket: Arc<TcpStream>,
-    early: Buffer,
-    user: String,
-    last_id: Option<u64>,
-) -> io::Result<()> {
-    let membership = Membership::new(hub, socket.clone(), user, last_id)?;
-    let member = &membership.0;
-    let send = |opcode, payload: &[u8]| member.send(opcode, payload);
-    let on_message = |message| {
-        member.check_open()?;
-        let answer = take_message(&hub.chat, &member.user, message).unwrap_or_else(|problem| {
-            Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
-        });
-        answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
-    };
-    converse(&socket, early, CHAT_BYTES_MAX, hub.chat.timing.heartbeat, send, on_message)
+    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(chat)))
 }
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.
