@@ -13,17 +13,15 @@ pub mod t4_events;
 pub mod t4_member;
 pub mod t4_timeline;
 pub mod t4_websocket;
-mod timing;
 
 use crate::handler::{Handler, Places};
 use crate::room::{Message, Room};
 use crate::wire::{date, json};
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use t3_long_polling::Waiting;
 use t4_timeline::Timeline;
-pub use timing::Timing;
 
 pub struct Technique {
     pub number: usize,
@@ -80,6 +78,31 @@ pub struct Chat {
     /// Each open connection holds a clone.
     pub places: Places,
     started: Instant,
+}
+
+/// How long parts 3 and 4 wait; tests wait less.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Part 3: a question is answered 204 after this.
+    pub hold: Duration,
+    /// Part 3: a parked client that has gone is noticed within this.
+    pub glance: Duration,
+    /// Part 4: a heartbeat and a ping every so often; two without an answer end a connection.
+    pub heartbeat: Duration,
+    /// Part 4: a reader that takes nothing for so long is cut off.
+    pub stall: Duration,
+}
+
+/// Many proxies close what is silent for a minute. RFC 6202 §5.5 calls half of it a safer value.
+const PROXY_IDLE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(30);
+const _: () = assert!(SILENCE.as_secs() < PROXY_IDLE.as_secs(), "the server must speak first");
+
+impl Default for Timing {
+    fn default() -> Timing {
+        let (glance, stall) = (Duration::from_secs(1), Duration::from_secs(30));
+        Timing { hold: SILENCE, glance, heartbeat: SILENCE, stall }
+    }
 }
 
 impl Chat {

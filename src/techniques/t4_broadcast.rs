@@ -61,15 +61,14 @@ impl Hub {
             let members = lock(&self.members).clone();
             for member in members {
                 // A panic is printed, and costs only the member that was being served.
-                let served = catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece, end)));
-                let failed = |_| Err(io::Error::other("something went wrong here"));
-                match served.unwrap_or_else(failed) {
-                    Ok(None) => {}
-                    Ok(Some(place)) => {
+                match catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece, end))) {
+                    Ok(Ok(None)) => {}
+                    Ok(Ok(Some(place))) => {
                         slowest = slowest.min(place);
                         patience = patience.min(RETRY);
                     }
-                    Err(error) => member.cut_off(error),
+                    Ok(Err(error)) => member.cut_off(error),
+                    Err(_) => member.cut_off(io::Error::other("something went wrong here")),
                 }
             }
             timeline.set_delivered(end, slowest);

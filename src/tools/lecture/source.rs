@@ -46,7 +46,7 @@ pub static FILES: &[File] = files! {
        "src/wire/http/host.rs" "src/wire/http/wishes.rs"
        "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
-       "src/server/door.rs" "src/techniques/timing.rs" "src/techniques/t4_events.rs" "src/techniques/t4_echo.rs"
+       "src/server/door.rs" "src/techniques/t4_events.rs" "src/techniques/t4_echo.rs"
        "src/tools/site.rs" "src/tools/pages.rs" "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
     6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/json.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"
