@@ -35,7 +35,7 @@ check-flakes: # rawchat check fails nothing on a busy machine; ten minutes
 	cargo test --test tools nothing_fails_in_fifty -- --ignored
 
 grading: # rawchat check against this server, faulty ones and those of the homework (python3, node); rawchat measure
-	cargo test --test tools -- --test-threads=2 --ignored passes_every pass_every each_fault_fails are_measured writes_it
+	cargo test --test tools -- --test-threads=2 --ignored passes_every pass_every each_fault_fails after_a_minute are_measured writes_it
 
 browser: # the pages in Chromium and in Firefox, without a window; needs node 20 and both
 	@command -v node npm > /dev/null || { echo "make browser: node and npm are missing; install Node.js 20 or newer"; exit 1; }

@@ -10,6 +10,7 @@ use rawchat::tools::site;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::json::quoted;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -43,6 +44,15 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A port that nobody else can have as long as the socket is kept, and at which nobody listens. 0
+/// takes a free one.
+pub fn held_port(port: u16) -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// A server in this process.

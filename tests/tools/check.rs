@@ -1,11 +1,11 @@
 //! `rawchat check`: what is right passes, and every check finds the fault that it is there for.
 
-use super::common::{Dice, Server, calm, eventually, patient, rawchat};
+use super::common::{Dice, Server, calm, eventually, held_port, patient, rawchat};
 use super::faulty::Faulty;
 use rawchat::techniques::Timing;
 use rawchat::wire::handshake::accept_key;
 use serde_json::Value;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -189,6 +189,45 @@ fn what_should_be_is_demanded_only_if_somebody_says_so() {
         let (said, came) = output(check(&["1", &url]).args(strict));
         // What is asked for alone is told in full.
         assert!(came == code && said.contains(word) && said.contains("  must "), "{said}");
+    }
+}
+
+/// Each answer takes three seconds, and one of them is wrong. What is begun may end.
+#[test]
+#[ignore = "takes more than a minute: make grading"]
+fn no_check_begins_after_a_minute_and_a_hold_once_something_has_failed() {
+    let url = url(Faulty::start("crawls", HOLD));
+    let (said, code) = output(&mut check(&["1", &url, "--strict", "--json"]));
+    let json: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let tests = json["tests"].as_array().unwrap();
+    let late = |test: &Value| test["message"].as_str().unwrap().starts_with("all the checks have");
+    let begun = tests.iter().position(late).unwrap_or_else(|| panic!("none was too late: {said}"));
+    let (made, rest) = tests.split_at(begun);
+    let made_ms: u64 = made.iter().map(|test| test["duration_ms"].as_u64().unwrap()).sum();
+    assert!(
+        code == 1 && Duration::from_millis(made_ms) >= Duration::from_secs(60) + HOLD,
+        "{said}"
+    );
+    assert!(made.iter().any(|test| test["status"] == "fail"), "{said}");
+    assert!(rest.iter().all(|test| test["status"] == "not_run"), "{said}");
+}
+
+/// Whichever is faster: its RST, or the end of what we send.
+#[test]
+fn who_hangs_up_on_a_sender_is_seen_every_time() {
+    let only = ["--only=2.10", "--strict"];
+    let ours = Server::start(1);
+    for (server, fails) in [
+        (ours.address, false),
+        (Faulty::start("none", HOLD), false),
+        (Faulty::start("2.10", HOLD), true),
+    ] {
+        for _ in 0..10 {
+            let (said, code) = output(check(&["1", &url(server)]).args(only));
+            assert_eq!(said.contains("RST, while the client is still sending"), fails, "{said}");
+            assert_eq!(code, i32::from(fails), "{said}");
+            assert!(!fails || said.contains("failed twice"), "{said}");
+        }
     }
 }
 
@@ -554,9 +593,28 @@ fn a_command_is_started_with_a_free_port_and_ended_with_its_children() {
     assert!(code == 1 && said.contains("FAIL"), "{said}");
 }
 
+/// A connection that goes out may get the same one.
+#[cfg(unix)]
+#[test]
+fn a_port_that_is_taken_meanwhile_is_no_fault_of_the_server() {
+    let folder = Folder::new("taken");
+    let (binary, port, go) =
+        (env!("CARGO_BIN_EXE_rawchat"), folder.join("port"), folder.join("go"));
+    let wait = format!("echo $PORT. > {port:?}; until test -e {go:?}; do sleep 0.01; done");
+    let script = format!("test -e {go:?} || {{ {wait}; }}; exec {binary:?} 1 --quiet");
+    let mut command = check(&["1", "--only=1.1", "--", "sh", "-c", &script]);
+    let check = thread::spawn(move || output(&mut command));
+    let told = || std::fs::read_to_string(&port).unwrap_or_default();
+    eventually("a port is chosen", || told().ends_with(".\n"));
+    let _taken = held_port(told().trim_end_matches(".\n").parse().unwrap());
+    std::fs::write(go, "").unwrap();
+    let (said, code) = check.join().unwrap();
+    assert!(code == 0 && said.contains("pass 1"), "{said}");
+}
+
 #[test]
 fn where_there_is_no_server_there_is_no_grade() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_taken, nobody) = held_port(0);
     let nobody = url(nobody);
     for (arguments, why) in [
         (&["3", &*nobody][..], "refused"),
@@ -597,7 +655,7 @@ const ITSELF: [&str; 4] = ["--exact", "check::a_server_of_its_own", "--ignored",
 fn a_server_of_its_own() {
     if let Ok(rule) = std::env::var("FAULTY") {
         let port = std::env::var("PORT").unwrap().parse().unwrap();
-        Faulty::at(port, rule.leak(), HOLD);
+        println!("\nit listens at {}", Faulty::at(port, rule.leak(), HOLD));
         loop {
             thread::park(); // until it is killed
         }
@@ -644,12 +702,13 @@ fn a_server_that_does_not_start_again_is_asked_nothing_more() {
 
 #[test]
 fn a_server_that_has_gone_is_asked_nothing_more() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut server = Command::new(itself());
-    server.args(ITSELF).env("FAULTY", "ends").env("PORT", address.port().to_string());
-    let mut server = server.stdout(Stdio::null()).spawn().unwrap();
-    eventually("it listens", || TcpStream::connect(address).is_ok());
-    let (said, code) = output(&mut check(&["1", &url(address)]));
+    server.args(ITSELF).env("FAULTY", "ends").env("PORT", "0");
+    let mut server = server.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let address =
+        lines.find_map(|line| line.strip_prefix("it listens at ").map(str::to_string)).unwrap();
+    let (said, code) = output(&mut check(&["1", &format!("http://{address}")]));
     assert_eq!(server.wait().unwrap().code(), Some(7));
     assert!(code == 1 && said.contains(" refused at once: nobody listens\n"), "{said}");
     assert!(said.contains("FAIL 1, not run 3;"), "{said}");

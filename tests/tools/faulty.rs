@@ -1,5 +1,5 @@
 //! A small server of all four parts that keeps every rule of `rawchat check`, but for the one that
-//! it is told to break. Six more: it is wrong `once`, it is `slow`, it `masks`, it takes the `query` for
+//! it is told to break. Seven more: it is wrong `once`, it is `slow`, it `crawls` and breaks 1.7, too, it `masks`, it takes the `query` for
 //! a part of the path, and at broken JSON it `ends`, or `throws` and leaves the connection open.
 
 use rawchat::wire::form;
@@ -89,11 +89,8 @@ impl Faulty {
             socket.write_all(head)?;
             socket.write_all(body)?;
             if response.starts_with(b"HTTP/1.1 413") {
-                // Closed at once, without FIN before: so RST comes whoever of the two is faster.
-                if !self.breaks("2.10") {
-                    socket.shutdown(Shutdown::Write)?;
-                    while read(&mut socket, &mut Vec::new())? > 0 {}
-                }
+                socket.shutdown(Shutdown::Write)?;
+                while !self.breaks("2.10") && read(&mut socket, &mut Vec::new())? > 0 {}
                 return Ok(());
             }
             if (self.breaks("1.3") && request.target == "/") || (closes && !self.breaks("1.8")) {
@@ -137,11 +134,13 @@ impl Faulty {
         {
             thread::park_timeout(self.hold);
         }
-        if self.breaks("slow") {
-            thread::sleep(Duration::from_millis(1500));
+        match self.rule {
+            "slow" => thread::sleep(Duration::from_millis(1500)),
+            "crawls" => thread::sleep(Duration::from_secs(3)),
+            _ => {}
         }
         let (status, kind, body) = match (&*request.method, path) {
-            _ if request.field("host").is_empty() && !self.breaks("1.7") => {
+            _ if request.field("host").is_empty() && !["1.7", "crawls"].contains(&self.rule) => {
                 (400, json, "{}".into())
             }
             ("POST", "/messages") => self.post(request),

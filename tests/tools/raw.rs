@@ -1,7 +1,7 @@
 //! `rawchat raw`: the binary itself, with a keyboard made of a pipe and a peer that follows a
 //! script.
 
-use super::common::{DEADLINE, Server, rawchat};
+use super::common::{DEADLINE, Server, held_port, rawchat};
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::handshake::accept_key;
 use std::io::{Read, Write};
@@ -280,8 +280,8 @@ fn wrong_usage_is_exit_2_and_nobody_there_is_exit_1() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
         assert!(stderr.contains(hint), "{hint:?} is not in {stderr}");
     }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let output = start(&[&free.to_string()]).wait_with_output().unwrap();
+    let (_held, nobody) = held_port(0);
+    let output = start(&[&nobody.to_string()]).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let help = start(&["--help"]).wait_with_output().unwrap();
     assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains(":bytes"));

@@ -41,7 +41,7 @@ impl Fault {
     /// The connection has ended, with FIN or with RST.
     pub fn is_end(&self) -> bool {
         use ErrorKind::*;
-        let ends = [UnexpectedEof, ConnectionReset, BrokenPipe, ConnectionAborted];
+        let ends = [UnexpectedEof, ConnectionReset, BrokenPipe, ConnectionAborted, NotConnected];
         self.io.is_some_and(|kind| ends.contains(&kind))
     }
 
@@ -86,16 +86,16 @@ pub fn in_field<T>(kind: Kind, told: Result<T, Fault>) -> Result<T, Fault> {
 }
 
 pub fn of_io(error: &io::Error) -> Fault {
-    use ErrorKind::{InvalidData, Other};
+    use ErrorKind::*;
     let (uk, en) = match error.kind() {
-        ErrorKind::TimedOut if error.to_string() == NO_END => (
+        TimedOut if error.to_string() == NO_END => (
             "голова прийшла, але в ній немає Content-Length, а з’єднання лишається відкритим: ніхто не знає, де кінчається тіло",
             NO_END,
         ),
-        ErrorKind::TimedOut => ("не прийшло вчасно", "did not come in time"),
-        ErrorKind::UnexpectedEof => ("сервер закрив з’єднання", "the server has closed"),
-        ErrorKind::ConnectionRefused => ("ніхто не слухає", "nobody listens"),
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+        TimedOut => ("не прийшло вчасно", "did not come in time"),
+        UnexpectedEof => ("сервер закрив з’єднання", "the server has closed"),
+        ConnectionRefused => ("ніхто не слухає", "nobody listens"),
+        ConnectionReset | BrokenPipe | ConnectionAborted | NotConnected => {
             ("сервер обірвав з’єднання", "the server has cut the connection")
         }
         InvalidData | Other => ("не вдалося прочитати", "this cannot be read"),

@@ -274,11 +274,19 @@ pub fn announced_gigabyte(lab: &Lab) -> Done {
 
 /// A socket that is closed while bytes wait in it sends RST, which may wipe out the answer on its way.
 pub fn refusal_can_be_read(lab: &Lab) -> Done {
-    const PIECES: usize = 64;
+    /// 8 MiB: more than the systems at both ends keep for a server that does not read. So they are
+    /// not all sent before it has read some of them, or has answered RST.
+    const PIECES: usize = 128;
+    const PIECE_BYTES: usize = 64 * 1024;
     let mut peer = lab.peer()?;
     let fields = "Content-Type: application/json\r\nContent-Length: 1000000000\r\n";
     peer.ask(lab.request("POST /messages", fields, ""), 413)?;
-    let ended = (0..PIECES).try_for_each(|_| peer.send([b' '; 16 * 1024])).and_then(|()| {
+    let last = Instant::now() + lab.plan.patience;
+    let mut piece = |_| match Instant::now() < last {
+        true => peer.send([b' '; PIECE_BYTES]),
+        false => Err(of_io(&ErrorKind::TimedOut.into())),
+    };
+    let ended = (0..PIECES).try_for_each(&mut piece).and_then(|()| {
         peer.connection.finish().map_err(|error| of_io(&error))?;
         peer.within(lab.plan.patience, Connection::fill)
     });

@@ -1,6 +1,7 @@
 //! A server that is started to be checked, and ended with everything that it has started.
 
 use super::fault::Words;
+use crate::tools::client::random;
 use std::fmt::Display;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -18,6 +19,12 @@ const DYING: Duration = Duration::from_secs(1);
 const CLOSING: Duration = Duration::from_millis(100);
 /// Nothing tells when a port begins to listen, or ends to: it is looked at again and again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// A port that nobody asked for is one of these: systems take others for connections that go out
+/// (Linux from 32768 on), and one of those might come in between.
+const PORT_FIRST: u16 = 10_000;
+const PORTS: u64 = 10_000;
+const PORTS_TRIED: usize = 100;
+const STARTS_MAX: usize = 3;
 /// Of what it says, the end is kept.
 const SAID_BYTES_MAX: usize = 4096;
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
@@ -44,10 +51,17 @@ pub type NotStarted = (Words, String);
 impl Started {
     /// Starts it with a free `PORT`, also in place of `{port}`, and waits until it listens there.
     pub fn start(command: &[String], folder: &Path) -> Result<Started, NotStarted> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr());
-        let port =
-            free.map_err(|error| both("немає вільного порту", "no free port", &error))?.port();
-        Started::at(command, folder, port)
+        let some = (0..PORTS_TRIED).map(|_| PORT_FIRST + (random() % PORTS) as u16);
+        let mut free = some.filter(is_free).take(STARTS_MAX).peekable();
+        loop {
+            let none = || both("немає вільного порту", "no free port", &"");
+            let port = free.next().ok_or_else(none)?;
+            let started = Started::at(command, folder, port);
+            // Else somebody was faster, and it may have another one.
+            if started.is_ok() || is_free(&port) || free.peek().is_none() {
+                return started;
+            }
+        }
     }
 
     fn at(command: &[String], folder: &Path, port: u16) -> Result<Started, NotStarted> {
@@ -226,6 +240,11 @@ fn leash(group: u32) -> Option<(ChildStdin, Child)> {
 
 fn both(uk: &str, en: &str, what: &dyn Display) -> NotStarted {
     ([uk, en].map(|words| format!("{words}: {what}")), String::new())
+}
+
+/// Whether a server could listen there.
+fn is_free(port: &u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
 }
 
 fn listens(place: &SocketAddr) -> bool {
