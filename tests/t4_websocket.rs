@@ -38,7 +38,7 @@ fn fragment(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(fin, opcode, payload.len() as u64);
     let start = bytes.len();
     bytes.extend_from_slice(payload);
-    frame::mask(&mut bytes[start..], KEY, 0);
+    frame::mask(&mut bytes[start..], KEY);
     bytes
 }
 

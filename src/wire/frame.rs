@@ -162,15 +162,15 @@ pub fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], key: Option<[u8
     let start = out.len();
     out.extend_from_slice(payload);
     if let Some(key) = key {
-        mask(&mut out[start..], key, 0);
+        mask(&mut out[start..], key);
     }
 }
 
 /// §4.3 Masks or unmasks, which is the same: each byte is XORed with the key's byte at its place
-/// (RFC 6455 §5.3). `offset` is how much of the payload came before. The key is no secret, it
-/// travels along: it keeps a page from making up bytes a proxy would take for HTTP.
-pub fn mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
+/// (RFC 6455 §5.3). The key is no secret, it travels along: it keeps a page from making up bytes
+/// a proxy would take for HTTP.
+pub fn mask(payload: &mut [u8], key: [u8; 4]) {
     for (i, byte) in payload.iter_mut().enumerate() {
-        *byte ^= key[(offset + i) % 4];
+        *byte ^= key[i % 4];
     }
 }

@@ -117,17 +117,15 @@ impl<'a> Parser<'a> {
         close: &str,
         mut item: impl FnMut(&mut Self) -> Result<(), String>,
     ) -> Result<(), String> {
-        self.space();
-        if self.skip(close) {
-            return Ok(());
-        }
+        let mut comma = ""; // none before the first
         loop {
-            item(self)?;
             self.space();
             if self.skip(close) {
                 return Ok(());
             }
-            self.need(",", "a comma, or the end of this array or object")?;
+            self.need(comma, "a comma, or the end of this array or object")?;
+            item(self)?;
+            comma = ",";
         }
     }
 

@@ -25,8 +25,8 @@ pub enum Received {
 pub struct Assembler {
     from: Side,
     message_max: usize,
-    /// The frame of a message being read: its header, and how much of its payload has come.
-    frame: Option<(Header, usize)>,
+    /// What is still to come of a frame: the length that is left, and the key for the next byte.
+    frame: Option<Header>,
     /// The message being put together: its opcode, and its payload so far, unmasked.
     message: Option<Opcode>,
     payload: Payload,
@@ -50,8 +50,8 @@ impl Assembler {
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
     pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Received>, Violation> {
         // 1. The header of the next frame, or the frame that is being read.
-        let (header, came) = match self.frame.take() {
-            Some(frame) => frame,
+        let mut header = match self.frame.take() {
+            Some(header) => header,
             None => {
                 let space = (self.message_max - self.length) as u64;
                 let Some((header, used)) = frame::decode(buf.data(), self.from, space)? else {
@@ -62,26 +62,27 @@ impl Assembler {
                 }
                 buf.consume(used);
                 self.begin(header.opcode)?;
-                (header, 0)
+                header
             }
         };
         // 2. As much of its payload as has come.
-        let left = header.length as usize - came; // both fit, `decode` has judged the length
-        let count = left.min(buf.data().len());
+        let count = buf.data().len().min(header.length as usize); // `decode` has judged the length
         let bytes = self.payload.append(&buf.data()[..count], self.half);
-        if let Some(key) = header.key {
-            mask_fast(&mut bytes[self.half..], key, came);
+        if let Some(key) = &mut header.key {
+            mask_fast(&mut bytes[self.half..], *key);
+            key.rotate_left(count % 4);
         }
         self.length += count;
+        header.length -= count as u64;
         buf.consume(count);
-        let frame_ends = count == left;
+        let frame_ends = header.length == 0;
         let ends = frame_ends && header.fin;
         if self.message == Some(Opcode::Text) {
             self.half = half_character(bytes, ends)?;
         }
         // 3. What that makes: a part of a frame, a frame, a message.
         if !frame_ends {
-            self.frame = Some((header, came + count));
+            self.frame = Some(header);
             return Ok(None);
         }
         if !ends {
@@ -127,7 +128,7 @@ fn take_control(
     let mut payload = payload.to_vec();
     buf.consume(end);
     if let Some(key) = header.key {
-        frame::mask(&mut payload, key, 0);
+        frame::mask(&mut payload, key);
     }
     match header.opcode {
         Opcode::Ping => Ok(Some(Received::Ping(payload))),

@@ -30,7 +30,7 @@ fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let start = bytes.len();
     bytes.extend_from_slice(payload);
     if let Some(key) = key {
-        frame::mask(&mut bytes[start..], key, 0);
+        frame::mask(&mut bytes[start..], key);
     }
     bytes
 }
@@ -368,7 +368,7 @@ fn check_frames(bytes: &[u8], from: Side) -> usize {
         let Some(payload) = bytes.get(at + used..end) else { return count };
         let mut plain = payload.to_vec();
         if let Some(key) = header.key {
-            frame::mask(&mut plain, key, 0);
+            frame::mask(&mut plain, key);
         }
         let within = |f: &&Field| f.bits.start >= 8 * (at + used) && f.bits.end <= 8 * end;
         let leaves =
@@ -639,7 +639,7 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::LogEpoch, "\"Log-Epoch\""),
     (Kind::WsAccept, "\"Sec-WebSocket-Accept\""),
     (Kind::RsvCompressed, "RESERVED"),
-    (Kind::MaskingKey, "key[(offset + i) % 4]"),
+    (Kind::MaskingKey, "key[i % 4]"),
     (Kind::BinaryPayload, "Received::Binary"),
     (Kind::PingPayload, "Received::Ping"),
     (Kind::PongPayload, "Received::Pong"),

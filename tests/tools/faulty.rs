@@ -468,7 +468,9 @@ impl Faulty {
             let mut payload: Vec<u8> = buf.drain(..header.length as usize).collect();
             let slipped = if self.breaks("6.2") && reads > 10 { 1 } else { 0 };
             reads = 0;
-            frame::mask(&mut payload, header.key.unwrap_or_default(), slipped);
+            let mut key = header.key.unwrap_or_default();
+            key.rotate_left(slipped);
+            frame::mask(&mut payload, key);
             match header.opcode {
                 Opcode::Ping if self.breaks("6.4") => pings.push(payload),
                 Opcode::Ping => send(Opcode::Pong, &payload)?,

@@ -135,7 +135,7 @@ fn frames(bytes: &[u8]) -> Vec<(bool, Opcode, Vec<u8>, [u8; 4])> {
         let end = used + header.length as usize;
         let mut payload = rest[used..end].to_vec();
         if let Some(key) = header.key {
-            frame::mask(&mut payload, key, 0);
+            frame::mask(&mut payload, key);
         }
         frames.push((header.fin, header.opcode, payload, header.key.unwrap()));
         rest = &rest[end..];

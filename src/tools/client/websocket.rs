@@ -91,7 +91,7 @@ pub fn masked(fin: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     frame::encode_header(&mut bytes, Header { fin, opcode, key: Some(key), length });
     let start = bytes.len();
     bytes.extend_from_slice(payload);
-    frame::mask(&mut bytes[start..], key, 0);
+    frame::mask(&mut bytes[start..], key);
     bytes
 }
 

@@ -41,7 +41,7 @@ impl Field {
     pub fn plain<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let mut plain = Cow::from(&bytes[self.bytes()]);
         if let Some(key) = self.key {
-            crate::wire::frame::mask(plain.to_mut(), key, 0);
+            crate::wire::frame::mask(plain.to_mut(), key);
         }
         plain
     }
