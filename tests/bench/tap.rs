@@ -1,6 +1,6 @@
 //! What it costs to be watched: the same loads straight to part 4, through a tap, and through a tap
 //! whose page is read along. Server and tap are processes of their own, and somebody reads the
-//! tap's lines.
+//! tap's lines. It prints what it measures and demands nothing of it: that depends on the machine.
 
 use super::common::{Client, Process, get, handshake, masked, rawchat, said};
 use super::{MIB, descriptors};

@@ -2,7 +2,7 @@
 
 use super::fault::{Done, Fault, Message, field, in_field, message_of, not, same, status, wrong};
 use super::lab::{FLOOR, Lab, Peer};
-use crate::tools::client::Connection;
+use crate::tools::client::{Connection, Response};
 use crate::tools::dissect::Kind;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 /// An answer that goes on.
 struct Stream<'a> {
     peer: Peer<'a>,
-    chunked: bool,
+    /// Its head.
+    response: Response,
     /// Lines that are not part of an event yet.
     text: String,
     /// Bytes that are no whole line yet.
@@ -35,30 +36,30 @@ impl<'a> Stream<'a> {
         let mut peer = lab.peer()?;
         let fields = format!("Accept: text/event-stream\r\n{fields}");
         peer.send(lab.request(&format!("GET /events?lastId={last_id}"), &fields, ""))?;
-        let head = peer.within(lab.plan.patience, Connection::head)?;
-        status(&head, 200)?;
-        let kind = field(&head, "Content-Type")?.to_ascii_lowercase();
+        peer.connection.body_bytes_max = CHUNK_BYTES_MAX;
+        let response = peer.within(lab.plan.patience, Connection::head)?;
+        status(&response, 200)?;
+        let kind = field(&response, "Content-Type")?.to_ascii_lowercase();
         if kind.split(';').next().unwrap_or_default().trim() != "text/event-stream" {
             return in_field(Kind::ContentType, not(format!("{kind:?}"), "text/event-stream"));
         }
-        if head.field("Content-Length").is_some() {
+        if response.field("Content-Length").is_some() {
             let words = (
                 "у відповіді без кінця є Content-Length",
                 "an answer without an end has a Content-Length",
             );
             return in_field(Kind::ContentLength, wrong(words.0, words.1));
         }
-        if !["no-store", "no-cache"].iter().any(|word| head.lists("Cache-Control", word)) {
+        if !["no-store", "no-cache"].iter().any(|word| response.lists("Cache-Control", word)) {
             return wrong("немає Cache-Control: no-store", "there is no Cache-Control: no-store");
         }
-        let chunked = head.lists("Transfer-Encoding", "chunked");
-        Ok(Stream { peer, chunked, text: String::new(), line: Vec::new(), after_cr: false })
+        Ok(Stream { peer, response, text: String::new(), line: Vec::new(), after_cr: false })
     }
 
     /// Reads some more of the text.
     fn more(&mut self, patience: Duration) -> Done {
-        let chunked = self.chunked;
-        let bytes = self.peer.within(patience, |connection| piece(connection, chunked))?;
+        let response = &mut self.response;
+        let bytes = self.peer.within(patience, |connection| piece(connection, response))?;
         for byte in bytes {
             match byte {
                 b'\n' if self.after_cr => {}
@@ -119,33 +120,19 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// All that has come, or one whole chunk (RFC 9112 §7.1).
-fn piece(connection: &mut Connection, chunked: bool) -> io::Result<Vec<u8>> {
-    loop {
-        let data = connection.unread();
-        let end = data.windows(2).position(|window| window == b"\r\n");
-        let (begin, size, used) = match (chunked, end) {
-            (false, _) => (0, data.len(), data.len()),
-            (true, None) => (0, 0, 0),
-            (true, Some(end)) => {
-                let line = String::from_utf8_lossy(&data[..end]);
-                match usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16) {
-                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                    Ok(size) if size <= CHUNK_BYTES_MAX => (end + 2, size, end + 2 + size + 2),
-                    _ => {
-                        let problem = format!("{line:?} is no size of a chunk");
-                        return Err(io::Error::new(ErrorKind::InvalidData, problem));
-                    }
-                }
-            }
-        };
-        if size > 0 && data.len() >= used {
-            let piece = data[begin..begin + size].to_vec();
-            connection.consume(used);
-            return Ok(piece);
-        }
+/// All that has come, or one whole chunk.
+fn piece(connection: &mut Connection, response: &mut Response) -> io::Result<Vec<u8>> {
+    if response.lists("Transfer-Encoding", "chunked") {
+        let goes_on = connection.chunk(response)?;
+        let chunk = std::mem::take(&mut response.body);
+        return if goes_on { Ok(chunk) } else { Err(ErrorKind::UnexpectedEof.into()) };
+    }
+    if connection.unread().is_empty() {
         connection.fill()?;
     }
+    let came = connection.unread().to_vec();
+    connection.consume(came.len());
+    Ok(came)
 }
 
 pub fn goes_on(lab: &Lab) -> Done {

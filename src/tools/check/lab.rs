@@ -250,7 +250,7 @@ impl Peer<'_> {
     pub fn within<T>(
         &mut self,
         patience: Duration,
-        wait: impl Fn(&mut Connection) -> io::Result<T>,
+        wait: impl FnOnce(&mut Connection) -> io::Result<T>,
     ) -> Result<T, Fault> {
         let began = Instant::now();
         self.lab.trace().connection = self.number;

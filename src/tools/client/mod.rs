@@ -6,7 +6,7 @@ mod line;
 mod response;
 mod websocket;
 
-pub use line::{GLANCE, Line};
+pub use line::{GLANCE, Line, get};
 pub use response::{NO_END, RESPONSE_BYTES_MAX, Response};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, handshake, masked, random, random_key};
 

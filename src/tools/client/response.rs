@@ -125,22 +125,26 @@ impl Connection {
         }
     }
 
-    /// `5 CR LF hello CR LF … 0 CR LF CR LF`; trailers are read and forgotten. RFC 9112 §7.1
+    /// `5 CR LF hello CR LF … 0 CR LF CR LF`; trailers are read and forgotten.
     fn chunks(&mut self, response: &mut Response) -> Result<()> {
-        loop {
-            let line = self.line(response)?;
-            let size = line.split(';').next().unwrap_or_default().trim();
-            match usize::from_str_radix(size, 16) {
-                Ok(0) => break,
-                Ok(size) => self.exactly(size, response)?,
-                Err(_) => return invalid(format!("{line:?} is no size of a chunk")),
-            }
-            if !self.line(response)?.is_empty() {
-                return invalid("a chunk is longer than its size says");
-            }
-        }
+        while self.chunk(response)? {}
         while !self.line(response)?.is_empty() {}
         Ok(())
+    }
+
+    /// Moves the next chunk into the body. False: it was the last one, which is empty. RFC 9112 §7.1
+    pub fn chunk(&mut self, response: &mut Response) -> Result<bool> {
+        let line = self.line(response)?;
+        let size = line.split(';').next().unwrap_or_default().trim();
+        match usize::from_str_radix(size, 16) {
+            Ok(0) => return Ok(false),
+            Ok(size) => self.exactly(size, response)?,
+            Err(_) => return invalid(format!("{line:?} is no size of a chunk")),
+        }
+        match self.line(response)?.is_empty() {
+            true => Ok(true),
+            false => invalid("a chunk is longer than its size says"),
+        }
     }
 
     fn line(&mut self, response: &mut Response) -> Result<String> {

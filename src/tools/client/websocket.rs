@@ -1,11 +1,12 @@
 //! A WebSocket from the client's side: it masks, and the server must not (RFC 6455 §5.1).
 
-use super::{Connection, Response, invalid};
+use super::{Connection, Response, get, invalid};
 use crate::wire::frame::{self, Header, Opcode, Side};
 use crate::wire::handshake::accept_key;
 use crate::wire::message::{Assembler, Received};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Result;
+use std::io::{ErrorKind, Result};
+use std::time::{Duration, Instant};
 
 /// A longer message is an error.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -73,14 +74,24 @@ impl WebSocket {
             }
         }
     }
+
+    /// The same, if it comes before `patience` is over.
+    pub fn receive_within(&mut self, patience: Duration) -> Result<Option<Received>> {
+        self.connection.deadline = Instant::now() + patience;
+        match self.receive() {
+            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
+            received => received.map(Some),
+        }
+    }
 }
 
 /// The request of a handshake. RFC 6455 §4.1
 pub fn handshake(host: &str, target: &str, fields: &str, key: &str) -> String {
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
-    format!(
-        "GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}{upgrade}Sec-WebSocket-Key: {key}\r\n\r\n"
-    )
+    let key = format!("Sec-WebSocket-Key: {key}\r\n");
+    // In place of the empty line.
+    let head = get(host, target, fields);
+    format!("{}\r\n{upgrade}{key}\r\n", head.trim_end())
 }
 
 /// A client's frame, with a fresh key. RFC 6455 §5.3

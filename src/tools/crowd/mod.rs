@@ -23,7 +23,7 @@ pub mod table;
 pub mod timetable;
 mod user;
 
-use super::client::{Connection, Place, random};
+use super::client::{Connection, Place, get, random};
 use super::dissect::block::Style;
 use crate::wire::json::quoted;
 use histogram::Histogram;
@@ -203,7 +203,7 @@ impl Ways {
         if plan.technique == Technique::Refresh {
             let mut connection =
                 at(host, Connection::open(at(host, connection.peer())?, PATIENCE))?;
-            let request = user::get(host, "/?user=user-0", browser::PAGE);
+            let request = get(host, "/?user=user-0", browser::PAGE);
             let page = at("GET /", connection.ask("GET", request.as_bytes()))?;
             page_is_bare = !String::from_utf8_lossy(&page.body).contains(&text);
         }

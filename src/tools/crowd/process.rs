@@ -1,6 +1,5 @@
 //! A server of our own, as a process of its own: what it uses is counted apart from the crowd.
 
-use super::user::get;
 use crate::tools::client::{Line, Place};
 use crate::wire::json::{self, Value};
 use std::fs;
@@ -54,8 +53,8 @@ impl Server {
     /// As it says itself, without the one that asks.
     fn connections(&self) -> Option<f64> {
         let address = *self.place.addresses().ok()?.first()?;
-        let request = get(&self.place.host, "/stats", "");
-        let response = Line::new(address).get(&request, || Duration::ZERO, || false).ok()??;
+        let mut line = Line::new(address, &self.place.host);
+        let response = line.get("/stats", "", || Duration::ZERO, || false).ok()??;
         match json::members(response.text().ok()?, ["connections"]).ok()? {
             [Value::Other(count)] => Some(count.parse::<f64>().ok()? - 1.0),
             _ => None,

@@ -1,9 +1,8 @@
 //! Those who write, or come and go. They follow the timetable: nobody waits for the answer to an earlier message,
 //! as long as one of them is free.
 
-use super::user::get;
 use super::{Crowd, Errand, Outcome, PATIENCE, Technique, Traffic, at, browser, post};
-use crate::tools::client::{Connection, WebSocket};
+use crate::tools::client::{Connection, WebSocket, get};
 use crate::wire::frame::Opcode;
 use crate::wire::json::quoted;
 use crate::wire::message::{Received, close_payload};
@@ -79,8 +78,8 @@ impl Line {
             *self = match crowd.ways.says_in_frames {
                 false => Line::Http(connection, Instant::now()),
                 true => {
-                    let fields = browser::UPGRADE.replace("HOST", host);
-                    let socket = WebSocket::open(connection, host, "/?user=sender", &fields);
+                    let target = "/?user=sender";
+                    let socket = WebSocket::open(connection, host, target, browser::UPGRADE);
                     Line::Frames(Box::new(at("a sender", socket)?))
                 }
             };
@@ -119,8 +118,7 @@ fn visit(crowd: &Crowd, number: usize, since: u64, count: u64) -> Result<Traffic
     let (sent, received) = match crowd.plan.technique {
         Technique::WebSocket => {
             let target = format!("/?user=visitor-{number}&lastId={since}");
-            let fields = browser::UPGRADE.replace("HOST", host);
-            let socket = WebSocket::open(connection, host, &target, &fields);
+            let socket = WebSocket::open(connection, host, &target, browser::UPGRADE);
             let mut socket = at("a visitor", socket)?;
             let mut messages = 0;
             while messages < count {

@@ -6,9 +6,7 @@ use crate::tools::crowd::timetable::Random;
 use crate::tools::json::elements;
 use crate::wire::json::{self, Value};
 use crate::wire::message::Received;
-use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// After a broken connection.
@@ -37,7 +35,7 @@ struct User<'a> {
 pub(super) fn live(crowd: &Crowd, number: usize) -> Outcome {
     let seen = vec![0; crowd.timetable.count().div_ceil(64)];
     let report = Outcome::default();
-    let line = Line::new(crowd.address);
+    let line = Line::new(crowd.address, &crowd.plan.place.host);
     let mut user = User { crowd, number, line, bytes: 0, last_id: 0, seen, report };
     let lived = match crowd.plan.technique {
         Technique::WebSocket => user.listen(),
@@ -47,11 +45,6 @@ pub(super) fn live(crowd: &Crowd, number: usize) -> Outcome {
         crowd.fails(&why);
     }
     user.report
-}
-
-/// A request; HOST in the fields is the server.
-pub(super) fn get(host: &str, target: &str, fields: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{}\r\n", fields.replace("HOST", host))
 }
 
 impl User<'_> {
@@ -112,16 +105,15 @@ impl User<'_> {
     /// Sends a request and waits for its response, as long as the crowd lives. `None`: it is over.
     fn exchange(&mut self, target: &str, fields: &str) -> Result<Option<Response>, String> {
         let what = format!("GET {}", target.split('?').next().unwrap_or(target));
-        let (crowd, made) = (self.crowd, self.line.made);
-        let request = get(&crowd.plan.place.host, target, fields);
-        let answer = self.line.get(&request, || crowd.plan.rtt, || crowd.is_over());
+        let (crowd, line) = (self.crowd, &mut self.line);
+        let [made, sent, received] = [line.made, line.sent, line.received];
+        let answer = line.get(target, fields, || crowd.plan.rtt, || crowd.is_over());
         let Some(response) = at(&what, answer)? else { return Ok(None) };
-        let (up, body_down) = (request.len() as u64, response.body_bytes as u64);
-        let down = response.head_bytes as u64 + body_down;
+        let [up, down] = [line.sent - sent, line.received - received];
         self.bytes += up + down;
         crowd.bytes.fetch_add(up + down, Ordering::Relaxed);
         if crowd.counts() {
-            let connections = self.line.made - made;
+            let (connections, body_down) = (line.made - made, response.body_bytes as u64);
             let one =
                 Traffic { requests: 1, connections, up, down, body_down, ..Traffic::default() };
             self.report.traffic.add(&one);
@@ -174,14 +166,11 @@ impl User<'_> {
     }
 
     fn open(&mut self) -> Result<WebSocket, String> {
-        let Plan { place, rtt, .. } = &self.crowd.plan;
         let since = if self.last_id > 0 { format!("&lastId={}", self.last_id) } else { "".into() };
         let target = format!("/?user=user-{}{since}", self.number);
-        let fields = browser::UPGRADE.replace("HOST", &place.host);
-        let connection = at("connecting", self.line.connect(*rtt))?;
-        self.report.traffic.connections += u64::from(self.crowd.counts());
-        thread::sleep(*rtt);
-        at("the handshake", WebSocket::open(connection, &place.host, &target, &fields))
+        let opened = self.line.open(&target, browser::UPGRADE, self.crowd.plan.rtt);
+        self.report.traffic.connections += u64::from(opened.is_ok() && self.crowd.counts());
+        at("the handshake", opened)
     }
 
     /// Reads until it is over. `Err`: the connection has ended before.
@@ -190,22 +179,19 @@ impl User<'_> {
         let counts = |socket: &WebSocket| (socket.connection.sent, socket.connection.received);
         let mut before = counts(&socket);
         while !self.crowd.is_over() {
-            socket.connection.deadline = Instant::now() + GLANCE;
             let (mut news, mut body) = (0, 0);
-            match socket.receive() {
-                Ok(Received::Text(payload)) => {
+            match at("the WebSocket", socket.receive_within(GLANCE))? {
+                Some(Received::Text(payload)) => {
                     let text = payload.text();
                     // It has been under way for a while: that it was looked at later makes no difference to
                     // what comes after it.
                     news = self.take_event(&text, Instant::now() + self.crowd.plan.rtt / 2)?;
                     body = text.len() as u64;
                 }
-                Ok(Received::Close(code, reason)) => {
+                Some(Received::Close(code, reason)) => {
                     return Err(format!("closed: {code} {reason}"));
                 }
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut => {}
-                Err(error) => return Err(format!("the WebSocket: {error}")),
+                _ => {}
             }
             let now = counts(&socket);
             let (up, down) = (now.0 - before.0, now.1 - before.1);

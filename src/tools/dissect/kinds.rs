@@ -30,6 +30,8 @@ struct Row {
     /// `RFC 6455 §5.2`
     rfc: &'static str,
     mark: Option<&'static str>,
+    /// Of HTTP: `Host`.
+    field_names: Vec<&'static str>,
     sentences: [&'static str; 2],
     /// Values, and what each means.
     meanings: Vec<[&'static str; 3]>,
@@ -38,17 +40,24 @@ struct Row {
 /// In the order of [`Kind::ALL`].
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| Kind::ALL.iter().map(Row::of).collect());
 
+/// The fields of HTTP that have a kind of their own.
+pub static NAMES: LazyLock<Vec<(&str, Kind)>> = LazyLock::new(|| {
+    let of = |kind: &'static Kind| kind.row().field_names.iter().map(move |name| (*name, *kind));
+    Kind::ALL.iter().flat_map(of).collect()
+});
+
 impl Row {
-    /// Of `### Fin, RFC 6455 §5.2, §4.2`, two sentences and a table.
+    /// Of `### Fin, RFC 6455 §5.2, §4.2`, a list and a table.
     fn of(kind: &Kind) -> Row {
         let (_, text) = TEXT.split_once(&format!("\n### {kind:?}, ")).unwrap_or_default();
-        let mut lines = text.split("\n#").next().unwrap_or_default().lines();
-        let head = lines.next().unwrap_or_default();
+        let text = text.split("\n#").next().unwrap_or_default();
+        let head = text.lines().next().unwrap_or_default();
         let (rfc, mark) = head.split_once(", §").map_or((head, None), |(rfc, m)| (rfc, Some(m)));
-        let mut sentence = || lines.next().unwrap_or_default().trim_start_matches("- ");
-        let sentences = [sentence(), sentence()];
-        let meanings = lines.filter_map(|line| cells(line).try_into().ok()).collect();
-        Row { rfc, mark, sentences, meanings }
+        let items: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("- ")).collect();
+        let [names @ .., uk, en] = &items[..] else { panic!("bytes.md has no {kind:?}") };
+        let field_names = names.iter().flat_map(|names| names.split(", ")).collect();
+        let meanings = text.lines().filter_map(|line| cells(line).try_into().ok()).collect();
+        Row { rfc, mark, field_names, sentences: [uk, en], meanings }
     }
 
     fn meaning(&self, value: &str, language: Language) -> &'static str {
@@ -128,7 +137,7 @@ impl Kind {
 
     /// Whether it is a whole field line of HTTP.
     pub fn is_field_line(self) -> bool {
-        let named = NAMES.iter().any(|(_, kind)| *kind == self);
+        let named = !self.row().field_names.is_empty();
         named || matches!(self, Kind::Field | Kind::OddField | Kind::FoldedLine)
     }
 
@@ -172,34 +181,6 @@ impl Kind {
         )
     }
 }
-
-/// The fields of HTTP that have a kind of their own.
-#[rustfmt::skip]
-pub const NAMES: &[(&str, Kind)] = &[
-    ("Host", Kind::Host), ("Connection", Kind::Connection), ("Upgrade", Kind::Upgrade),
-    ("Origin", Kind::Origin), ("Content-Length", Kind::ContentLength),
-    ("Transfer-Encoding", Kind::TransferEncoding), ("Content-Type", Kind::ContentType),
-    ("Content-Encoding", Kind::ContentEncoding), ("Accept", Kind::Accept),
-    ("Accept-Language", Kind::AcceptLanguage), ("Accept-Encoding", Kind::AcceptEncoding),
-    ("User-Agent", Kind::UserAgent), ("Referer", Kind::Referer), ("Cookie", Kind::Cookie),
-    ("Set-Cookie", Kind::SetCookie), ("Expect", Kind::Expect),
-    ("Cache-Control", Kind::CacheControl), ("Date", Kind::Date), ("Location", Kind::Location),
-    ("Log-Epoch", Kind::LogEpoch), ("Retry-After", Kind::RetryAfter), ("Link", Kind::Link),
-    ("Server", Kind::ServerName), ("Sec-WebSocket-Key", Kind::WsKey),
-    ("Sec-WebSocket-Version", Kind::WsVersion), ("Sec-WebSocket-Accept", Kind::WsAccept),
-    ("Sec-WebSocket-Protocol", Kind::WsProtocol),
-    ("Sec-WebSocket-Extensions", Kind::WsExtensions),
-    ("X-Content-Type-Options", Kind::NoSniff), ("Cross-Origin-Resource-Policy", Kind::SharedWith),
-    ("Content-Security-Policy", Kind::ContentSecurity), ("Allow", Kind::Allow),
-    ("ETag", Kind::ETag), ("Last-Modified", Kind::LastModified), ("Vary", Kind::Vary),
-    ("Keep-Alive", Kind::KeepAlive),
-    ("X-Powered-By", Kind::ServerName), ("Priority", Kind::Priority),
-    ("Sec-Fetch-Site", Kind::SecFetch), ("Sec-Fetch-Mode", Kind::SecFetch),
-    ("Sec-Fetch-Dest", Kind::SecFetch), ("Sec-Fetch-User", Kind::SecFetch),
-    ("Sec-Fetch-Storage-Access", Kind::SecFetch), ("Sec-CH-UA", Kind::ClientHint),
-    ("Sec-CH-UA-Mobile", Kind::ClientHint), ("Sec-CH-UA-Platform", Kind::ClientHint),
-    ("Upgrade-Insecure-Requests", Kind::UpgradeInsecure),
-];
 
 /// What `field` of `bytes` is, in one sentence.
 pub fn sentence(field: &Field, bytes: &[u8], language: Language) -> String {

@@ -3,7 +3,6 @@
 use super::readers::{self, id_of, newest, now_ms};
 use crate::tools::client::{Connection, Line};
 use crate::tools::crowd::Technique;
-use crate::tools::crowd::user::get;
 use crate::tools::feed::{Feed, Patience};
 use crate::tools::invitation::descriptors;
 use crate::wire::http::{Request, Response};
@@ -179,10 +178,10 @@ impl Race {
     /// real ones, and tells when the server had it.
     fn witness(&self) {
         let address = self.addresses[Technique::LongPolling as usize - 1];
-        let (mut line, mut last_id) = (Line::new(address), 0);
+        let (mut line, mut last_id) = (Line::new(address, &address.to_string()), 0);
         loop {
-            let request = get(&address.to_string(), &format!("/subscribe?lastId={last_id}"), "");
-            let Ok(Some(answer)) = line.get(&request, || Duration::ZERO, || false) else {
+            let target = format!("/subscribe?lastId={last_id}");
+            let Ok(Some(answer)) = line.get(&target, "", || Duration::ZERO, || false) else {
                 thread::sleep(AFTER_TROUBLE);
                 continue;
             };

@@ -2,8 +2,7 @@
 //! first of each technique tells the feed what it does; the others only make a crowd.
 
 use super::engine::{AFTER_TROUBLE, Race, State};
-use crate::tools::client::{GLANCE, Line, Response, WebSocket, random};
-use crate::tools::crowd::user::get;
+use crate::tools::client::{GLANCE, Line, Response, random};
 use crate::tools::crowd::{Technique, browser};
 use crate::tools::json::elements;
 use crate::wire::json::{self, Value};
@@ -19,8 +18,13 @@ const USER: &str = "race";
 /// Reads until there are too many readers; the first one stays. `reloads` is how often F5 was
 /// pressed before it came.
 pub fn read(race: Arc<Race>, lane: usize, is_first: bool, reloads: u64) {
-    let line = Line::new(race.addresses[lane]);
+    let line = line(&race, lane);
     Reader { race, lane, is_first, has_left: false, reloads, last_id: 0, line }.run();
+}
+
+fn line(race: &Race, lane: usize) -> Line {
+    let address = race.addresses[lane];
+    Line::new(address, &address.to_string())
 }
 
 /// One reader of one technique, and how far it has read.
@@ -84,33 +88,26 @@ impl Reader {
     }
 
     fn listen(&mut self) -> io::Result<()> {
-        let host = self.host();
-        let rtt = self.race.knobs().rtt;
         self.asks();
-        let connection = self.line.connect(rtt)?;
-        thread::sleep(rtt);
         let target = format!("/?user={USER}&lastId={}", self.last_id);
-        let fields = browser::UPGRADE.replace("HOST", &host);
-        let mut socket = WebSocket::open(connection, &host, &target, &fields)?;
+        let rtt = self.race.knobs().rtt;
+        let mut socket = self.line.open(&target, browser::UPGRADE, rtt)?;
         self.count(1, 0);
         self.answered(now_ms(), None);
         let mut counted = 0;
         while !self.leaves() {
-            socket.connection.deadline = Instant::now() + GLANCE;
-            let received = socket.receive();
+            let received = socket.receive_within(GLANCE);
             let at = now_ms() + self.race.knobs().rtt.as_millis() as u64 / 2;
             let bytes = socket.connection.sent + socket.connection.received;
             self.count(0, bytes - std::mem::replace(&mut counted, bytes));
-            match received {
-                Ok(Received::Text(payload)) => {
+            match received? {
+                Some(Received::Text(payload)) => {
                     if let Some(id) = message_of(&payload.text()).and_then(id_of) {
                         self.answered(at, Some(id));
                     }
                 }
-                Ok(Received::Close(..)) => return Err(ErrorKind::ConnectionAborted.into()),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::TimedOut => {}
-                Err(error) => return Err(error),
+                Some(Received::Close(..)) => return Err(ErrorKind::ConnectionAborted.into()),
+                _ => {}
             }
         }
         Ok(())
@@ -119,19 +116,15 @@ impl Reader {
     /// `None`: there are too many readers.
     fn ask(&mut self, target: &str, fields: &str) -> io::Result<Option<Response>> {
         self.asks();
-        let (race, request) = (self.race.clone(), get(&self.host(), target, fields));
-        let mut line = std::mem::replace(&mut self.line, Line::new(race.addresses[self.lane]));
-        let answer = line.get(&request, || race.knobs().rtt, || self.leaves());
-        self.line = line;
-        if let Ok(Some(answer)) = &answer {
-            self.count(1, (request.len() + answer.head_bytes + answer.body_bytes) as u64);
+        let race = self.race.clone();
+        let mut own = std::mem::replace(&mut self.line, line(&race, self.lane));
+        let before = own.sent + own.received;
+        let answer = own.get(target, fields, || race.knobs().rtt, || self.leaves());
+        if let Ok(Some(_)) = &answer {
+            self.count(1, own.sent + own.received - before);
         }
+        self.line = own;
         answer
-    }
-
-    /// As the field Host has it.
-    fn host(&self) -> String {
-        self.race.addresses[self.lane].to_string()
     }
 
     fn asks(&self) {
