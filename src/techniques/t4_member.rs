@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const UNSENT_BYTES_MAX: usize = 256 * 1024;
 /// Speakers do not wait for a reader that has taken nothing for so long.
-const TAKING: Duration = Duration::from_secs(5);
+const STALLED_AFTER: Duration = Duration::from_secs(5);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 
@@ -145,7 +145,7 @@ impl Member {
         if unsent.bytes.is_empty() && (unsent.closed || unsent.place >= end) {
             return Ok(None);
         }
-        let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > TAKING);
+        let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > STALLED_AFTER);
         Ok(Some(if stalled { end } else { unsent.place }))
     }
 

@@ -1,15 +1,14 @@
 //! §4 WebSocket: the connection stays open, both ways, and the server brings the news.
 //!
 //! The long poll has moved inside:
-//! - Who reads: each connection has a thread, and it alone reads
-//!   ([`t4_conversation`](super::t4_conversation)).
+//! - Who reads: each connection has a thread, and it alone reads (`t4_conversation`).
 //! - Who writes: news comes from one more thread for all, the broadcaster, which waits on the room's
-//!   Condvar as part 3 did, and for nobody else ([`t4_broadcast`](super::t4_broadcast),
-//!   [`t4_member`](super::t4_member)); pongs, answers and closes from the connection's own thread.
+//!   Condvar as part 3 did, and for nobody else (`t4_broadcast`, `t4_member`); pongs, answers and
+//!   closes come from the connection's own thread.
 //! - Who ends whom: whoever cannot write shuts the socket down; the connection's thread finds the
 //!   end of the stream there, and takes its connection out of the chat.
-//! - Which lock first: a member's `unsent`, then the timeline's ([`t4_timeline`](super::t4_timeline)),
-//!   then the room's, never the other way. The list of members is locked alone.
+//! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's,
+//!   never the other way. The list of members is locked alone.
 //! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
 //!   does its thread begin to read.
 //!

@@ -167,6 +167,36 @@ for (const lost of ["the message", "its echo"])
     await server.stop();
   });
 
+test("§4 a late pong to a ping from before our message does not say that the message is lost", async () => {
+  const server = await serve(4);
+  const page = await person();
+  await page.clock.install();
+  let connections = 0;
+  let held; // what the server has sent since then
+  let release;
+  await between(page, (ws, connection) => {
+    connections = connection;
+    const there = ws.connectToServer();
+    there.onMessage((data) => (held ? held.push(data) : ws.send(data)));
+    release = () => ws.send(held.shift());
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await page.locator("#network tr").filter({ hasText: '↓ {"type":"pong"}' }).waitFor();
+  held = [];
+  await page.clock.fastForward(5_000);
+  await eventually(() => assert.deepEqual(held.map(type), ["pong"]));
+  await say(page, "slow");
+  await eventually(() => assert.deepEqual(held.map(type), ["pong", "message"]));
+  await page.clock.fastForward(11_000);
+  release();
+  await eventually(async () => assert.equal(await page.locator("#network tr").filter({ hasText: '↓ {"type":"pong"}' }).count(), 2));
+  release();
+  await sees(page, "slow");
+  assert.equal(connections, 1);
+  await leave(page);
+  await server.stop();
+});
+
 test("§4 a reconnecting page asks for what it missed only", async () => {
   const server = await serve(4);
   for (const text of ["one", "two", "three"]) await server.say("Bob", text);
