@@ -56,9 +56,9 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
-    /// For the log: `GET /messages`, once the head has left the buffer.
+    /// `GET /messages`, for the log: from when the head has left the buffer to the answer.
     request_line: String,
-    /// What the current body takes of the memory for bodies, until its request is answered.
+    /// What the body takes of the memory for bodies, until its request is answered.
     share: Share,
 }
 
@@ -70,26 +70,27 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            return self.answer_refusal(unavailable(NO_PLACE).text());
+            return self.answer_refusal(unavailable(NO_PLACE));
         }
         loop {
             let request = match self.read_request() {
                 Ok(Some(request)) => request,
                 Ok(None) => return Ok(()),
-                Err(refusal) => return self.answer_refusal(refusal.text()),
+                Err(refusal) => return self.answer_refusal(refusal),
             };
             // A client that says its name in the address is called by it in the log.
             log::user(|| request.query("user").unwrap_or_default().trim().to_string());
+            let asked = request.asked();
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.answer(response, request.asked())?;
-                    if !request.keeps_alive() {
+                    self.answer(response, asked)?;
+                    if !asked.goes_on {
                         return self.hang_up();
                     }
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.answer(response, request.asked())?;
+                    self.answer(response, asked)?;
                     drop(request);
                     self.buf.shrink();
                     // Here HTTP lets go of the connection.
@@ -103,8 +104,6 @@ impl Connection {
     /// `Ok(None)`: the client has gone. `Err`: answer and close.
     fn read_request(&mut self) -> Result<Option<Request>, Refusal> {
         self.buf.shrink();
-        self.share = Share::default();
-        self.request_line.clear();
         if !self.wait_for_request() {
             return Ok(None);
         }
@@ -187,17 +186,17 @@ impl Connection {
     }
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.
-    fn answer_refusal(&mut self, response: Response) -> io::Result<()> {
+    fn answer_refusal(&mut self, refusal: Refusal) -> io::Result<()> {
         if self.request_line.is_empty() {
             let came = String::from_utf8_lossy(self.buf.data());
             self.request_line = came.lines().next().unwrap_or("(nothing)").to_string();
         }
         let by_head = self.request_line.starts_with("HEAD ");
-        self.answer(response, Asked { by_head, ..Asked::default() })?;
+        self.answer(refusal.text(), Asked { by_head, ..Asked::default() })?;
         self.hang_up()
     }
 
-    fn answer(&self, mut response: Response, asked: Asked) -> io::Result<()> {
+    fn answer(&mut self, mut response: Response, asked: Asked) -> io::Result<()> {
         let mut bytes = response.encode(asked, now_s());
         let mut share = Share::default();
         if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
@@ -207,8 +206,10 @@ impl Connection {
         // It is in `bytes` now: while a slow reader takes it, one copy is enough.
         response.body = Vec::new();
         write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
+        self.share = Share::default();
+        let line = std::mem::take(&mut self.request_line);
         let (status, why, size) = (response.status, response.why, bytes.len());
-        event!("§1.6", "-", "{} -> {status}, {size} B out{why}", self.request_line);
+        event!("§1.6", "-", "{line} -> {status}, {size} B out{why}");
         Ok(())
     }
 

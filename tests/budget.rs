@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Client, KEY, Process, Server, eventually, get, masked, post_json};
+use common::{Client, KEY, Process, Server, eventually, get, handshake, masked, post_json};
 use rawchat::techniques::said::TEXT_CHARS_MAX;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
 use rawchat::techniques::t4_member::UNSENT_BYTES_MAX;
@@ -62,6 +62,21 @@ fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
     eventually("what has come is counted", || taken() > 20_000);
     assert_eq!(eve.ask(&post_json(&long)[40_000..]).status, 413, "it is whole, and no text");
     eventually("a connection without a request takes nothing", || taken() == 0);
+}
+
+#[test]
+fn a_body_is_counted_no_longer_than_until_its_request_is_answered() {
+    let _in_line = in_line();
+    let server = Server::start(4);
+    let head = handshake("/echo").replace("\r\n\r\n", "\r\nContent-Length: 60000\r\n\r\n");
+    let mut client = server.client();
+    client.send(head + &"x".repeat(59_999));
+    eventually("what has come is counted", || taken() > 20_000);
+    client.send("x");
+    assert_eq!(client.response().status, 101);
+    eventually("a WebSocket that began with a body takes nothing", || taken() == 0);
+    client.send(masked(Opcode::Text, "still here"));
+    assert_eq!(client.frame().1, b"still here");
 }
 
 /// RFC 9110 §10.2.3

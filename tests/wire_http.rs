@@ -520,7 +520,7 @@ fn a_connection_goes_on_in_1_1_and_ends_in_1_0_unless_it_is_said() {
         ("1.0", "Connection: keep-alive, close\r\n", false),
     ] {
         let request = request(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n"));
-        assert_eq!(request.keeps_alive(), expected, "{version} {fields}");
+        assert_eq!(request.asked().goes_on, expected, "{version} {fields}");
     }
 }
 

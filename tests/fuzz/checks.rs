@@ -83,7 +83,7 @@ pub fn head(data: &[u8]) {
     // RFC 9112 §3.2.2: a host in the target stands before the fields.
     let in_target = request.fields.len() - fields.len();
     assert!(in_target <= 1 && fields.eq(request.fields[in_target..].iter().cloned()));
-    let _ = (Body::of(&request), request.keeps_alive(), request.check_origin());
+    let _ = (Body::of(&request), request.asked(), request.check_origin());
     if handshake::wanted(&request) {
         let answer = handshake::answer(&request);
         assert!(answer.is_err() || request.field("Sec-WebSocket-Key").is_some());

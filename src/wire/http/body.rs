@@ -60,9 +60,7 @@ impl Body {
                     }
                     used
                 }
-                Expected::ChunkSize | Expected::ChunkEnd | Expected::Trailers(_) => {
-                    self.line(data)?
-                }
+                Expected::ChunkSize | Expected::ChunkEnd | Expected::Trailers => self.line(data)?,
             };
             if used == 0 {
                 return Ok(None);
@@ -95,7 +93,7 @@ fn within_limit(have: usize, size: usize) -> Result<usize, Refusal> {
 
 /// §1.5 Chunks (RFC 9112 §7.1): `5;extension CR LF hello CR LF … 0 CR LF trailers CR LF`.
 /// The sender need not know the length of the whole when it begins. What must come next is:
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Expected {
     /// So many more bytes, and that is all.
     Rest(usize),
@@ -104,34 +102,30 @@ enum Expected {
     Chunk(usize),
     /// CR LF.
     ChunkEnd,
-    /// Trailers; so many bytes of them have come.
-    Trailers(usize),
+    Trailers,
 }
 
 impl Body {
     /// A line between the data, and what must come behind it.
     fn line(&mut self, data: &[u8]) -> Result<usize, Refusal> {
-        let (kind, before) = match self.next {
-            Expected::Trailers(bytes) => (TRAILER, bytes),
-            _ => (CHUNK_LINE, 0),
-        };
-        if matches!(self.next, Expected::ChunkEnd) && data.first().is_some_and(|b| *b != b'\r') {
+        let kind = if self.next == Expected::Trailers { TRAILER } else { CHUNK_LINE };
+        if self.next == Expected::ChunkEnd && data.first().is_some_and(|b| *b != b'\r') {
             return refuse(400, "a chunk longer than its size says", "5 CR LF hello CR LF");
         }
-        let Some(line) = self.lines.next(data, kind, before)? else { return Ok(0) };
-        let used = line.len() + CR_LF;
+        let Some(line) = self.lines.next(data, kind)? else { return Ok(0) };
         self.next = match self.next {
             Expected::ChunkEnd => Expected::ChunkSize,
-            Expected::Trailers(_) if line.is_empty() => Expected::Rest(0),
-            Expected::Trailers(bytes) => {
-                field_line(line).map(|_| Expected::Trailers(bytes + used))?
-            }
+            Expected::Trailers if line.is_empty() => Expected::Rest(0),
+            Expected::Trailers => field_line(line).map(|_| Expected::Trailers)?,
             _ => match within_limit(self.bytes.len(), chunk_size(line)?)? {
-                0 => Expected::Trailers(0),
+                0 => Expected::Trailers,
                 size => Expected::Chunk(size),
             },
         };
-        Ok(used)
+        if kind == CHUNK_LINE {
+            self.lines = Lines::default(); // each of them has the whole limit
+        }
+        Ok(line.len() + CR_LF)
     }
 }
 

@@ -1,7 +1,7 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
 use super::host::{authority, take_apart};
-use super::line::{CR_LF, FIELD, Lines, REQUEST_LINE};
+use super::line::{FIELD, Lines, REQUEST_LINE};
 use super::refusal::with_longest;
 use super::{Refusal, Request, refuse};
 
@@ -23,8 +23,6 @@ const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELE
 #[derive(Debug, Default)]
 pub struct Head {
     request: Option<Request>,
-    /// The bytes of these lines.
-    used: usize,
     lines: Lines,
 }
 
@@ -36,10 +34,9 @@ impl Head {
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
         loop {
             let kind = if self.request.is_none() { REQUEST_LINE } else { FIELD };
-            let line = self.lines.next(&bytes[self.used..], kind, self.used);
+            let line = self.lines.next(&bytes[self.lines.used..], kind);
             let line = line.map_err(|refusal| with_longest(refusal, bytes))?;
             let Some(line) = line else { return Ok(None) };
-            self.used += line.len() + CR_LF;
             match &mut self.request {
                 // 1. The request line, its length judged before it is complete.
                 None => self.request = Some(request_line(line)?),
@@ -58,7 +55,7 @@ impl Head {
         if let Some(other) = other {
             return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
         }
-        Ok(Some((request, self.used)))
+        Ok(Some((request, self.lines.used)))
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) const TRAILER: Line = Line("trailers", HEAD_BYTES_MAX, 431);
 /// Finds one line after another in bytes that arrive in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
+    /// The bytes of the lines so far: all lines of a head share one limit.
+    pub(super) used: usize,
     /// In so many bytes of the next line its end has been looked for already.
     searched: usize,
 }
@@ -24,27 +26,23 @@ pub(super) struct Lines {
 impl Lines {
     /// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
     /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
-    ///
-    /// `before` is how many bytes of earlier lines count towards the limit of this one: all lines of
-    /// a head share one.
     pub(super) fn next<'a>(
         &mut self,
         bytes: &'a [u8],
         line: Line,
-        before: usize,
     ) -> Result<Option<&'a [u8]>, Refusal> {
         let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         let found = bytes[self.searched..].iter().position(odd);
         let end = found.map_or(bytes.len(), |at| self.searched + at);
         let Line(what, bytes_max, status) = line;
-        if end > bytes_max.saturating_sub(before) {
+        if end > bytes_max.saturating_sub(self.used) {
             return refuse(status, format!("{what} of over {bytes_max} bytes"), "a shorter one");
         }
         self.searched = end;
         match &bytes[end..] {
             [] | [b'\r'] => Ok(None),
             [b'\r', b'\n', ..] => {
-                self.searched = 0;
+                *self = Lines { used: self.used + end + CR_LF, searched: 0 };
                 Ok(Some(&bytes[..end]))
             }
             [b'\r' | b'\n', ..] => refuse(

@@ -34,7 +34,7 @@ impl fmt::Display for Request {
 pub struct Asked {
     /// RFC 9110 §9.3.2: HEAD is GET without the content.
     pub by_head: bool,
-    /// Whether the connection goes on after the answer.
+    /// Whether the connection goes on after the answer. RFC 9112 §9.3
     pub goes_on: bool,
     /// The x of HTTP/1.x.
     pub minor: u8,
@@ -42,7 +42,9 @@ pub struct Asked {
 
 impl Request {
     pub fn asked(&self) -> Asked {
-        Asked { by_head: self.method == "HEAD", goes_on: self.keeps_alive(), minor: self.minor }
+        let keep = self.minor > 0 || self.lists("Connection", "keep-alive");
+        let goes_on = keep && !self.lists("Connection", "close");
+        Asked { by_head: self.method == "HEAD", goes_on, minor: self.minor }
     }
 
     /// The value of the first field called `name`, in any case.
@@ -75,12 +77,6 @@ impl Request {
     /// The host that is asked, as it came. RFC 9112 §3.2.2: one in the target replaces Host.
     pub fn host(&self) -> Option<&str> {
         self.target_host.as_deref().or(self.field("Host"))
-    }
-
-    /// Whether the connection goes on after the answer. RFC 9112 §9.3
-    pub fn keeps_alive(&self) -> bool {
-        let asked = self.minor > 0 || self.lists("Connection", "keep-alive");
-        asked && !self.lists("Connection", "close")
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body. RFC 9110 §10.1.1
