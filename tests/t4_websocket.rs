@@ -492,6 +492,19 @@ fn a_peer_that_answers_no_ping_within_two_periods_is_dropped_and_told_why() {
     assert_eq!(alice.message().1, "I answered");
 }
 
+/// RFC 6455 §5.5.2: on `/echo` nobody but the reader can notice the silence.
+#[test]
+fn a_silence_of_one_period_is_answered_with_a_ping_and_a_pong_ends_it() {
+    let server = with_heartbeat(PERIOD);
+    let began = Instant::now();
+    let mut client = echo(&server);
+    for _ in 0..3 {
+        assert_eq!(client.frame().0, Opcode::Ping);
+        client.send(masked(Opcode::Pong, ""));
+    }
+    assert!(began.elapsed() >= 3 * PERIOD, "one a period, and no more");
+}
+
 /// A sign of life is a whole frame: a peer that drips bytes is none the livelier.
 #[test]
 fn a_frame_that_drips_keeps_nobody_alive() {

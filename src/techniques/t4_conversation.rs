@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// A message may have `bytes_max` bytes. After a silence of `period` a ping is sent; two of them end
 /// the conversation, and so does a message whose fragments take longer.
 pub fn converse(
-    socket: &TcpStream,
+    mut socket: &TcpStream,
     mut buf: Buffer,
     bytes_max: usize,
     period: Duration,
@@ -27,7 +27,7 @@ pub fn converse(
     socket.set_read_timeout(Some(period))?;
     let mut assembler = Assembler::new(Side::Client, bytes_max);
     let mut share = Share::default();
-    let (mut heard, mut pinged) = (Instant::now(), false);
+    let mut heard = Instant::now();
     let mut begun = None; // when the first fragment had come of a message that is not whole
     loop {
         match assembler.take(&mut buf) {
@@ -42,7 +42,7 @@ pub fn converse(
                     message => on_message(message)?,
                 }
                 // Only now: while `on_message` waits, nobody reads, and the peer is not silent.
-                (heard, pinged) = (Instant::now(), false);
+                heard = Instant::now();
                 begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
             }
             Ok(None) if !share.resize(assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) => {
@@ -57,36 +57,20 @@ pub fn converse(
                 event!("§4.9", "-", "dropped: no {missing} for two periods");
                 return close(1008, &format!("no {missing} for two heartbeats"));
             }
-            Ok(None) if heard.elapsed() >= period && !pinged => {
-                buf.shrink();
-                send(Opcode::Ping, b"")?;
-                pinged = true;
-            }
-            Ok(None) => {
-                let deadline = heard + if pinged { 2 * period } else { period };
-                if !read_once(socket, &mut buf, deadline)? {
-                    return Ok(());
+            Ok(None) => match buf.fill(&mut socket) {
+                Ok(0) => return Ok(()),
+                Err(error) if !timed_out(&error) => return Err(error),
+                Err(_) if heard.elapsed() >= period => {
+                    buf.shrink();
+                    send(Opcode::Ping, b"")?;
                 }
-            }
+                // Some bytes; or the broadcaster was writing, and for that moment no read waits.
+                _ => {}
+            },
             Err(Violation { code, reason, place }) => {
                 event!("§4.6", "-", "broke a rule: {code} {reason} ({})", shown(place));
                 return close(code, reason);
             }
         }
-    }
-}
-
-/// Reads once, or waits in vain until `deadline`. `Ok(false)`: the end of the stream.
-fn read_once(mut socket: &TcpStream, buf: &mut Buffer, deadline: Instant) -> io::Result<bool> {
-    match buf.fill(&mut socket) {
-        Ok(count) => Ok(count > 0),
-        // Time has run out; or the broadcaster was writing, and for that moment the socket does not
-        // wait, for us neither. So the clock says how long the next read may take (0 is no timeout).
-        Err(error) if timed_out(&error) => {
-            let left = deadline.saturating_duration_since(Instant::now());
-            socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-            Ok(true)
-        }
-        Err(error) => Err(error),
     }
 }
