@@ -104,9 +104,16 @@ impl Connection {
     /// `Ok(None)`: the client has gone. `Err`: answer and close.
     fn read_request(&mut self) -> Result<Option<Request>, Refusal> {
         self.buf.shrink();
-        if !self.wait_for_request() {
-            return Ok(None);
-        }
+        // Between two requests a connection may be idle for a while. Empty lines before one are
+        // forgiven: people like to press Enter. RFC 9112 §2.2
+        let begun = self.read_until(self.limits.idle, |this| {
+            while this.buf.data().starts_with(b"\r\n") {
+                this.buf.consume(2);
+            }
+            let begins = !matches!(this.buf.data(), [] | [b'\r']);
+            Ok(begins.then_some(()))
+        });
+        let Ok(Some(())) = begun else { return Ok(None) };
         let mut head = Head::default();
         let read = self.read_until(self.limits.head, |this| head.read(this.buf.data()))?;
         let Some((request, used)) = read else { return Ok(None) };
@@ -114,22 +121,6 @@ impl Connection {
         self.request_line = request.to_string();
         let body = self.read_body(&request)?;
         Ok(body.map(|body| Request { body, ..request }))
-    }
-
-    /// Between two requests a connection may be idle for a while; `false` if no other comes.
-    fn wait_for_request(&mut self) -> bool {
-        loop {
-            match self.buf.data() {
-                // An empty line before it is forgiven: people like to press Enter. RFC 9112 §2.2
-                [b'\r', b'\n', ..] => self.buf.consume(2),
-                [] | [b'\r'] => {
-                    if !self.fill(self.limits.idle).is_ok_and(|count| count > 0) {
-                        return false;
-                    }
-                }
-                _ => return true,
-            }
-        }
     }
 
     fn read_body(&mut self, request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
@@ -168,7 +159,8 @@ impl Connection {
                 let problem = format!("the request did not come whole within {patience:?}");
                 return refuse(408, problem, "the same without the pause");
             }
-            match self.fill(left) {
+            let waits = self.socket.set_read_timeout(Some(left));
+            match waits.and_then(|()| self.buf.fill(&mut &*self.socket)) {
                 Ok(0) => {
                     let advice = "all of it: to the empty line, or to the end of Content-Length";
                     return refuse(400, "the request ended in the middle", advice);
@@ -177,12 +169,6 @@ impl Connection {
                 _ => {}
             }
         }
-    }
-
-    /// Reads once, and waits for it no longer than `patience`; 0 is the end.
-    fn fill(&mut self, patience: Duration) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(patience))?;
-        self.buf.fill(&mut &*self.socket)
     }
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.

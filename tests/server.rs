@@ -524,6 +524,20 @@ fn a_body_that_drips_is_answered_408() {
     }
 }
 
+/// RFC 9112 §2.2
+#[test]
+fn empty_lines_are_no_request_and_keep_no_connection() {
+    let server = start(Limits { idle: SHORT, ..patient() });
+    let mut client = server.client();
+    client.socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    eventually("it is closed without an answer", || {
+        // A write may find that it is closed before the read does.
+        client.socket.write_all(b"\r\n").is_err() || matches!(client.fill(), Ok(0))
+    });
+    assert_eq!(client.unread(), b"");
+    eventually("its place is free", || server.chat.places.taken() == 0);
+}
+
 #[test]
 fn a_person_may_be_slower_than_an_idle_connection_between_two_keys() {
     let server = start(Limits { idle: SHORT, ..patient() });

@@ -99,12 +99,11 @@ pub fn authority(text: &str) -> Option<(&str, Option<u16>)> {
     if !address.map_or_else(|| is_name(host), |ipv6| ipv6.parse::<Ipv6Addr>().is_ok()) {
         return None;
     }
-    match rest.strip_prefix(':') {
-        None if rest.is_empty() => Some((host, None)),
-        Some("") => Some((host, None)),
-        Some(port) if is_number(port) => Some((host, Some(port.parse().ok()?))),
-        _ => None,
+    if rest.is_empty() || rest == ":" {
+        return Some((host, None));
     }
+    let port = rest.strip_prefix(':').filter(|port| is_number(port))?;
+    Some((host, Some(port.parse().ok()?)))
 }
 
 fn is_name(text: &str) -> bool {
