@@ -81,14 +81,12 @@ impl Room {
     pub fn since(&self, id: Option<u64>) -> Excerpt {
         let state = lock(&self.state);
         let kept = state.messages.len();
-        let (begin, end) = match id {
-            None => (kept - how_many_fit(state.messages.iter().rev()), kept),
-            Some(id) => {
-                let forgotten = state.newest - kept as u64;
-                let begin = known(id, state.newest).saturating_sub(forgotten) as usize;
-                (begin, begin + how_many_fit(state.messages.range(begin..)))
-            }
+        let forgotten = state.newest - kept as u64;
+        let begin = match id {
+            Some(id) => known(id, state.newest).saturating_sub(forgotten) as usize,
+            None => kept - how_many_fit(state.messages.iter().rev()),
         };
+        let end = begin + how_many_fit(state.messages.range(begin..));
         Excerpt { messages: state.messages.range(begin..end).cloned().collect(), more: end < kept }
     }
 

@@ -75,7 +75,7 @@ pub struct Chat {
     pub timeline: Arc<Timeline>,
     pub technique: &'static Technique,
     pub timing: Timing,
-    /// Each open connection holds a clone.
+    /// The connections that are open.
     pub places: Places,
     started: Instant,
 }

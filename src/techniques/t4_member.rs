@@ -83,11 +83,11 @@ impl Drop for Membership {
         let hub = &member.hub;
         let unsent = member.close();
         lock(&hub.members).retain(|other| !Arc::ptr_eq(other, member));
-        // First: once it has left, the others may be told.
+        // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
         hub.chat.timeline.leave(&member.user);
         hub.stir();
-        // The rest for a slow reader, its close frame too, before FIN. It is closed: no other writes.
+        // A slow reader gets the rest, its close frame too, before FIN. Nobody else writes to it now.
         let _ = (&*member.socket).write(&unsent.bytes);
     }
 }
@@ -145,6 +145,7 @@ impl Member {
         if unsent.bytes.is_empty() && (unsent.closed || unsent.place >= end) {
             return Ok(None);
         }
+        // For a stalled one nobody waits: it counts as if it had everything.
         let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > STALLED_AFTER);
         Ok(Some(if stalled { end } else { unsent.place }))
     }

@@ -48,8 +48,8 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
     let last_id = api::last_id(request)?;
     let hub = hub.clone();
     let chat = move |socket: Arc<TcpStream>, early: Buffer| {
-        let joined = Membership::new(&hub, socket.clone(), user, last_id);
-        let Ok(Membership(member)) = &joined else { return };
+        let Ok(membership) = Membership::new(&hub, socket.clone(), user, last_id) else { return };
+        let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
             drop(member.open()?);
@@ -67,7 +67,6 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.
 fn take_message(chat: &Chat, user: &str, message: Received) -> Result<Option<String>, String> {
-    const PONG: &str = r#"{"type":"pong"}"#;
     const EXPECTED: &str = r#"expected {"type":"message","text":"…"} or {"type":"ping"}"#;
     let Received::Text(payload) = message else {
         return Err(format!("a binary message, {EXPECTED}"));
@@ -75,7 +74,7 @@ fn take_message(chat: &Chat, user: &str, message: Received) -> Result<Option<Str
     let text = payload.text();
     let members = json::members(&text, ["type", "text"]);
     match members.map_err(|problem| format!("{problem}; {EXPECTED}"))? {
-        [Value::String(name), _] if name == "ping" => Ok(Some(PONG.into())),
+        [Value::String(name), _] if name == "ping" => Ok(Some(r#"{"type":"pong"}"#.into())),
         [Value::String(name), Value::String(text)] if name == "message" => {
             let text = said::text_of(&text).map_err(|refusal| refusal.problem)?;
             let message = chat.say(user.to_string(), text);
