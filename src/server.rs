@@ -185,7 +185,7 @@ impl Connection {
     fn answer(&mut self, mut response: Response, asked: Asked) -> io::Result<()> {
         let mut bytes = response.encode(asked, now_s());
         let mut share = Share::default();
-        if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
+        if !share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX) {
             response = unavailable("too many slow readers at the moment").text();
             bytes = response.encode(asked, now_s());
         }

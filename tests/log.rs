@@ -77,7 +77,7 @@ fn a_broken_rule_of_frames_is_logged_with_the_line_that_found_it() {
     let mut process = Process::start(&mut rawchat(&["4", "--port=0"]));
     let mut client = Client::open(process.address, "/echo");
     client.send(b"\xc1\x80");
-    let lines = log_until(&mut process, &["broke a rule: 1002"]);
+    let lines = log_until(&mut process, &["is closed with 1002"]);
     let line = lines.last().unwrap();
     let (_, place) = line.split_once("(src/wire/frame.rs:").expect(line);
     let number: usize = place.split_once(')').expect(line).0.parse().expect(line);

@@ -3,7 +3,7 @@
 use crate::event;
 use crate::wire::budget::{Share, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::frame::{Opcode, Side, Violation};
+use crate::wire::frame::{Opcode, Side, Violation, violation};
 use crate::wire::message::{Assembler, Received, close_payload};
 use crate::wire::shown;
 use std::io;
@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 /// §4.6 Reads until the conversation is over: gives each text or binary message to `on_message`,
 /// and answers pings and closes itself, with `send`. RFC 6455 §5.5, §7
 ///
-/// A message may have `bytes_max` bytes. After a silence of `period` a ping is sent; two of them end
-/// the conversation, and so does a message whose fragments take longer.
+/// A message may have `bytes_max` bytes. It takes of the memory for all connections while it grows,
+/// and then until `on_message` is done with it: whoever does not read its echo holds it up. After a
+/// silence of `period` a ping is sent; two of them end the conversation, and so does a message whose
+/// fragments take longer.
 pub fn converse(
     mut socket: &TcpStream,
     mut buf: Buffer,
@@ -30,7 +32,12 @@ pub fn converse(
     let mut heard = Instant::now();
     let mut begun = None; // when the first fragment had come of a message that is not whole
     loop {
-        match assembler.take(&mut buf) {
+        let mut taken = assembler.take(&mut buf);
+        let whole = taken.iter().flatten().map(Received::held).sum::<usize>();
+        if !share.resize(whole + assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) {
+            taken = violation(1013, "too many long messages at the moment, try again later");
+        }
+        match taken {
             Ok(Some(received)) => {
                 match received {
                     Received::Ping(payload) => send(Opcode::Pong, &payload)?,
@@ -44,10 +51,6 @@ pub fn converse(
                 // Only now: while `on_message` waits, nobody reads, and the peer is not silent.
                 heard = Instant::now();
                 begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
-            }
-            Ok(None) if !share.resize(assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) => {
-                event!("§4.6", "-", "no memory for its unfinished message");
-                return close(1013, "too many unfinished messages at the moment, try again later");
             }
             // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
             // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not;
@@ -68,7 +71,7 @@ pub fn converse(
                 _ => {}
             },
             Err(Violation { code, reason, place }) => {
-                event!("§4.6", "-", "broke a rule: {code} {reason} ({})", shown(place));
+                event!("§4.6", "-", "is closed with {code}: {reason} ({})", shown(place));
                 return close(code, reason);
             }
         }

@@ -3,15 +3,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is not whole yet, of all connections together; beyond it a WebSocket is closed with 1013,
-/// and a request is answered 503.
+/// What is not whole yet, of all connections together, and the messages of WebSockets until they are
+/// dealt with. Beyond it a WebSocket is closed with 1013, and a request is answered 503.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// The same with what slow readers have not taken yet, so that it cannot be used up by others.
 /// Beyond it an answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that, so that a few long messages do not silence those who
-/// only chat: the longest text fits in it, as UTF-8 (in escapes it is three times as long).
-pub const FREE_BYTES: usize = 16 * 1024;
+/// only chat: the longest text as UTF-8 fits in it (not in escapes), and the buffer it came through.
+pub const FREE_BYTES: usize = 24 * 1024;
 
 /// How much is taken, of both.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);

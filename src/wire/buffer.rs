@@ -31,13 +31,10 @@ impl Buffer {
     }
 
     /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is given
-    /// is given twice as much next time. (There is always space: a parser takes away or refuses
-    /// what has come before [`BUFFER_BYTES_MAX`] are full.)
+    /// is given twice as much at once, to be counted before the next read waits. (There is always
+    /// space: a parser takes away or refuses what has come before [`BUFFER_BYTES_MAX`] are full.)
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
-        if self.end == self.bytes.len() {
-            let size = (2 * self.end).clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
-            self.bytes.resize(size, 0);
-        }
+        self.bytes.resize(self.bytes.len().max(BUFFER_BYTES_MIN), 0);
         // What is left moves to the front. While a head drips in nothing is consumed, nor moved.
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -52,6 +49,9 @@ impl Buffer {
             }
         };
         self.end += count;
+        if self.end == self.bytes.len() {
+            self.bytes.resize((2 * self.end).min(BUFFER_BYTES_MAX), 0);
+        }
         Ok(count)
     }
 
