@@ -4,6 +4,8 @@ use super::arguments::{Arguments, ask_for_help};
 use super::{Problem, TOOLS, Tool};
 use std::fmt::{self, Write};
 
+const OPTIONS: &str = include_str!("../../public/notes/usage/rawchat.txt");
+
 /// A part as the menu shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
@@ -135,15 +137,5 @@ fn menu(parts: &[Part]) -> String {
     for Tool { name, arguments, purpose, .. } in &TOOLS {
         let _ = writeln!(menu, "  rawchat {:<22} {purpose}", format!("{name} {arguments}"));
     }
-    menu + "
-  --port 3000       or -p, or PORT; 0 takes a free one
-  --host 127.0.0.1  or HOST; 0.0.0.0 opens it to the network
-  --allow-host NAME answer requests with the Host NAME, too
-  --quiet           no line per event on stderr
-  --tap             every byte that passes, explained on a page of its own
-  --until-eof       ends when its standard input does: with the program that started it
-  --help, --version
-
-Ctrl+C ends it. In a container, start it with docker run --init: as process 1 it would ignore
-Ctrl+C and SIGTERM, which Rust's std alone cannot catch."
+    menu + "\n" + OPTIONS.trim_end()
 }

@@ -1,6 +1,6 @@
-//! Arrays of JSON: the chat itself reads objects only.
+//! JSON beyond what the chat itself needs: arrays are read, and objects and arrays are written.
 
-use crate::wire::json::{Parser, Value};
+use crate::wire::json::{Parser, Value, quoted};
 
 /// The elements of the array that is `text`.
 pub fn elements(text: &str) -> Result<Vec<Value<'_>>, String> {
@@ -12,4 +12,19 @@ pub fn elements(text: &str) -> Result<Vec<Value<'_>>, String> {
         Ok(())
     })?;
     parser.end(values)
+}
+
+/// `{"name":value,…}`; the values are JSON already.
+pub fn object(members: &[(&str, String)]) -> String {
+    let members = members.iter().map(|(name, value)| format!("{}:{value}", quoted(name)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+/// `[value,…]`
+pub fn array<T>(values: impl IntoIterator<Item = T>, json: impl Fn(T) -> String) -> String {
+    format!("[{}]", values.into_iter().map(json).collect::<Vec<_>>().join(","))
+}
+
+pub fn or_null<T: ToString>(value: Option<T>) -> String {
+    value.map_or("null".into(), |value| value.to_string())
 }

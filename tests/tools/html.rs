@@ -1,7 +1,7 @@
 //! A measurement as a file: the table and its charts, for a browser without scripts.
 
 use super::measure::made_up;
-use crate::common::{cyrillic, rawchat};
+use crate::common::{cyrillic, eventually, rawchat};
 use rawchat::tools::crowd::cases::CASES;
 use rawchat::tools::crowd::html::page;
 use rawchat::tools::crowd::measure::Report;
@@ -135,11 +135,14 @@ fn the_command_writes_it_and_says_at_once_when_it_cannot() {
         let more = ["--rounds=1", "--silence=0", "--lang=en", "--html"];
         rawchat(&[&flags[..], &more[..]].concat()).arg(file).output().unwrap()
     };
-    let output = measure(&nowhere);
+    let mut output = measure(&nowhere);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("report.html: "), "{output:?}");
     assert!(output.stdout.is_empty());
-    let output = measure(&file);
+    eventually("messages are sent in time, however busy the machine is", || {
+        output = measure(&file);
+        output.status.code() != Some(3)
+    });
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let page = std::fs::read_to_string(&file).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));

@@ -203,17 +203,20 @@ fn everybody_is_told_of_a_visit_in_part_4_and_nobody_in_part_2() {
             server.post("Alice", "two");
             let errand = Errand::Visit { since: 1, count: 2 };
             // Nobody asks in this time.
-            let outcome = outcome(Plan {
+            let plan = Plan {
                 errand,
                 users: 3,
                 rate: 20.0,
                 pause: AGES,
                 ..plan(technique, server.address)
+            };
+            // Visits that came too late, on a busy machine, say nothing of the server.
+            let mut outcome = Outcome::default();
+            eventually("visits come in time", || {
+                outcome = self::outcome(plan.clone());
+                outcome.not_offered.is_none()
             });
-            assert_eq!(
-                (outcome.not_offered.as_deref(), outcome.first_error.as_deref()),
-                (None, None)
-            );
+            assert_eq!(outcome.first_error, None);
             assert!(outcome.visits > 5 && outcome.visits == outcome.visitors.connections);
             assert!(outcome.visitors.down > outcome.visits * 100, "{:?}", outcome.visitors);
             (outcome.traffic.down, outcome.visits)

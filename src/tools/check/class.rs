@@ -4,6 +4,7 @@ use super::report::{Reporter, score};
 use super::run::{Plan, Status, Subject, Verdict};
 use super::started::{Started, by_hand};
 use super::{Options, Problem, Style, say};
+use crate::tools::pages;
 use crate::wire::html::escape;
 use std::fmt::Write;
 use std::fs;
@@ -20,10 +21,7 @@ const WARNING: [&str; 2] = [
 const CONTAINER: &str =
     "docker run --rm -it --init --network none -v \"$PWD\":/class -w /class IMAGE rawchat check …";
 
-const STYLE: &str = "<meta name=\"viewport\" content=\"width=device-width\"><style>\
-:root{color-scheme:light dark;background:Canvas;color:CanvasText}a{color:LinkText}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}\
-table{border-collapse:collapse}th,td{border:1px solid GrayText;padding:.2rem .5rem;text-align:left}\
-pre{overflow-x:auto}.wide{overflow-x:auto}.fail{font-weight:bold}</style>";
+const TEMPLATE: &str = include_str!("../../../public/notes/class.html");
 
 struct Student {
     name: String,
@@ -39,8 +37,7 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
     let students = text.and_then(|text| students(&text));
     let mut students =
         students.map_err(|what| Problem::Usage(format!("--roster {roster}: {what}")))?;
-    let [uk, en] = WARNING;
-    say(&format!("{}\n  {CONTAINER}\n", options.style.say(uk, en)));
+    say(&format!("{}\n  {CONTAINER}\n", options.style.of(WARNING)));
     let (count, each) = (students.len(), STUDENT.as_secs());
     let uk = format!("серверів: {count}, кожному до {each} с");
     say(options.style.say(&uk, &format!("servers: {count}, up to {each} s each")));
@@ -153,10 +150,7 @@ fn file_name(number: usize, name: &str) -> String {
 /// A page of its own; `title` and `content` are markup.
 fn document(style: Style, title: &str, content: &str) -> String {
     let lang = style.say("uk", "en");
-    format!(
-        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{title}</title>{STYLE}\n\
-         <main>\n<h1>{title}</h1>\n{content}</main>\n"
-    )
+    pages::fill(TEMPLATE, &[("lang", lang), ("title", title), ("content", content)])
 }
 
 /// A row a check, a column a student; and first, what most have not managed.
@@ -171,8 +165,7 @@ fn class_page(options: &Options, students: &[Student]) -> String {
     worst.sort_by_key(|row| std::cmp::Reverse(lost(*row)));
     let sentence = |row: usize| {
         let check = students[0].verdicts[row].check;
-        let [uk, en] = check.sentence();
-        format!("{} {}", check.id, escape(style.say(uk, en)))
+        format!("{} {}", check.id, escape(style.of(check.sentence())))
     };
     let again: String = worst
         .iter()

@@ -153,15 +153,12 @@ impl<'a> Options<'a> {
     /// Nothing that the checker lacked was in the way.
     fn sound(&self, verdicts: &[Verdict]) -> Result<(), Problem> {
         let broken = verdicts.iter().find(|verdict| verdict.broken);
-        match broken.and_then(|verdict| verdict.words.as_ref()) {
-            Some([uk, en]) => Err(self.broken(self.style.say(uk, en))),
-            None => Ok(()),
-        }
+        broken.map_or(Ok(()), |verdict| Err(self.broken(verdict.told(&self.style))))
     }
 
-    fn no_grade(&self, [uk, en]: [&str; 2]) -> Problem {
-        let (uk, en) = (format!("оцінки ще немає: {uk}"), format!("no grade yet: {en}"));
-        Problem::Ended(NO_SERVER, self.style.say(&uk, &en).into())
+    fn no_grade(&self, why: [&str; 2]) -> Problem {
+        let (yet, why) = (self.style.say("оцінки ще немає", "no grade yet"), self.style.of(why));
+        Problem::Ended(NO_SERVER, format!("{yet}: {why}"))
     }
 
     fn learn(&mut self, arguments: &mut Arguments<'a>, flag: &str) -> Result<(), Problem> {
@@ -204,8 +201,7 @@ fn list(options: &Options) {
             say(&reporter.heading(check.stage()));
         }
         let star = if check.must { ' ' } else { '*' };
-        let [uk, en] = check.sentence();
-        let sentence = options.style.say(uk, en);
+        let sentence = options.style.of(check.sentence());
         say(&format!("{}{star} {sentence}  {}", check.id, reporter.read(check)));
     }
     say(options

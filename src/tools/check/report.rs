@@ -1,11 +1,11 @@
 //! What is told of a run: lines and blocks for people, JSON and JUnit for programs.
 
 use super::catalogue::{self, Both, Check, MUST, OFTEN, READ, THEN, TRY};
-use super::fault::Words;
 use super::run::{Plan, Status, Verdict};
 use crate::tools::dissect::block::{COLUMNS, Style, clipped, wrap};
 use crate::tools::dissect::kinds::sentence;
 use crate::tools::dissect::{Context, Kind, Side, dissect};
+use crate::tools::json::object;
 use crate::tools::tap::terminal::{Filter, Terminal};
 use crate::tools::tap::watch::Watcher;
 use crate::wire::html::escape;
@@ -48,35 +48,26 @@ impl<'a> Reporter<'a> {
     }
 
     pub fn word(&self, status: Status) -> &'static str {
-        let [uk, en] = match status {
+        self.style.of(match status {
             Status::Pass => ["добре", "pass"],
             Status::Advice => ["порада", "advice"],
             Status::Fail => ["ХИБА", "FAIL"],
             Status::NotRun => ["пропущено", "not run"],
-        };
-        self.style.say(uk, en)
-    }
-
-    fn say(&self, [uk, en]: Both) -> &'static str {
-        self.style.say(uk, en)
-    }
-
-    fn words<'t>(&self, [uk, en]: &'t Words) -> &'t str {
-        self.style.say(uk, en)
+        })
     }
 
     /// The heading of a stage.
     pub fn heading(&self, number: usize) -> String {
-        format!("\n{number}  {}", self.say(catalogue::stage(number)))
+        format!("\n{number}  {}", self.style.of(catalogue::stage(number)))
     }
 
     /// One line, or two: what became of a check.
     pub fn line(&self, verdict: &Verdict) -> String {
-        let words = verdict
-            .words
-            .as_ref()
-            .map_or(String::new(), |words| format!(": {}", self.words(words)));
-        let line = format!("{}{words}", self.say(verdict.check.sentence()));
+        let sentence = self.style.of(verdict.check.sentence());
+        let line = match verdict.told(&self.style) {
+            "" => sentence.into(),
+            words => format!("{sentence}: {words}"),
+        };
         let mut out = String::new();
         wrap(&mut out, &line, LABEL_COLUMNS + 5);
         let status = self.word(verdict.status);
@@ -95,18 +86,22 @@ impl<'a> Reporter<'a> {
             [_, 0] => self.style.say("ще ні", "not yet"),
             _ => self.word(verdict.status),
         };
-        let _ =
-            writeln!(out, "{status:<LABEL_COLUMNS$}{}  {}", check.id, self.say(check.sentence()));
+        let _ = writeln!(
+            out,
+            "{status:<LABEL_COLUMNS$}{}  {}",
+            check.id,
+            self.style.of(check.sentence())
+        );
         let who = match verdict.connection {
             0 => String::new(),
             number => format!("{} {number}: ", self.style.say("з’єднання", "connection")),
         };
-        let words = verdict.words.as_ref().map_or("", |words| self.words(words));
+        let words = verdict.told(&self.style);
         self.part(&mut out, ["прийшло", "came"], &format!("{who}{words}"));
-        self.part(&mut out, MUST, self.say(check.line(MUST)));
+        self.part(&mut out, MUST, self.style.of(check.line(MUST)));
         // What is not there yet has no mistake in it.
         if verdict.fault.as_ref().is_none_or(|fault| !fault.absent) {
-            self.part(&mut out, OFTEN, self.say(check.line(OFTEN)));
+            self.part(&mut out, OFTEN, self.style.of(check.line(OFTEN)));
         }
         self.part(&mut out, READ, &self.read(check));
         let tries = match verdict.attempts {
@@ -132,14 +127,14 @@ impl<'a> Reporter<'a> {
         }
         let mut lines = String::new();
         wrap(&mut lines, text, LABEL_COLUMNS);
-        let _ = writeln!(out, "  {:<9}{}", self.say(label), lines.trim());
+        let _ = writeln!(out, "  {:<9}{}", self.style.of(label), lines.trim());
     }
 
     /// What to type. It is to be copied, so it is never broken into lines.
     fn by_hand(&self, check: &Check) -> String {
         let host = self.url.trim_start_matches("http://");
         let typed = |label| {
-            let line = self.say(check.line(label)).replace(['`'], "");
+            let line = self.style.of(check.line(label)).replace(['`'], "");
             let line = line.replace("$ ", "").replace("> ", "").replace("127.0.0.1:3000", host);
             let (ip, port) = host.rsplit_once(':').unwrap_or((host, ""));
             line.replace("127.0.0.1 3000", &format!("{ip} {port}"))
@@ -151,12 +146,12 @@ impl<'a> Reporter<'a> {
         let lines =
             [(["запуск", "start"], start), (TRY, typed(TRY)), (THEN, typed(THEN)), (["", ""], n)];
         let lines = lines.iter().filter(|(_, line)| !line.is_empty());
-        lines.map(|(label, line)| format!("  {:<9}{line}\n", self.say(*label))).collect()
+        lines.map(|(label, line)| format!("  {:<9}{line}\n", self.style.of(*label))).collect()
     }
 
     /// The lecture's mark and the RFC, with their addresses.
     pub fn read(&self, check: &Check) -> String {
-        let lines = self.say(check.line(READ)).split(", ");
+        let lines = self.style.of(check.line(READ)).split(", ");
         let addressed = lines.map(|place| match place.split_once(" §") {
             Some((rfc, section)) => {
                 let number = rfc.trim_start_matches("RFC ");
@@ -252,35 +247,35 @@ impl<'a> Reporter<'a> {
         let [had, max] = score(verdicts);
         let failed = verdicts.iter().any(|verdict| verdict.status == Status::Fail);
         let tests: Vec<String> = verdicts.iter().map(|verdict| self.test(verdict)).collect();
-        format!(
-            "{{\"version\":1,\"name\":{},\"seed\":{},\"status\":\"{}\",\"score\":{had},\"max_score\":{max},\n\
-             \"tests\":[\n{}\n]}}",
-            quoted(title),
-            self.plan.seed,
-            if failed { "fail" } else { "pass" },
-            tests.join(",\n")
-        )
+        object(&[
+            ("version", "1".into()),
+            ("name", quoted(title)),
+            ("seed", self.plan.seed.to_string()),
+            ("status", quoted(if failed { "fail" } else { "pass" })),
+            ("score", had.to_string()),
+            ("max_score", max.to_string()),
+            ("tests", format!("[\n{}\n]", tests.join(",\n"))),
+        ])
     }
 
     fn test(&self, verdict: &Verdict) -> String {
         let [had, max] = verdict.score;
-        let status = verdict.status.name();
-        format!(
-            "{{\"id\":{},\"stage\":{},\"name\":{},\"status\":\"{status}\",\"score\":{had},\"max_score\":{max},\
-             \"duration_ms\":{},\"message\":{}}}",
-            quoted(verdict.check.id),
-            verdict.check.stage(),
-            quoted(self.say(verdict.check.sentence())),
-            verdict.took.as_millis(),
-            quoted(&self.message(verdict))
-        )
+        object(&[
+            ("id", quoted(verdict.check.id)),
+            ("stage", verdict.check.stage().to_string()),
+            ("name", quoted(self.style.of(verdict.check.sentence()))),
+            ("status", quoted(verdict.status.name())),
+            ("score", had.to_string()),
+            ("max_score", max.to_string()),
+            ("duration_ms", verdict.took.as_millis().to_string()),
+            ("message", quoted(&self.message(verdict))),
+        ])
     }
 
     fn message(&self, verdict: &Verdict) -> String {
-        match (verdict.status, &verdict.words) {
-            (Status::Fail, _) => self.block(verdict),
-            (_, Some(words)) => self.words(words).into(),
-            (_, None) => String::new(),
+        match verdict.status {
+            Status::Fail => self.block(verdict),
+            _ => verdict.told(&self.style).into(),
         }
     }
 
@@ -297,11 +292,10 @@ impl<'a> Reporter<'a> {
             count(Status::NotRun)
         );
         for verdict in verdicts {
-            let stage = self.say(catalogue::stage(verdict.check.stage()));
-            let (id, name) = (verdict.check.id, self.say(verdict.check.sentence()));
+            let stage = self.style.of(catalogue::stage(verdict.check.stage()));
+            let (id, name) = (verdict.check.id, self.style.of(verdict.check.sentence()));
             let (stage, name) = (xml(stage), xml(&format!("{id} {name}")));
-            let message = verdict.words.as_ref().map_or("", |words| self.words(words));
-            let (message, text) = (xml(message), xml(&self.message(verdict)));
+            let (message, text) = (xml(verdict.told(&self.style)), xml(&self.message(verdict)));
             let inside = match verdict.status {
                 Status::Fail => format!("<failure message=\"{message}\">{text}</failure>"),
                 Status::NotRun => format!("<skipped message=\"{message}\"/>"),

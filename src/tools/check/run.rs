@@ -4,6 +4,7 @@ use super::catalogue::{BUILT_IN_PART, CHECKS, Check};
 use super::fault::{Done, Fault, Words, of_io, wrong};
 use super::lab::{Lab, Trace};
 use super::started::{NotStarted, Started};
+use crate::tools::dissect::block::Style;
 use crate::tools::tap::Chunk;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
@@ -40,6 +41,13 @@ pub struct Verdict {
     pub said: String,
     /// The checker itself has failed.
     pub broken: bool,
+}
+
+impl Verdict {
+    /// Why it is not simply passed, in the language of the style.
+    pub fn told(&self, style: &Style) -> &str {
+        self.words.as_ref().map_or("", |words| style.of(words.each_ref().map(String::as_str)))
+    }
 }
 
 /// The server that is checked.

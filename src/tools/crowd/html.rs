@@ -8,9 +8,11 @@ use super::model::Model;
 use super::report::{Both, both, bytes, exact, fill, in_both, number, thousands, time};
 use super::table::{notes, rows};
 use crate::tools::dissect::Language;
+use crate::tools::pages;
 use std::slice::from_ref;
 use std::time::Duration;
 
+const TEMPLATE: &str = include_str!("../../../public/notes/report.html");
 const STYLE: &str = include_str!("../../../public/report.css");
 /// Of a model's line.
 const STEPS: usize = 100;
@@ -21,31 +23,20 @@ const RATES: [f64; 2] = [0.01, 100.0];
 pub fn page(report: &Report, language: Language) -> String {
     let lang = if language == Language::Uk { "uk" } else { "en" };
     let checked = |of: &str| if of == lang { " checked" } else { "" };
-    let [uk, en] = report.case.lesson;
-    let title = both(
-        format!("Чотири техніки, виміряні: {}", report.case.name),
-        format!("The four techniques, measured: {}", report.case.name),
-    );
     let charts = [ages, questions, requests, weights, silence, work];
     let charts: String = charts.iter().filter_map(|chart| chart(report)).collect();
-    format!(
-        "<!doctype html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <title>rawchat measure: {name}</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
-         <label><input type=\"radio\" name=\"lang\" id=\"uk\"{uk_on}> <span lang=\"uk\">Українською</span></label>\n\
-         <label><input type=\"radio\" name=\"lang\" id=\"en\"{en_on}> <span lang=\"en\">English</span></label>\n\
-         </header>\n<main>\n<h1 id=\"heading\">{title}</h1>\n<p>{lesson}</p>\n{table}{charts}<h2>{how}</h2>\n<pre>{notes}</pre>\n\
-         </main>\n</body>\n</html>\n",
-        name = report.case.name,
-        uk_on = checked("uk"),
-        en_on = checked("en"),
-        title = spans(&title),
-        lesson = spans(&both(uk, en)),
-        table = table(report),
-        how = spans(&both("Як міряли", "How it was measured")),
-        notes = spans(&notes(report)),
-    )
+    let values = [
+        ("lang", lang),
+        ("name", report.case.name),
+        ("style", STYLE),
+        ("uk", checked("uk")),
+        ("en", checked("en")),
+        ("lesson", &spans(&report.case.lesson.map(String::from))),
+        ("table", &table(report)),
+        ("charts", &charts),
+        ("notes", &spans(&notes(report))),
+    ];
+    pages::fill(TEMPLATE, &values)
 }
 
 fn table(report: &Report) -> String {

@@ -1,12 +1,13 @@
 //! `rawchat load 3 --users 500 --rate 10 --seconds 30 URL`: a crowd for one server.
 
 use super::outcome::not_offered;
-use super::report::{bytes, exact, fill, in_both, in_one, machine, number, object, or_dash};
+use super::report::{bytes, exact, fill, in_both, in_one, machine, number, or_dash};
 use super::report::{outcome_json, quantile, thousands, time};
 use super::{Crowd, Errand, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
 use crate::tools::arguments::Arguments;
 use crate::tools::client::Place;
 use crate::tools::dissect::block::{Style, say};
+use crate::tools::json::object;
 use crate::tools::{Problem, invitation};
 use crate::wire::json::quoted;
 use std::io::{IsTerminal, Write, stderr};
@@ -65,7 +66,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     let outcome = super::run(plan.clone(), |_| {}).map_err(not_offered)?;
     say(&match json {
         true => summary_json(&plan, &outcome),
-        false => summary(&plan, &outcome, &style),
+        false => summary(&plan, &outcome, &style).trim_end().into(),
     });
     outcome.verdict(technique)
 }
@@ -86,28 +87,8 @@ pub fn enough_descriptors(users: usize) -> Result<(), String> {
 
 /// What is said at the end.
 const SUMMARY: [&str; 2] = [
-    "Частина {name}, http://{place}
-навантаження  читачів {users}, повідомлень за секунду {rate}, {seconds}; --seed {seed}
-повідомлення  надіслано {messages}, доставлено {delivered} з {expected};
-              втрачено {lost}, двічі {doubled}, не по черзі {disordered}
-вік           половина до {p50}, 95 % до {p95}, 99 % до {p99}, усі до {max}
-запити        {requests} за секунду, з них порожніх {empty} %; на одну доставку {perMessage}
-байти         на кожну вгору {up}; униз {headDown} голів і кадрів, {body} тіла
-надіслано     пізніше, ніж мало бути, щонайбільше на {late}
-помилки       {errors}; перша: {error}
-{machine}
-заголовки браузера: {browser}",
-    "Part {name}, http://{place}
-load       {users} users, {rate} messages a second, {seconds}; --seed {seed}
-messages   {messages} sent, {delivered} of {expected} delivered;
-           {lost} lost, {doubled} doubled, {disordered} out of order
-age        half within {p50}, 95 % within {p95}, 99 % within {p99}, all within {max}
-requests   {requests} a second, {empty} % of them empty; {perMessage} for each delivery
-bytes      for each {up} up; {headDown} of heads and frames, {body} of bodies down
-sent       later than planned by {late} at the most
-errors     {errors}; the first: {error}
-{machine}
-headers of a browser: {browser}",
+    include_str!("../../../public/notes/summary.uk.txt"),
+    include_str!("../../../public/notes/summary.en.txt"),
 ];
 
 fn summary(plan: &Plan, outcome: &Outcome, style: &Style) -> String {

@@ -2,6 +2,7 @@
 
 use super::{Histogram, Outcome};
 use crate::tools::dissect::block::Style;
+use crate::tools::json::{array, object, or_null};
 use crate::wire::json::quoted;
 use std::time::Duration;
 
@@ -101,8 +102,8 @@ pub fn fill(texts: [&str; 2], figures: &[(&str, String)]) -> Both {
 }
 
 /// On a terminal, in its language.
-pub fn in_one([uk, en]: &Both, style: &Style) -> String {
-    style.say(uk, en).replace('\u{a0}', " ")
+pub fn in_one(texts: &Both, style: &Style) -> String {
+    style.of(texts.each_ref()).replace('\u{a0}', " ")
 }
 
 /// This machine, this program, and the browser it takes after, in a line.
@@ -114,21 +115,6 @@ pub fn machine() -> String {
 }
 
 // ---- JSON
-
-/// `{"name":value,…}`; the values are JSON already.
-pub fn object(members: &[(&str, String)]) -> String {
-    let members = members.iter().map(|(name, value)| format!("{}:{value}", quoted(name)));
-    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-}
-
-/// `[value,…]`
-pub fn array<T>(values: impl IntoIterator<Item = T>, json: impl Fn(T) -> String) -> String {
-    format!("[{}]", values.into_iter().map(json).collect::<Vec<_>>().join(","))
-}
-
-pub fn or_null<T: ToString>(value: Option<T>) -> String {
-    value.map_or("null".into(), |value| value.to_string())
-}
 
 /// `{"total":…,"p50":…,"steps":[[from_us,count],…]}`, times in microseconds.
 pub fn histogram_json(ages: &Histogram) -> String {

@@ -43,9 +43,8 @@ pub fn table(report: &Report, style: &Style) -> String {
         out += &if is_model { style.paint(DIM, &line) } else { line };
         out.push('\n');
     }
-    let [uk, en] = report.case.lesson;
     let notes = in_one(&notes(report), style);
-    for paragraph in ["", style.say(uk, en), ""].into_iter().chain(notes.lines()) {
+    for paragraph in ["", style.of(report.case.lesson), ""].into_iter().chain(notes.lines()) {
         wrap(&mut out, paragraph, 0);
     }
     out.trim_end().into()

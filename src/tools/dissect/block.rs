@@ -40,6 +40,11 @@ impl Style {
         self.language.say(uk, en)
     }
 
+    /// The same, where both texts are one value.
+    pub fn of<T>(&self, texts: [T; 2]) -> T {
+        self.language.of(texts)
+    }
+
     pub fn paint(&self, code: &str, text: &str) -> String {
         match self.coloured {
             true => format!("\x1b[{code}m{text}\x1b[0m"),

@@ -16,6 +16,11 @@ pub enum Language {
 
 impl Language {
     pub fn say<'a>(self, uk: &'a str, en: &'a str) -> &'a str {
+        self.of([uk, en])
+    }
+
+    /// Of a text in Ukrainian and in English.
+    pub fn of<T>(self, [uk, en]: [T; 2]) -> T {
         match self {
             Language::Uk => uk,
             Language::En => en,
@@ -191,7 +196,7 @@ pub fn sentence(field: &Field, bytes: &[u8], language: Language) -> String {
         Kind::Connection => row.meaning(&value.to_ascii_lowercase(), language),
         _ => row.meaning(&value, language),
     };
-    let sentence = language.say(row.sentences[0], row.sentences[1]);
+    let sentence = language.of(row.sentences);
     // The value comes last: it may hold anything, braces too.
     sentence.replace("{what}", what).replacen("{}", &value, 1)
 }

@@ -128,7 +128,7 @@ fn refused(refusal: &Refusal) -> Verdict {
 impl Verdict {
     /// In one sentence, and with the line of the source.
     pub fn sentence(&self, language: Language) -> String {
-        let [uk, en] = match self {
+        language.of(match self {
             Verdict::Taken(count) => [
                 format!("rawchat це прийняв би, байтів: {count}."),
                 format!("rawchat would take it, bytes: {count}."),
@@ -152,7 +152,6 @@ impl Verdict {
                 "rawchat таке пише (§1.6), але не читає.".into(),
                 "rawchat writes such (§1.6), and does not read it.".into(),
             ],
-        };
-        language.say(&uk, &en).into()
+        })
     }
 }

@@ -19,16 +19,29 @@ const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Of what is not understood.
 const SHOWN_CHARS: usize = 40;
 
-/// What the arguments ask for.
-struct Options {
-    from: Option<Side>,
-    style: Style,
-    crlf: bool,
-}
-
 /// Prints what the bytes are.
 pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
-    let (options, words) = parse(&mut arguments)?;
+    let (mut style, mut from, mut crlf, mut words) = (Style::here(), None, false, Vec::new());
+    while let Some(flag) = arguments.next() {
+        match flag {
+            "--from" => {
+                from = Some(match arguments.value()? {
+                    "client" => Side::Client,
+                    "server" => Side::Server,
+                    other => {
+                        let problem = format!("--from {other:?}: it is client or server");
+                        return Err(arguments.problem(problem));
+                    }
+                });
+            }
+            "--lang" => style.language = arguments.language()?,
+            "--crlf" => crlf = true,
+            "-v" | "-vv" => style.everything = true,
+            "-" => words.push("-"),
+            flag if flag.starts_with('-') => return Err(arguments.unknown()),
+            word => words.push(word),
+        }
+    }
     let usage = |problem| arguments.problem(problem);
     let (mut bytes, form) = match &words[..] {
         [] => return Err(arguments.problem("which bytes?")),
@@ -40,7 +53,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
         }
         words => from_words(&words.join(" ")).map_err(usage)?,
     };
-    if options.crlf {
+    if crlf {
         let lines = bytes.split(|byte| *byte == b'\n');
         let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         bytes = lines.collect::<Vec<_>>().join(&b"\r\n"[..]);
@@ -48,35 +61,8 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     if bytes.is_empty() {
         return Err(arguments.problem("there are no bytes to explain"));
     }
-    say(&explain(&bytes, form, options.from, &options.style));
+    say(&explain(&bytes, form, from, &style));
     Ok(())
-}
-
-/// The options, and the words that are none.
-fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<(Options, Vec<&'a str>), Problem> {
-    let mut options = Options { from: None, style: Style::here(), crlf: false };
-    let mut words = Vec::new();
-    while let Some(flag) = arguments.next() {
-        match flag {
-            "--from" => {
-                options.from = Some(match arguments.value()? {
-                    "client" => Side::Client,
-                    "server" => Side::Server,
-                    other => {
-                        let problem = format!("--from {other:?}: it is client or server");
-                        return Err(arguments.problem(problem));
-                    }
-                });
-            }
-            "--lang" => options.style.language = arguments.language()?,
-            "--crlf" => options.crlf = true,
-            "-v" | "-vv" => options.style.everything = true,
-            "-" => words.push("-"),
-            flag if flag.starts_with('-') => return Err(arguments.unknown()),
-            word => words.push(word),
-        }
-    }
-    Ok((options, words))
 }
 
 /// Bytes of the command line.

@@ -7,6 +7,7 @@ use crate::handler::{Handler, Reply, only};
 use crate::tools::dissect::block::{Style, clipped, summary};
 use crate::tools::dissect::{Language, Side};
 use crate::tools::feed::{Feed, PAUSE, Patience};
+use crate::tools::json::{array, object};
 use crate::tools::pages;
 use crate::tools::site::{self, File};
 use crate::wire::http::{READ, Request, Response, refuse};
@@ -141,13 +142,13 @@ impl Page {
 
     /// A row that is no exchange. `trouble` is what is in force from here on, in JSON.
     fn note(&self, connection: Option<u64>, time: Duration, note: [String; 2], trouble: &str) {
-        let [uk, en] = note.map(|text| quoted(&text));
-        let connection = connection.unwrap_or(0);
         let trouble = if trouble.is_empty() { "null" } else { trouble };
-        let at = time.as_millis();
-        self.feed.tell(format!(
-            "{{\"c\":{connection},\"at\":{at},\"note\":[{uk},{en}],\"trouble\":{trouble}}}"
-        ));
+        self.feed.tell(object(&[
+            ("c", connection.unwrap_or(0).to_string()),
+            ("at", time.as_millis().to_string()),
+            ("note", array(note, |text| quoted(&text))),
+            ("trouble", trouble.into()),
+        ]));
     }
 
     fn now(&self) -> Duration {
@@ -265,17 +266,16 @@ fn row(exchange: &Exchange, pair: Option<u64>) -> String {
         [quoted(&clipped(&what, WHAT_CHARS_MAX)), quoted(&sizes)].join(",")
     });
     let from = if exchange.from == Side::Client { "client" } else { "server" };
-    format!(
-        "{{\"c\":{},\"from\":\"{from}\",\"at\":{},\"kind\":\"{}\",\"what\":[{}],\"size\":{},\
-         \"status\":{},\"said\":{},\"pair\":{},\"swallowed\":{}}}",
-        exchange.connection,
-        exchange.began.as_millis(),
-        exchange.word(),
-        what.join(","),
-        exchange.bytes.len(),
-        quoted(&String::from_utf8_lossy(exchange.status())),
-        quoted(&clipped(&exchange.said, SAID_CHARS_MAX)),
-        pair.unwrap_or(0),
-        exchange.swallowed,
-    )
+    object(&[
+        ("c", exchange.connection.to_string()),
+        ("from", quoted(from)),
+        ("at", exchange.began.as_millis().to_string()),
+        ("kind", quoted(exchange.word())),
+        ("what", format!("[{}]", what.join(","))),
+        ("size", exchange.bytes.len().to_string()),
+        ("status", quoted(&String::from_utf8_lossy(exchange.status()))),
+        ("said", quoted(&clipped(&exchange.said, SAID_CHARS_MAX))),
+        ("pair", pair.unwrap_or(0).to_string()),
+        ("swallowed", exchange.swallowed.to_string()),
+    ])
 }

@@ -3,8 +3,9 @@
 
 use super::Chunk;
 use crate::tools::dissect::Side;
+use crate::tools::json::object;
 use crate::wire::form;
-use crate::wire::json::{self, Value};
+use crate::wire::json::{self, Value, quoted};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
@@ -12,15 +13,18 @@ use std::time::Duration;
 /// Appends a chunk.
 pub fn write(file: &mut File, chunk: &Chunk) -> io::Result<()> {
     let from = if chunk.from == Side::Client { "client" } else { "server" };
-    let swallowed = if chunk.swallowed { "\"swallowed\":\"yes\"," } else { "" };
-    let line = format!(
-        "{{\"connection\":\"{}\",\"from\":\"{from}\",\"ns\":\"{}\",\"unseen\":\"{}\",{swallowed}\"hex\":\"{}\"}}\n",
-        chunk.connection,
-        chunk.time.as_nanos(),
-        chunk.unseen,
-        hex(&chunk.bytes),
-    );
-    file.write_all(line.as_bytes())
+    let mut members = vec![
+        ("connection", chunk.connection.to_string()),
+        ("from", from.to_string()),
+        ("ns", chunk.time.as_nanos().to_string()),
+        ("unseen", chunk.unseen.to_string()),
+        ("hex", hex(&chunk.bytes)),
+    ];
+    if chunk.swallowed {
+        members.push(("swallowed", "yes".to_string()));
+    }
+    let members: Vec<_> = members.iter().map(|(name, value)| (*name, quoted(value))).collect();
+    file.write_all((object(&members) + "\n").as_bytes())
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -6,6 +6,7 @@ use crate::tools::dissect::kinds::{sentence, value};
 use crate::tools::dissect::verdict::Verdict;
 use crate::tools::dissect::{Context, Field, Kind, Language, Side, dissect};
 use crate::tools::feed::ROWS_MAX;
+use crate::tools::json::{array, object, or_null};
 use crate::wire::handshake::{GUID, accept_key};
 use crate::wire::json::quoted;
 use std::collections::VecDeque;
@@ -94,25 +95,24 @@ impl Kept {
         let verdict = verdict.map_or(String::new(), |verdict| verdict.sentence(language));
         let sum = self.sum.told(language);
         let from = if self.from == Side::Client { "client" } else { "server" };
-        let worked = key.map_or("null".into(), |key| {
-            let [key, guid, accept] = [&*key, GUID, &accept_key(&key)].map(quoted);
-            format!("{{\"key\":{key},\"guid\":{guid},\"accept\":{accept}}}")
+        let worked = key.map(|key| {
+            let steps = [&*key, GUID, &accept_key(&key)].map(quoted);
+            object(&["key", "guid", "accept"].into_iter().zip(steps).collect::<Vec<_>>())
         });
-        format!(
-            "{{\"row\":{},\"connection\":{},\"from\":\"{from}\",\"at\":{},\"pair\":{},\
-             \"first\":\"{}\",\"gap\":{},\"rest\":\"{}\",\"verdict\":{},\"sum\":{},\
-             \"handshake\":{worked},\"fields\":[{}]}}",
-            self.row,
-            self.connection,
-            self.began.as_millis(),
-            self.pair.unwrap_or(0),
-            hex(&self.first),
-            self.gap_bytes,
-            hex(&self.rest),
-            quoted(&verdict),
-            quoted(&sum),
-            all.join(",")
-        )
+        object(&[
+            ("row", self.row.to_string()),
+            ("connection", self.connection.to_string()),
+            ("from", quoted(from)),
+            ("at", self.began.as_millis().to_string()),
+            ("pair", self.pair.unwrap_or(0).to_string()),
+            ("first", quoted(&hex(&self.first))),
+            ("gap", self.gap_bytes.to_string()),
+            ("rest", quoted(&hex(&self.rest))),
+            ("verdict", quoted(&verdict)),
+            ("sum", quoted(&sum)),
+            ("handshake", or_null(worked)),
+            ("fields", array(all, |field| field)),
+        ])
     }
 
     /// The key of a handshake, if this is the request that has it.
@@ -127,20 +127,19 @@ impl Kept {
 /// the indices of its `parents`.
 fn json(field: &Field, bytes: &[u8], moved: usize, parents: usize, language: Language) -> String {
     let kind = field.kind;
-    let leaf_key = field.key.map_or(String::new(), |key| hex(&key));
-    format!(
-        "{{\"kind\":\"{kind:?}\",\"start\":{},\"end\":{},\"parent\":{},\"key\":\"{leaf_key}\",\
-         \"value\":{},\"sentence\":{},\"rfc\":\"{}\",\"mark\":\"{}\",\"fault\":{},\"content\":{}}}",
-        field.bits.start + moved,
-        field.bits.end + moved,
-        field.parent.map_or("null".into(), |parent| (parent + parents).to_string()),
-        quoted(&value(field, bytes)),
-        quoted(&sentence(field, bytes, language)),
-        kind.rfc(),
-        kind.mark().unwrap_or_default(),
-        kind.is_fault(),
-        kind.is_content(),
-    )
+    object(&[
+        ("kind", quoted(&format!("{kind:?}"))),
+        ("start", (field.bits.start + moved).to_string()),
+        ("end", (field.bits.end + moved).to_string()),
+        ("parent", or_null(field.parent.map(|parent| parent + parents))),
+        ("key", quoted(&field.key.map_or(String::new(), |key| hex(&key)))),
+        ("value", quoted(&value(field, bytes))),
+        ("sentence", quoted(&sentence(field, bytes, language))),
+        ("rfc", quoted(kind.rfc())),
+        ("mark", quoted(kind.mark().unwrap_or_default())),
+        ("fault", kind.is_fault().to_string()),
+        ("content", kind.is_content().to_string()),
+    ])
 }
 
 /// The last exchanges, in the order of their rows.

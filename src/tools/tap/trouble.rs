@@ -2,6 +2,7 @@
 //! while connections live.
 
 use crate::tools::arguments::duration;
+use crate::tools::json::object;
 use crate::wire::json::quoted;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,8 +75,7 @@ impl Trouble {
 
     /// `{"rtt":"50ms","rate":"off",…}`
     pub fn json(&self) -> String {
-        let members = NAMES.map(|name| format!("{}:{}", quoted(name), quoted(&self.get(name))));
-        format!("{{{}}}", members.join(","))
+        object(&NAMES.map(|name| (name, quoted(&self.get(name)))))
     }
 }
 
