@@ -142,10 +142,10 @@ fn each_exchange_is_a_line_and_the_sum_comes_at_the_end() {
 fn a_server_that_is_not_there_is_told_of_and_the_tap_lives() {
     let to = SocketAddr::from(([127, 0, 0, 1], 1)); // a port that is given to nobody
     let mut tap = Tap::start(to, &[]);
-    assert_eq!(to_the_end(&tap.connect()), b"");
-    tap.until(&format!("{to}: "));
-    assert_eq!(to_the_end(&tap.connect()), b"");
-    tap.until(&format!("2: {to}: "));
+    for _ in 0..2 {
+        assert_eq!(to_the_end(&tap.connect()), b"");
+        tap.until(&format!(": {to}: "));
+    }
 }
 
 // ---- Trouble
