@@ -6,6 +6,7 @@ use super::fault::{
 use super::fault::{of_io, posted, short, status, wrong};
 use super::run::{Plan, Subject};
 use crate::tools::client::{Connection, NO_END, Response, handshake, masked, random_key};
+use crate::tools::crowd::timetable::Random;
 use crate::tools::dissect::{Kind, Side};
 use crate::tools::tap::Chunk;
 use crate::wire::frame::{self, Header, Opcode};
@@ -37,7 +38,7 @@ pub struct Lab<'a> {
     pub subject: &'a Subject,
     address: SocketAddr,
     began: Instant,
-    dice: Mutex<u64>,
+    dice: Mutex<Random>,
     trace: Mutex<Trace>,
 }
 
@@ -70,8 +71,8 @@ impl Trace {
 impl<'a> Lab<'a> {
     /// `number`: of the check and of the attempt, for names that no other one has.
     pub fn new(plan: &'a Plan, subject: &'a Subject, number: u64) -> Lab<'a> {
-        let seed = (plan.seed ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let (dice, trace) = (Mutex::new(seed), Mutex::default());
+        let dice = Mutex::new(Random(plan.seed ^ number.rotate_left(32)));
+        let trace = Mutex::default();
         Lab { plan, subject, address: subject.address(), began: Instant::now(), dice, trace }
     }
 
@@ -91,13 +92,9 @@ impl<'a> Lab<'a> {
         self.trace().advice.push((false, words));
     }
 
-    /// The next of the numbers that begin with the seed (xorshift).
+    /// The next of the numbers that begin with the seed.
     pub fn random(&self) -> u64 {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        *dice ^= *dice << 13;
-        *dice ^= *dice >> 7;
-        *dice ^= *dice << 17;
-        *dice >> 11
+        self.dice.lock().unwrap_or_else(PoisonError::into_inner).number()
     }
 
     /// A name or a text that nobody has said before.

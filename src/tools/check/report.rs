@@ -2,7 +2,7 @@
 
 use super::catalogue::{self, Both, Check, MUST, OFTEN, READ, THEN, TRY};
 use super::run::{Plan, Status, Verdict};
-use crate::tools::dissect::block::{COLUMNS, Style, clipped, wrap};
+use crate::tools::dissect::block::{COLUMNS, Style, clipped, hex, wrap};
 use crate::tools::dissect::kinds::sentence;
 use crate::tools::dissect::{Context, Kind, Side, dissect};
 use crate::tools::json::object;
@@ -196,13 +196,12 @@ impl<'a> Reporter<'a> {
         let (at, end) = (field.bytes().start, field.bytes().end);
         let start = at / ROW * ROW;
         let row = &bytes[start..bytes.len().min(start + ROW)];
-        let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
         let carets = (end - at).clamp(1, start + row.len() - at);
         let text: String =
             row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
         let mut out = String::new();
         let label = self.style.say("байти", "bytes");
-        let _ = writeln!(out, "  {label:<9}{start:04x}  {:<47}  {text}", hex.join(" "));
+        let _ = writeln!(out, "  {label:<9}{start:04x}  {:<47}  {text}", hex(row));
         let _ = writeln!(
             out,
             "{:17}{:indent$}{}",

@@ -29,7 +29,7 @@ pub(super) fn start<'scope, 'env>(
 /// Takes the next message of the timetable, and the next, until there is none.
 fn send_all(crowd: &Crowd) -> Outcome {
     let mut sender = Outcome::default();
-    let mut line = Line::Closed;
+    let mut voice = Voice::Closed;
     let patience = crowd.plan.warm_up + crowd.plan.length + PATIENCE;
     let last = crowd.began.get().map(|began| *began + patience);
     loop {
@@ -43,7 +43,7 @@ fn send_all(crowd: &Crowd) -> Outcome {
         sender.lateness.add(sent.saturating_duration_since(due));
         let done = match crowd.plan.errand {
             Errand::Say => {
-                line.say(crowd, &crowd.timetable.text(number)).map(|()| sender.messages += 1)
+                voice.say(crowd, &crowd.timetable.text(number)).map(|()| sender.messages += 1)
             }
             Errand::Visit { since, count } => visit(crowd, number, since, count).map(|traffic| {
                 sender.visits += 1;
@@ -51,7 +51,7 @@ fn send_all(crowd: &Crowd) -> Outcome {
             }),
         };
         if let Err(why) = done {
-            line = Line::Closed;
+            voice = Voice::Closed;
             sender.not_offered.get_or_insert(why);
         }
         sender.slowest_post = sender.slowest_post.max(sent.elapsed());
@@ -59,46 +59,46 @@ fn send_all(crowd: &Crowd) -> Outcome {
 }
 
 /// What a sender speaks into.
-enum Line {
+enum Voice {
     Closed,
     /// And when it was used last.
     Http(Connection, Instant),
     Frames(Box<WebSocket>),
 }
 
-impl Line {
+impl Voice {
     /// `Ok`: the server has it.
     fn say(&mut self, crowd: &Crowd, text: &str) -> Result<(), String> {
         let host = &crowd.plan.place.host;
-        if matches!(self, Line::Http(_, used) if used.elapsed() > IDLE_MAX) {
-            *self = Line::Closed;
+        if matches!(self, Voice::Http(_, used) if used.elapsed() > IDLE_MAX) {
+            *self = Voice::Closed;
         }
-        if let Line::Closed = self {
+        if let Voice::Closed = self {
             let connection = at("a sender", Connection::open(crowd.address, PATIENCE))?;
             *self = match crowd.ways.says_in_frames {
-                false => Line::Http(connection, Instant::now()),
+                false => Voice::Http(connection, Instant::now()),
                 true => {
                     let target = "/?user=sender";
                     let socket = WebSocket::open(connection, host, target, browser::UPGRADE);
-                    Line::Frames(Box::new(at("a sender", socket)?))
+                    Voice::Frames(Box::new(at("a sender", socket)?))
                 }
             };
         }
         match self {
-            Line::Http(connection, used) => {
+            Voice::Http(connection, used) => {
                 *used = Instant::now();
                 connection.deadline = Instant::now() + PATIENCE;
                 let said = connection.ask("POST", post(host, "sender", text).as_bytes());
                 let response = at("POST /messages", said)?;
                 if !response.keeps_alive() {
-                    *self = Line::Closed;
+                    *self = Voice::Closed;
                 }
                 match response.status {
                     200..=299 => Ok(()),
                     status => Err(format!("POST /messages is answered {status}")),
                 }
             }
-            Line::Frames(socket) => {
+            Voice::Frames(socket) => {
                 // What the server tells everybody is not read here, but taken out of its way.
                 socket.connection.deadline = Instant::now() + Duration::from_millis(1);
                 while socket.receive().is_ok() {}
@@ -106,7 +106,7 @@ impl Line {
                 let message = format!(r#"{{"type":"message","text":{}}}"#, quoted(text));
                 at("a sender's frame", socket.send(Opcode::Text, message.as_bytes()))
             }
-            Line::Closed => Err("a sender has no connection".into()),
+            Voice::Closed => Err("a sender has no connection".into()),
         }
     }
 }

@@ -139,7 +139,7 @@ fn bits(field: &Field, byte: u8) -> String {
     format!("{byte:02x}  {} {}", &bits[..4], &bits[4..])
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 

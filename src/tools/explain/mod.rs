@@ -10,7 +10,7 @@ use super::dissect::block::{self, Style, block, clipped, say, wrap};
 use super::dissect::verdict::Judge;
 use super::dissect::{Context, Field, Kind, Side, dissect};
 use pasted::Form;
-pub use pasted::unescape;
+pub use pasted::{of_hex, unescape};
 use std::fmt::Write;
 use std::io::Read;
 

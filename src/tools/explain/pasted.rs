@@ -76,13 +76,18 @@ fn of_digits(text: &str, form: Form) -> Option<Vec<u8>> {
             _ => {
                 let word = word.strip_prefix("0x").or(word.strip_prefix("\\x")).unwrap_or(word);
                 let word = word.strip_suffix("u8").unwrap_or(word).replace("\\x", "");
-                let digits: Option<Vec<u8>> = word.bytes().map(form::hex).collect();
-                let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-                bytes.extend(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
+                bytes.extend(of_hex(&word)?);
             }
         }
     }
     (!bytes.is_empty()).then_some(bytes)
+}
+
+/// `8185`
+pub fn of_hex(digits: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = digits.bytes().map(form::hex).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 /// Of `char peer0_0[] = { /* Packet 4 */ 0x81, 0x85 };`, `new Uint8Array([129, 133])` or

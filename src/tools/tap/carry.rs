@@ -8,12 +8,12 @@ use crate::tools::dissect::block::say;
 use crate::tools::dissect::stream::Stream;
 use crate::tools::dissect::{Context, Side};
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 /// What waits to be looked at. More than this passes unseen.
@@ -158,11 +158,19 @@ impl Way {
         self.shared.queue.offer(&self.pair, self.from, bytes, swallowed, unseen);
     }
 
-    fn carry(self) {
-        let (mut unseen, mut seen) = (0, 0_u64);
+    fn carry(&self) {
+        let (mut unseen, mut gate) = (0, Gate::new(self.from, self.shared.switches.now()));
+        // Ends when a slow line has carried all: what is under way arrives before the end does.
+        thread::scope(|scope| self.carry_all(scope, &mut gate, &mut unseen));
+        let _ = self.output().write_all(&gate.rest());
+        let _ = self.output().shutdown(Shutdown::Write);
+        self.offer(&[], false, &mut unseen);
+    }
+
+    fn carry_all<'s>(&'s self, scope: &'s Scope<'s, '_>, gate: &mut Gate, unseen: &mut usize) {
+        let mut seen = 0_u64;
         let mut buf = vec![0; CHUNK_BYTES];
-        let mut line: Option<Line> = None;
-        let mut gate = Gate::new(self.from, self.shared.switches.now());
+        let mut line: Option<Sender<(Instant, Vec<u8>)>> = None;
         loop {
             let count = match self.input().read(&mut buf) {
                 Ok(0) => break,
@@ -177,13 +185,14 @@ impl Way {
             let trouble = self.shared.switches.thawed();
             // Offered before it is passed on, and never waiting: so an answer is never seen before
             // what it answers.
-            self.offer(&buf[..count], trouble.swallow, &mut unseen);
+            self.offer(&buf[..count], trouble.swallow, unseen);
+            let is_new = seen == 0;
             seen += count as u64;
             if trouble.swallow {
                 continue;
             }
             let gathered;
-            let bytes = match &mut gate {
+            let bytes = match &mut *gate {
                 Gate::Open => &buf[..count],
                 gate => {
                     gathered = gate.take(&buf[..count]);
@@ -191,25 +200,42 @@ impl Way {
                 }
             };
             if line.is_none() && (trouble.rtt.is_some() || trouble.bytes_per_s.is_some()) {
-                line = Some(Line::new(&self, seen == count as u64));
+                let (sender, receiver) = channel();
+                scope.spawn(move || self.carry_slowly(receiver, is_new));
+                line = Some(sender);
             }
-            let passed = match &line {
-                _ if bytes.is_empty() => Ok(()),
-                Some(line) => line.send(bytes.to_vec()),
-                None => self.output().write_all(bytes),
+            let passes = match &line {
+                _ if bytes.is_empty() => true,
+                Some(line) => line.send((Instant::now(), bytes.to_vec())).is_ok(),
+                None => self.output().write_all(bytes).is_ok(),
             };
             if count == buf.len() && count < CHUNK_BYTES_MAX {
                 buf.resize(4 * count, 0);
             }
             let cut = trouble.cut_after_bytes.is_some_and(|max| seen >= max);
-            if passed.is_err() || (cut && self.from == Side::Server) {
+            if !passes || (cut && self.from == Side::Server) {
                 break;
             }
         }
-        drop(line); // what is under way arrives before the end does
-        let _ = self.output().write_all(&gate.rest());
-        let _ = self.output().shutdown(Shutdown::Write);
-        self.offer(&[], false, &mut unseen);
+    }
+
+    /// A slow line: bytes come out of it later than they went in, and not faster than it can carry.
+    /// `is_new`: nothing has gone this way before, so the connection has just been opened.
+    fn carry_slowly(&self, line: Receiver<(Instant, Vec<u8>)>, is_new: bool) {
+        // The SYN cannot be delayed: the first bytes of a client are, instead.
+        let mut handshakes = u32::from(is_new && self.from == Side::Client);
+        for (came, bytes) in line {
+            let trouble = self.shared.switches.now();
+            let rtt = trouble.rtt.unwrap_or_default();
+            let due = came + rtt / 2 + std::mem::take(&mut handshakes) * rtt;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if let Some(rate) = trouble.bytes_per_s {
+                thread::sleep(Duration::from_secs_f64(bytes.len() as f64 / rate as f64));
+            }
+            if self.output().write_all(&bytes).is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -280,52 +306,4 @@ fn without_upgrade(begun: &[u8]) -> Option<Vec<u8>> {
         !name.eq_ignore_ascii_case(b"Upgrade") && !name.eq_ignore_ascii_case(b"Connection")
     });
     Some([&lines.collect::<Vec<_>>().concat(), rest].concat())
-}
-
-/// A slow line: bytes come out of it later than they went in, and not faster than it can carry.
-struct Line {
-    chunks: Option<Sender<(Instant, Vec<u8>)>>,
-    carrier: Option<thread::JoinHandle<()>>,
-}
-
-impl Line {
-    /// `new`: nothing has gone this way before, so the connection has just been opened.
-    fn new(way: &Way, new: bool) -> Line {
-        let (sender, receiver) = channel::<(Instant, Vec<u8>)>();
-        let way = Way { pair: way.pair.clone(), from: way.from, shared: way.shared.clone() };
-        let carrier = thread::spawn(move || {
-            // The SYN cannot be delayed: the first bytes of a client are, instead.
-            let mut handshakes = u32::from(new && way.from == Side::Client);
-            for (came, bytes) in receiver {
-                let trouble = way.shared.switches.now();
-                let rtt = trouble.rtt.unwrap_or_default();
-                let due = came + rtt / 2 + std::mem::take(&mut handshakes) * rtt;
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                if let Some(rate) = trouble.bytes_per_s {
-                    thread::sleep(Duration::from_secs_f64(bytes.len() as f64 / rate as f64));
-                }
-                if way.output().write_all(&bytes).is_err() {
-                    return;
-                }
-            }
-        });
-        Line { chunks: Some(sender), carrier: Some(carrier) }
-    }
-
-    fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
-        let sent = self.chunks.as_ref().map(|chunks| chunks.send((Instant::now(), bytes)));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            _ => Err(ErrorKind::BrokenPipe.into()),
-        }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.chunks = None;
-        if let Some(carrier) = self.carrier.take() {
-            let _ = carrier.join();
-        }
-    }
 }

@@ -3,8 +3,8 @@
 
 use super::Chunk;
 use crate::tools::dissect::Side;
+use crate::tools::explain::of_hex;
 use crate::tools::json::object;
-use crate::wire::form;
 use crate::wire::json::{self, Value, quoted};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -51,13 +51,11 @@ fn read(line: &str) -> Option<Chunk> {
         "server" => Side::Server,
         _ => return None,
     };
-    let digits: Option<Vec<u8>> = hex.bytes().map(form::hex).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
     Some(Chunk {
         time: Duration::from_nanos(ns.parse().ok()?),
         connection: connection.parse().ok()?,
         from,
-        bytes: digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect(),
+        bytes: of_hex(&hex)?,
         unseen: unseen.parse().ok()?,
         swallowed: swallowed == "yes",
     })

@@ -15,7 +15,7 @@ use crate::wire::form;
 use crate::wire::http::{READ, Refusal, Request, Response, refuse};
 use engine::{CROWD_MAX, Knobs, Race};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,10 +60,7 @@ pub fn run(mut arguments: Arguments, parts: Parts) -> Result<(), Problem> {
     site::serve(
         listener,
         &FILES,
-        Arc::new(move |request, socket| match request.path.as_str() {
-            "/events" => raced.feed.answer(request, socket),
-            _ => answer(&raced, request).map(Reply::Http),
-        }),
+        Arc::new(move |request, socket| answer(&raced, request, socket)),
     )?;
     race.count()
 }
@@ -92,30 +89,33 @@ fn invitation(page: SocketAddr, parts: &[SocketAddr], host: IpAddr) -> String {
     text
 }
 
-fn answer(race: &Arc<Race>, request: &Request) -> Result<Response, Response> {
-    let path = request.path.as_str();
-    match path {
-        "/" => only(READ, request)?,
-        "/say" | "/reload" | "/knobs" => only("POST", request)?,
-        _ => return Err(Refusal::new(404, format!("there is no {path}"), "/").into()),
-    }
-    match path {
+fn answer(race: &Arc<Race>, request: &Request, socket: &TcpStream) -> Result<Reply, Response> {
+    let response = match request.path.as_str() {
+        "/events" => return race.feed.answer(request, socket),
         "/" => {
+            only(READ, request)?;
             let ports = race.addresses.iter().map(|address| address.port().to_string());
             let ports = ports.collect::<Vec<_>>().join(" ");
-            Ok(pages::page(PAGE, request, &[("ports", &ports)]))
+            pages::page(PAGE, request, &[("ports", &ports)])
         }
-        "/say" => race.say(request).map_err(|error| no_longer(&error)),
+        "/say" => {
+            only("POST", request)?;
+            race.say(request).map_err(|error| no_longer(&error))?
+        }
         "/reload" => {
+            only("POST", request)?;
             race.reload();
-            Ok(Response::new(204))
+            Response::new(204)
         }
-        _ => {
+        "/knobs" => {
+            only("POST", request)?;
             let knobs = turned(race.knobs(), &String::from_utf8_lossy(&request.body))?;
             race.turn(knobs).map_err(|error| no_longer(&error))?;
-            Ok(Response::new(204))
+            Response::new(204)
         }
-    }
+        _ => return site::nothing_here(request),
+    };
+    Ok(Reply::Http(response))
 }
 
 #[track_caller]
