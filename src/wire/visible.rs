@@ -27,17 +27,17 @@ pub fn is_blank(text: &str) -> bool {
 
 /// At most [`MARKS_MAX`] marks on each letter, and none without a letter.
 pub fn without_towers(text: &str) -> String {
-    let (mut out, mut marks) = (String::new(), MARKS_MAX);
+    let mut out = String::new();
+    let mut marks = MARKS_MAX; // there is no letter yet that could carry one
     for c in text.chars() {
-        if is_mark(c) {
-            marks += 1;
-        } else if marks > 0 && !is_invisible(c) {
+        match is_mark(c) {
+            true if marks == MARKS_MAX => continue,
+            true => marks += 1,
             // A mark finds its letter through what cannot be seen.
-            marks = 0;
+            false if marks > 0 && !is_invisible(c) => marks = 0,
+            false => {}
         }
-        if !is_mark(c) || marks <= MARKS_MAX {
-            out.push(c);
-        }
+        out.push(c);
     }
     out
 }
