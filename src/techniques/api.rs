@@ -39,13 +39,13 @@ pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
     let messages: Vec<&str> = excerpt.messages.iter().map(|message| &*message.json).collect();
     let body = format!("[{}]", messages.join(","));
     let response = of_this_log(chat, Response::json(200, body));
-    match excerpt.messages.last() {
-        Some(last) if excerpt.more => {
-            let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
-            response.with("Link", next)
-        }
-        _ => response,
+    if excerpt.more
+        && let Some(last) = excerpt.messages.last()
+    {
+        let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
+        return response.with("Link", next);
     }
+    response
 }
 
 /// Says which log the answer speaks of: ids begin anew after a restart, and a reader must know.

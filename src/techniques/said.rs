@@ -66,11 +66,9 @@ fn of_form(body: &str) -> Result<[Option<String>; 2], Refusal> {
 
 /// A name of what can be seen, or `Анонім` for none.
 pub fn name(user: Option<String>) -> Result<String, Refusal> {
-    let user = visible_name(&user.unwrap_or_default());
-    match within(user, "a name", USER_CHARS_MAX)? {
-        user if user.is_empty() => Ok(NOBODY.to_string()),
-        user => Ok(user),
-    }
+    let name = visible_name(&user.unwrap_or_default());
+    let name = if name.is_empty() { NOBODY.to_string() } else { name };
+    within(name, "a name", USER_CHARS_MAX)
 }
 
 /// A text, trimmed: something that can be seen, and not too much of it.

@@ -42,20 +42,17 @@ impl Hub {
     /// the last round is under way, a round costs no more and carries more.
     fn broadcast(&self) {
         let Chat { room, timeline, timing, .. } = &*self.chat;
-        let mut heartbeat = Instant::now() + timing.heartbeat;
+        let mut heartbeat = Instant::now();
         let (mut newest, mut patience) = (0, Duration::ZERO);
         loop {
-            newest = room
-                .wait_while(patience, |id| id == newest && !self.stirred.load(Ordering::SeqCst));
-            // A stir just before this line is not lost: what it stirs for was done before, and
-            // this round looks at all of it.
-            self.stirred.store(false, Ordering::SeqCst);
-            let now = Instant::now();
-            if now >= heartbeat {
+            // The flag is taken down where it is seen: the round that follows looks at everything.
+            let nothing_yet = |id| id == newest && !self.stirred.swap(false, Ordering::SeqCst);
+            newest = room.wait_while(patience, nothing_yet);
+            if heartbeat.elapsed() >= timing.heartbeat {
                 timeline.push_heartbeat();
-                heartbeat = now + timing.heartbeat;
+                heartbeat = Instant::now();
             }
-            patience = heartbeat.saturating_duration_since(now);
+            patience = timing.heartbeat.saturating_sub(heartbeat.elapsed());
             let (end, mut piece) = (timeline.end(), None);
             let mut slowest = end;
             let members = lock(&self.members).clone();

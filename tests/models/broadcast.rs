@@ -470,7 +470,10 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
         say(&hub, 3);
         let mut last = 2;
         while let Some(event) = slow.next() {
-            last = said(&event).unwrap_or(last);
+            if let Some(id) = said(&event) {
+                assert_eq!(id, last + 1);
+                last = id;
+            }
         }
         assert!(last <= 5, "left before 6, and was told {last}");
         slow.gone();
