@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX: usize = 60;
 /// Of the core, which is everything but the tools: lines of code, without comments.
 const CORE_LINES_MAX: usize = 3_000;
 /// The same with comments and empty lines. It may only fall: 3,000 is the aim.
-const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_728;
+const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_724;
 /// What step 3 asks of a reader: an hour, comments and all.
 const STEP_3_LINES_MAX: usize = 250;
 

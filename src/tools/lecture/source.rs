@@ -42,7 +42,7 @@ pub static FILES: &[File] = files! {
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
-    5: "src/handler/places.rs" "src/handler/write.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
+    5: "src/handler/write.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
        "src/wire/http/host.rs" "src/wire/http/wishes.rs"
        "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
