@@ -274,9 +274,9 @@ pub fn announced_gigabyte(lab: &Lab) -> Done {
 
 /// A socket that is closed while bytes wait in it sends RST, which may wipe out the answer on its way.
 pub fn refusal_can_be_read(lab: &Lab) -> Done {
-    /// 8 MiB: more than the systems at both ends keep for a server that does not read. So they are
+    /// 5 MiB: more than the systems at both ends keep for a server that does not read. So they are
     /// not all sent before it has read some of them, or has answered RST.
-    const PIECES: usize = 128;
+    const PIECES: usize = 80;
     const PIECE_BYTES: usize = 64 * 1024;
     let mut peer = lab.peer()?;
     let fields = "Content-Type: application/json\r\nContent-Length: 1000000000\r\n";
