@@ -101,27 +101,36 @@ pub(super) fn line_end(tape: &mut Tape) {
     }
 }
 
-/// `GET /messages?lastId=3 HTTP/1.1`
-fn request_line(tape: &mut Tape, line: usize, head: &mut Head) {
+/// The line that a message begins with: what `parts` makes of it, or a line that is `odd`.
+fn start_line(
+    tape: &mut Tape,
+    line: usize,
+    odd: Kind,
+    parts: impl FnOnce(&mut Tape) -> Option<()>,
+) {
     let depth = tape.open.len();
-    let words: Vec<&[u8]> = tape.rest()[..line].split(|byte| *byte == b' ').collect();
-    match words[..] {
-        [method, target, version] if !method.is_empty() => {
-            tape.open(Kind::RequestLine);
-            head.method = method.to_vec();
-            tape.text(Kind::Method, method.len());
-            tape.leaf(Kind::Space, 8);
-            self::target(tape, method, target);
-            tape.leaf(Kind::Space, 8);
-            tape.text(Kind::Version, version.len());
-        }
-        _ => {
-            tape.open(Kind::OddRequestLine);
-            tape.text(Kind::FieldValue, line);
-        }
+    if parts(tape).is_none() {
+        tape.open(odd);
+        tape.text(Kind::FieldValue, line);
     }
     line_end(tape);
     tape.close(depth);
+}
+
+/// `GET /messages?lastId=3 HTTP/1.1`
+fn request_line(tape: &mut Tape, line: usize, head: &mut Head) {
+    start_line(tape, line, Kind::OddRequestLine, |tape| {
+        let words: Vec<&[u8]> = tape.rest()[..line].split(|byte| *byte == b' ').collect();
+        let [method @ [_, ..], target, version] = words[..] else { return None };
+        head.method = method.to_vec();
+        tape.open(Kind::RequestLine);
+        tape.text(Kind::Method, method.len());
+        tape.leaf(Kind::Space, 8);
+        self::target(tape, method, target);
+        tape.leaf(Kind::Space, 8);
+        tape.text(Kind::Version, version.len());
+        Some(())
+    });
 }
 
 /// `/path?query`, `http://host/path?query`, `host:port` of CONNECT, `*`. RFC 9112 §3.2
@@ -149,27 +158,20 @@ fn target(tape: &mut Tape, method: &[u8], target: &[u8]) {
 
 /// `HTTP/1.1 200 OK`
 fn status_line(tape: &mut Tape, line: usize, head: &mut Head) {
-    let depth = tape.open.len();
-    let mut words = tape.rest()[..line].splitn(3, |byte| *byte == b' ');
-    match (words.next(), words.next(), words.next()) {
-        (Some(version), Some(status @ [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9']), reason) => {
-            head.status = number(status).unwrap_or_default();
-            tape.open(Kind::StatusLine);
-            tape.text(Kind::Version, version.len());
+    start_line(tape, line, Kind::OddStatusLine, |tape| {
+        let mut words = tape.rest()[..line].splitn(3, |byte| *byte == b' ');
+        let (version, status) = (words.next()?, words.next()?);
+        head.status = number(status).filter(|_| status.len() == 3)?;
+        tape.open(Kind::StatusLine);
+        tape.text(Kind::Version, version.len());
+        tape.leaf(Kind::Space, 8);
+        tape.leaf(Kind::Status, 24);
+        if let Some(reason) = words.next() {
             tape.leaf(Kind::Space, 8);
-            tape.leaf(Kind::Status, 24);
-            if let Some(reason) = reason {
-                tape.leaf(Kind::Space, 8);
-                tape.text(Kind::Reason, reason.len());
-            }
+            tape.text(Kind::Reason, reason.len());
         }
-        _ => {
-            tape.open(Kind::OddStatusLine);
-            tape.text(Kind::FieldValue, line);
-        }
-    }
-    line_end(tape);
-    tape.close(depth);
+        Some(())
+    });
 }
 
 /// Field lines, and the empty line behind them, which is an `end`.
