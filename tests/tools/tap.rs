@@ -192,6 +192,26 @@ fn a_slow_line_is_slow_and_loses_nothing() {
     assert!(began.elapsed() >= Duration::from_millis(50), "{:?}", began.elapsed());
 }
 
+/// Else whoever sends much over a slow line would fill the memory of the tap.
+#[test]
+fn a_slow_line_is_full_at_some_time_and_then_its_sender_waits() {
+    const MORE_THAN_SOCKETS_HOLD: usize = 48 * 1024 * 1024;
+    let (listener, address) = listener();
+    let tap = Tap::start(address, &["--rate=1kB/s"]);
+    let mut client = tap.connect();
+    let _server = accept(&listener);
+    client.set_nonblocking(true).unwrap();
+    let (mut sent, mut refused) = (0, 0);
+    while refused < 500 {
+        match client.write(&[0; 64 * 1024]) {
+            Ok(count) => (sent, refused) = (sent + count, 0),
+            Err(_) => refused += 1,
+        }
+        assert!(sent < MORE_THAN_SOCKETS_HOLD, "{sent} bytes are in a line of 1 kB/s");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn a_line_may_be_cut_swallow_or_have_no_patience() {
     let (listener, to) = listener();

@@ -10,7 +10,7 @@ use crate::tools::pages;
 use crate::wire::html::escape;
 use crate::wire::http::{READ, Request, Response};
 use markdown::{Links, digits, heading_of, inline, render};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 const TEMPLATE: &str = include_str!("../../../public/reading.html");
 const CSS: &str = include_str!("../../../public/source.css");
@@ -33,6 +33,10 @@ const API: Both = both!("api");
 const HOMEWORK: Both = both!("homework");
 const CHECKS: Both = both!("checks");
 
+/// Thousands may ask at once, and a page takes some megabytes before the server can count it: so one
+/// is made after another.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Answers the pages, and hands everything else to `handler`.
 pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
     Arc::new(move |request, socket| {
@@ -47,6 +51,7 @@ pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
             _ => return handler(request, socket),
         };
         only(READ, request)?;
+        let _turn = TURN.lock();
         Ok(Reply::Http(respond(request)))
     })
 }

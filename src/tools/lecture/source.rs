@@ -8,6 +8,7 @@ use crate::wire::html::escape;
 use crate::wire::http::{Request, Response};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 const NOTES: Both =
     [include_str!("../../../public/notes/uk.md"), include_str!("../../../public/notes/en.md")];
@@ -69,15 +70,27 @@ pub static FILES: &[File] = files! {
 };
 const TOOLS: usize = 6;
 
+/// Of the page, what is the same for everybody, in two languages and without the tools or with them: it
+/// takes a tenth of a second to make, so it is made once.
+static MADE: [OnceLock<[String; 2]>; 4] = [const { OnceLock::new() }; 4];
+
 /// The page. `?tools=1` shows what is off the reading path too.
 pub fn page(request: &Request) -> Response {
     let with_tools = request.query("tools").is_some();
+    let ukrainian = pages::speaks_ukrainian(request);
     let text = chosen(request, NOTES);
     let (intro, _) = text.split_once("\n\n# ").unwrap_or((text, ""));
-    let book = Book::of(text);
-    let (marks, names) = (marks(), names());
+    let names = names();
     let links = Links { page: "", marks: &names };
-    let minutes = if pages::speaks_ukrainian(request) { "хв" } else { "min" };
+    let made = &MADE[usize::from(ukrainian) + 2 * usize::from(with_tools)];
+    let [contents, code] = made.get_or_init(|| make(text, with_tools, ukrainian, &links));
+    super::page(request, &links, contents, intro, code)
+}
+
+/// The table of contents and the code, as [`MADE`] keeps them.
+fn make(text: &str, with_tools: bool, ukrainian: bool, links: &Links) -> [String; 2] {
+    let (book, marks) = (Book::of(text), marks());
+    let minutes = if ukrainian { "хв" } else { "min" };
     let cost = |lines: usize| {
         let time = (lines * 60).div_ceil(LINES_AN_HOUR);
         format!("<small>{lines} · {time} {minutes}</small>")
@@ -87,7 +100,7 @@ pub fn page(request: &Request) -> Response {
         let (title, intro) = book.parts.get(part).copied().unwrap_or_default();
         let (number, title) = (part.to_string(), escape(title));
         code += &begin_part(&number, &title);
-        code += &markdown::render(intro, &links);
+        code += &markdown::render(intro, links);
         let files: Vec<&File> = FILES.iter().filter(|file| file.part == part).collect();
         let lines: usize = files.iter().map(|file| file.shown().len()).sum();
         contents.part(&number, &format!("{title} {}", cost(lines)));
@@ -99,11 +112,11 @@ pub fn page(request: &Request) -> Response {
                 contents.entry(mark, &format!("<b>§{mark}</b> {title}"));
             }
             code += &format!("<h3 id=\"{0}\">{0}</h3>\n", file.path);
-            rows(&mut code, file, &marks, &book, &links);
+            rows(&mut code, file, &marks, &book, links);
         }
         code += "</section>\n";
     }
-    super::page(request, &links, &contents.done(), intro, &code)
+    [contents.done(), code]
 }
 
 /// A file as rows: each begins with a mark, whose note stands beside it.

@@ -4,19 +4,23 @@
 
 use super::Chunk;
 use super::trouble::{Switchboard, Trouble};
+use crate::handler::Places;
 use crate::tools::dissect::block::say;
 use crate::tools::dissect::stream::Stream;
 use crate::tools::dissect::{Context, Side};
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-/// What waits to be looked at. More than this passes unseen.
+/// Each has two threads, a buffer each way, and what is not whole yet of what it says.
+const CONNECTIONS_MAX: usize = 2_000;
+/// What waits to be looked at, with what it takes to keep it. More than this passes unseen.
 const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What is read at a time: as much as comes. A connection keeps a buffer each way for as long as it
 /// lasts, and most of them carry little.
@@ -26,6 +30,8 @@ const CHUNK_BYTES_MAX: usize = 64 * 1024;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What is held back of an answer at the most, whatever was asked for.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a slow line holds, in chunks of [`CHUNK_BYTES`]; then its sender waits, as for any slow line.
+const LINE_CHUNKS_MAX: usize = 256;
 /// How often it is looked who has been silent for too long: so many times in that time.
 const LOOKS: u32 = 8;
 
@@ -39,7 +45,7 @@ pub struct Queue {
 
 impl Queue {
     /// The queue, what comes out of it, and how many bytes wait in it: whoever takes a chunk out
-    /// subtracts its bytes.
+    /// subtracts what it held.
     pub fn new() -> (Queue, Receiver<Chunk>, Arc<AtomicUsize>) {
         let (chunks, receiver) = channel();
         let bytes_waiting = Arc::<AtomicUsize>::default();
@@ -49,14 +55,17 @@ impl Queue {
 
     /// Never waits. `unseen` counts what found no room.
     fn offer(&self, pair: &Pair, from: Side, bytes: &[u8], swallowed: bool, unseen: &mut usize) {
-        if self.bytes_waiting.load(Ordering::Relaxed) + bytes.len() > QUEUE_BYTES_MAX {
+        // That a side has ended is always told, or its connection would never be forgotten.
+        let full = self.bytes_waiting.load(Ordering::Relaxed) > QUEUE_BYTES_MAX;
+        if full && !bytes.is_empty() {
             *unseen += bytes.len();
             return;
         }
-        self.bytes_waiting.fetch_add(bytes.len(), Ordering::Relaxed);
         let (time, bytes, connection) = (self.began.elapsed(), bytes.to_vec(), pair.number);
         let unseen = std::mem::take(unseen);
-        let _ = self.chunks.send(Chunk { time, connection, from, bytes, unseen, swallowed });
+        let chunk = Chunk { time, connection, from, bytes, unseen, swallowed };
+        self.bytes_waiting.fetch_add(chunk.held(), Ordering::Relaxed);
+        let _ = self.chunks.send(chunk);
     }
 }
 
@@ -81,10 +90,16 @@ pub fn serve(listener: &TcpListener, to: &str, queue: Queue, switches: Arc<Switc
     let patience = shared.clone();
     thread::spawn(move || patience.end_the_silent());
     let connections = listener.incoming().filter_map(Result::ok);
+    let places = Places::default();
     for (number, client) in (1..).zip(connections) {
-        let (to, shared) = (to.to_string(), shared.clone());
-        // Without a thread the connection is closed: there are too many.
-        let _ = thread::Builder::new().spawn(move || connect(number, client, &to, &shared));
+        let (to, shared, place) = (to.to_string(), shared.clone(), places.take());
+        // Without a place or a thread the connection is closed: there are too many.
+        if places.taken() <= CONNECTIONS_MAX {
+            let _ = thread::Builder::new().spawn(move || {
+                let _place = place;
+                connect(number, client, &to, &shared);
+            });
+        }
     }
 }
 
@@ -170,7 +185,7 @@ impl Way {
     fn carry_all<'s>(&'s self, scope: &'s Scope<'s, '_>, gate: &mut Gate, unseen: &mut usize) {
         let mut seen = 0_u64;
         let mut buf = vec![0; CHUNK_BYTES];
-        let mut line: Option<Sender<(Instant, Vec<u8>)>> = None;
+        let mut line: Option<SyncSender<(Instant, Vec<u8>)>> = None;
         loop {
             let count = match self.input().read(&mut buf) {
                 Ok(0) => break,
@@ -200,13 +215,17 @@ impl Way {
                 }
             };
             if line.is_none() && (trouble.rtt.is_some() || trouble.bytes_per_s.is_some()) {
-                let (sender, receiver) = channel();
+                let (sender, receiver) = sync_channel(LINE_CHUNKS_MAX);
                 scope.spawn(move || self.carry_slowly(receiver, is_new));
                 line = Some(sender);
             }
             let passes = match &line {
                 _ if bytes.is_empty() => true,
-                Some(line) => line.send((Instant::now(), bytes.to_vec())).is_ok(),
+                Some(line) => {
+                    let came = Instant::now();
+                    let mut chunks = bytes.chunks(CHUNK_BYTES);
+                    chunks.all(|chunk| line.send((came, chunk.to_vec())).is_ok())
+                }
                 None => self.output().write_all(bytes).is_ok(),
             };
             if count == buf.len() && count < CHUNK_BYTES_MAX {
@@ -249,6 +268,8 @@ enum Gate {
         held: Vec<u8>,
         stream: Box<Stream>,
         bytes_max: u64,
+        /// Of the memory for all of them.
+        share: Share,
     },
 }
 
@@ -259,7 +280,8 @@ impl Gate {
             (Side::Server, Some(bytes_max)) => {
                 let stream = Box::new(Stream::new(Context::http(Side::Server)));
                 let bytes_max = bytes_max.min(ANSWER_BYTES_MAX);
-                Gate::Answers { held: Vec::new(), stream, bytes_max }
+                let (held, share) = Default::default();
+                Gate::Answers { held, stream, bytes_max, share }
             }
             _ => Gate::Open,
         }
@@ -275,11 +297,15 @@ impl Gate {
                 *self = Gate::Open;
                 whole
             }
-            Gate::Answers { held, stream, bytes_max } => {
+            Gate::Answers { held, stream, bytes_max, share } => {
                 held.extend_from_slice(more);
                 stream.take(more);
-                let open = !stream.is_amid() || held.len() as u64 >= *bytes_max;
-                if open { std::mem::take(held) } else { Vec::new() }
+                let full = held.len() as u64 >= *bytes_max;
+                if stream.is_amid() && !full && share.resize(held.capacity(), TAKEN_BYTES_MAX) {
+                    return Vec::new();
+                }
+                *share = Share::default();
+                std::mem::take(held)
             }
         }
     }

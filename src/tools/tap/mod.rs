@@ -52,6 +52,13 @@ pub struct Chunk {
     pub swallowed: bool,
 }
 
+impl Chunk {
+    /// The memory it takes.
+    fn held(&self) -> usize {
+        size_of::<Chunk>() + self.bytes.capacity()
+    }
+}
+
 /// What the arguments ask for.
 struct Options<'a> {
     to: Option<&'a str>,
@@ -258,7 +265,7 @@ impl Looker {
             };
             let began = Instant::now();
             while let Some(next) = chunk {
-                bytes_waiting.fetch_sub(next.bytes.len(), Ordering::Relaxed);
+                bytes_waiting.fetch_sub(next.held(), Ordering::Relaxed);
                 self.chunk(&next);
                 let goes_on = began.elapsed() < LOOK_MAX;
                 chunk = goes_on.then(|| chunks.try_recv().ok()).flatten();
