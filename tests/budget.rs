@@ -10,6 +10,7 @@ use rawchat::techniques::t4_conversation::converse;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
 use rawchat::techniques::t4_member::UNSENT_BYTES_MAX;
 use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
+use rawchat::tools::client::Connection;
 use rawchat::tools::feed::{Feed, Patience};
 use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
 use rawchat::wire::buffer::Buffer;
@@ -144,6 +145,30 @@ fn a_batch_of_a_feed_for_which_there_is_no_memory_is_not_begun() {
     while !client.unread().ends_with(b"\n\n") || client.unread().len() < 2 * FREE_BYTES {
         assert_ne!(client.fill().unwrap(), 0, "the feed has ended");
     }
+}
+
+/// A crowd of the tools' clients in front of a server that sends for ever.
+#[test]
+fn what_the_clients_of_the_tools_have_of_their_answers_is_counted() {
+    let _in_line = in_line();
+    let server = Server::start(4);
+    (0..20).for_each(|_| drop(server.chat.say("Alice".into(), "x".repeat(TEXT_CHARS_MAX))));
+    let mut client = Connection::open(server.address, AGES).unwrap();
+    let answer = client.ask("GET", get("/messages").as_bytes()).unwrap();
+    let here_alone = || taken() == answer.body.capacity() - FREE_BYTES;
+    eventually("it is counted here, and not at the server any more", here_alone);
+    let mut rest = Share::default();
+    let mut refused = Connection::open(server.address, AGES).unwrap();
+    refused.send(get("/messages").as_bytes()).unwrap();
+    while refused.unread().is_empty() {
+        refused.fill().unwrap();
+    }
+    eventually("the server has written all of it", here_alone);
+    assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX - taken(), TAKEN_BYTES_MAX));
+    let error = refused.response("GET").unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidData, "{error}");
+    drop((client, refused));
+    assert!(error.to_string().contains("together"), "{error}");
 }
 
 /// What a member does not take, and what it goes on asking for, share one budget with all others.

@@ -10,6 +10,7 @@ pub use line::{GLANCE, Line, get};
 pub use response::{NO_END, RESPONSE_BYTES_MAX, Response};
 pub use websocket::{MESSAGE_BYTES_MAX, WebSocket, handshake, masked, random, random_key};
 
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -65,6 +66,8 @@ pub struct Connection {
     pub received: u64,
     /// A longer body is an error.
     pub body_bytes_max: usize,
+    /// Of the memory for all connections: a server may send for ever to each of a crowd.
+    share: Share,
     /// What was received, for whoever wants it once more, and when the first of it came.
     pub copy: Option<Vec<u8>>,
     pub copy_began: Instant,
@@ -87,6 +90,7 @@ impl Connection {
             sent: 0,
             received: 0,
             body_bytes_max,
+            share: Share::default(),
             copy: None,
             copy_began: deadline,
         })
@@ -150,6 +154,16 @@ impl Connection {
     fn left(&self) -> Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(too_late()) } else { Ok(left) }
+    }
+}
+
+impl Connection {
+    /// Counts what is held of an answer or of a message that is not whole yet.
+    fn hold(&mut self, bytes: usize) -> Result<()> {
+        match self.share.resize(bytes, TAKEN_BYTES_MAX) {
+            true => Ok(()),
+            false => invalid(format!("all answers together are over {TAKEN_BYTES_MAX} bytes")),
+        }
     }
 }
 

@@ -182,6 +182,7 @@ impl Connection {
         response.body.extend_from_slice(&self.buf.data()[..count]);
         self.buf.consume(count);
         response.body_bytes += count;
+        self.hold(response.body.capacity())?;
         match response.body.len() <= self.body_bytes_max {
             true => Ok(count),
             false => invalid(format!("a body of over {} bytes", self.body_bytes_max)),

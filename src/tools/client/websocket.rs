@@ -56,7 +56,10 @@ impl WebSocket {
         loop {
             match self.assembler.take(&mut self.connection.buf) {
                 Ok(Some(received)) => return Ok(received),
-                Ok(None) => self.connection.fill()?,
+                Ok(None) => {
+                    self.connection.hold(self.assembler.held())?;
+                    self.connection.fill()?;
+                }
                 Err(violation) => {
                     return invalid(format!("{}: {}", violation.code, violation.reason));
                 }
