@@ -3,7 +3,7 @@
 use crate::event;
 use crate::wire::budget::{Share, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::frame::{Opcode, Side, Violation, violation};
+use crate::wire::frame::{Opcode, Side, Violation};
 use crate::wire::message::{Assembler, Received, close_payload};
 use crate::wire::shown;
 use std::io;
@@ -27,15 +27,15 @@ pub fn converse(
 ) -> io::Result<()> {
     let close = |code, reason: &str| send(Opcode::Close, &close_payload(code, reason));
     socket.set_read_timeout(Some(period))?;
-    let mut assembler = Assembler::new(Side::Client, bytes_max);
-    let mut share = Share::default();
-    let mut heard = Instant::now();
-    let mut begun = None; // when the first fragment had come of a message that is not whole
+    let (mut assembler, mut share) = (Assembler::new(Side::Client, bytes_max), Share::default());
+    let (mut heard, mut begun) = (Instant::now(), None); // begun: a message that is not whole
     loop {
-        let mut taken = assembler.take(&mut buf);
+        let taken = assembler.take(&mut buf);
         let whole = taken.iter().flatten().map(Received::held).sum::<usize>();
         if !share.resize(whole + assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) {
-            taken = violation(1013, "too many long messages at the moment, try again later");
+            event!("§4.6", "-", "no memory for its message");
+            drop((taken, assembler, buf)); // before the close, for which a slow reader makes us wait
+            return close(1013, "too many long messages at the moment, try again later");
         }
         match taken {
             Ok(Some(received)) => {
