@@ -18,7 +18,7 @@ export const log = {
   /** The N of `lastId=N`: the newest message we have. */
   lastId: 0,
 
-  /** Shows what an answer brings. True: the server has more for us already, ask again at once. */
+  /** Shows what an answer brings. True: ask again at once, the server has more for us, or another log. */
   show({ body, epoch, more = false, began }) {
     if (!log.isOurs(epoch)) return true;
     const news = body.filter(({ id }) => id > log.lastId);
@@ -109,11 +109,11 @@ export const outbox = {
     mark(entry, "doubted");
     entry.since = performance.now();
   },
-  /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. (A frame
-   * of part 4 has no such moment, and settles nothing.) */
+  /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. A frame
+   * of part 4 has no such moment, and settles nothing. */
   settle(began) {
     const entry = current();
-    if (entry?.is !== "doubted" || !(entry.since <= began)) return;
+    if (began === undefined || entry?.is !== "doubted" || entry.since > began) return;
     mark(entry, "waiting");
     speak();
   },
@@ -169,7 +169,7 @@ export function disconnected(text = t("Зв’язку немає. З’єдну
 
 const field = $("text");
 
-/** What the form says goes through `how`, which may promise that the server has it. */
+/** What the form says goes through `how`. If that returns a promise, it is kept when the server has the text. */
 export function onSay(how) {
   send = how;
   status("connecting", t("З’єднуємося…", "Connecting…"));

@@ -24,8 +24,8 @@ pub enum Reply {
     Gone,
 }
 
-/// Goes on with a method of `allow`. `Err`: the answer to another, and to OPTIONS, which tells
-/// what is allowed. RFC 9110 §9.3.7, §15.5.6
+/// `Ok` for a method of `allow`. `Err`: to OPTIONS the list of them, to any other method 405.
+/// RFC 9110 §9.3.7, §15.5.6
 pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
     let method = request.method.as_str();
     let response = match method {

@@ -90,8 +90,8 @@ impl Room {
         Excerpt { messages: state.messages.range(begin..end).cloned().collect(), more: end < kept }
     }
 
-    /// §3.3 The wait that part 3 is about: what comes after `id` (or the newest, as in
-    /// [`Room::since`]) as soon as there is something, or nothing when `patience` has run out.
+    /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
+    /// nothing when `patience` has run out. Without an `id` it waits for the first message only.
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
         self.wait_while(patience, |newest| newest == known(id.unwrap_or(0), newest));
         self.since(id)
@@ -116,7 +116,9 @@ impl Room {
         state.newest
     }
 
-    /// Wakes all who wait. Whoever has checked keeps the lock until it sleeps: we had it, so it hears.
+    /// Wakes all who wait, for a reason outside the room that was set before. Whoever has checked
+    /// without seeing it keeps the lock until it is in the queue of the Condvar. So once we have had
+    /// the lock, too, everybody either sees the reason or is in the queue.
     pub fn ring(&self) {
         drop(lock(&self.state));
         self.arrived.notify_all();

@@ -26,6 +26,7 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
     for number in 1.. {
         let Some(socket) = door.accept() else { continue };
         let place = places.take();
+        // The first few for whom there is no place have a thread all the same, to be told in peace.
         let beyond = places.taken().saturating_sub(limits.connections_max);
         if beyond > TURNED_AWAY_MAX {
             turn_away(&socket);
@@ -34,7 +35,7 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
         let (buf, request_line, share) = Default::default();
-        // In a box: each thread's stack is a page smaller without it.
+        // In a box: on the stack it would cost each thread one page more.
         let mut connection = Box::new(Connection { socket, limits, buf, request_line, share });
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
@@ -113,6 +114,7 @@ impl Connection {
             let begins = !matches!(this.buf.data(), [] | [b'\r']);
             Ok(begins.then_some(()))
         });
+        // Who has begun no request waits for no answer.
         let Ok(Some(())) = begun else { return Ok(None) };
         let mut head = Head::default();
         let read = self.read_until(self.limits.head, |this| head.read(this.buf.data()))?;

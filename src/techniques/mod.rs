@@ -67,7 +67,6 @@ pub static TECHNIQUES: [Technique; 4] = [
 
 #[derive(Clone)]
 pub struct Chat {
-    /// The messages.
     pub room: Arc<Room>,
     /// Who waits in part 3.
     pub waiting: Arc<Waiting>,
@@ -75,7 +74,6 @@ pub struct Chat {
     pub timeline: Arc<Timeline>,
     pub technique: &'static Technique,
     pub timing: Timing,
-    /// The connections that are open.
     pub places: Places,
     started: Instant,
 }

@@ -28,8 +28,8 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
     }
 }
 
-/// What is the part's own of its page: who asks (nobody, if no name is said), and the messages where
-/// the page has a place for them: that is part 1. The rest of the page is not the chat's (`tools/pages.rs`).
+/// Fills in what a page shows of the chat: the reader's name (empty, if none is given) and, in part 1,
+/// the messages. Languages and the like are filled in later (`tools/pages.rs`).
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(READ, request)?;
     let name = said::name(request.query("user"))?;

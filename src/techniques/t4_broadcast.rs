@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A socket that was full is tried again after this.
-const RETRY: Duration = Duration::from_millis(10);
+pub const RETRY: Duration = Duration::from_millis(10);
 
 /// Everybody in the chat.
 pub struct Hub {
@@ -45,7 +45,8 @@ impl Hub {
         let mut heartbeat = Instant::now();
         let (mut newest, mut patience) = (0, Duration::ZERO);
         loop {
-            // The flag is taken down where it is seen: the round that follows looks at everything.
+            // The flag is taken down where it is seen: the round that follows looks at everything. Where
+            // a message came, too, it may stay up, and costs one round more.
             let nothing_yet = |id| id == newest && !self.stirred.swap(false, Ordering::SeqCst);
             newest = room.wait_while(patience, nothing_yet);
             if heartbeat.elapsed() >= timing.heartbeat {

@@ -31,7 +31,7 @@ pub fn converse(
     let (mut heard, mut begun) = (Instant::now(), None); // begun: a message that is not whole
     loop {
         let taken = assembler.take(&mut buf);
-        let whole = taken.iter().flatten().map(Received::held).sum::<usize>();
+        let whole = if let Ok(Some(received)) = &taken { received.held() } else { 0 };
         if !share.resize(whole + assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) {
             event!("§4.6", "-", "no memory for its message");
             drop((taken, assembler, buf)); // before the close, for which a slow reader makes us wait
@@ -48,7 +48,7 @@ pub fn converse(
                     }
                     message => on_message(message)?,
                 }
-                // Only now: while `on_message` waits, nobody reads, and the peer is not silent.
+                // Only now: while `on_message` waited we read nothing, and that is not the peer's silence.
                 heard = Instant::now();
                 begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
             }
@@ -67,7 +67,7 @@ pub fn converse(
                     buf.shrink();
                     send(Opcode::Ping, b"")?;
                 }
-                // Some bytes; or the broadcaster was writing, and for that moment no read waits.
+                // Some bytes; or another thread is writing, and for that moment no read waits (§4.8).
                 _ => {}
             },
             Err(Violation { code, reason, place }) => {

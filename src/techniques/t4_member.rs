@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const UNSENT_BYTES_MAX: usize = 256 * 1024;
 /// Speakers do not wait for a reader that has taken nothing for so long.
-const STALLED_AFTER: Duration = Duration::from_secs(5);
+pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 
@@ -31,7 +31,7 @@ pub struct Member {
 }
 
 /// What is still to be sent to a member: `bytes`, then the events from `place` on. Once the member is
-/// in the hub's list, whoever holds this lock may write to its socket.
+/// in the hub's list, whoever holds this lock may write to its socket, and who has sealed it.
 #[derive(Default)]
 pub struct Unsent {
     /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
@@ -70,7 +70,8 @@ impl Membership {
         // The others are told that it has joined.
         hub.stir();
         member.catch_up(joined, last_id)?;
-        // From here on the broadcaster writes to it, too.
+        // From here on the broadcaster writes to it, too. (Nobody has waited for it until now: if what
+        // comes next for it is forgotten already, it is closed as too slow.)
         lock(&hub.members).push(member);
         hub.stir();
         Ok(membership)
@@ -81,7 +82,7 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let Membership(member) = self;
         let hub = &member.hub;
-        let unsent = member.close();
+        let unsent = member.seal();
         lock(&hub.members).retain(|other| !Arc::ptr_eq(other, member));
         // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
@@ -150,8 +151,8 @@ impl Member {
         Ok(Some(if stalled { end } else { unsent.place }))
     }
 
-    /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: the member was told to go
-    /// before this, or cut off.
+    /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: before this the member was
+    /// told to go, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut unsent = self.open()?;
         unsent.push(opcode, payload);
@@ -198,7 +199,8 @@ impl Member {
         Ok(())
     }
 
-    /// Never waits for a reader that takes nothing: a thousand others come after it.
+    /// Never waits for a reader that takes nothing: a thousand others come after it. Not to wait is a
+    /// state of the socket, so for this moment its reads do not wait either.
     fn write_at_once(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_nonblocking(true)?;
         let written = (&*self.socket).write(bytes);
@@ -211,14 +213,17 @@ impl Member {
 
     /// Ends a connection that cannot be written to: its thread finds the end of the stream.
     pub fn cut_off(&self, error: io::Error) {
-        self.close();
+        let unsent = self.seal();
+        if unsent.closed && unsent.bytes.is_empty() {
+            return; // another thread was first
+        }
         // First: once the socket is shut down, its thread says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {}", log::why(error));
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// From here on nobody but the caller, who is given what is unsent, writes to it.
-    fn close(&self) -> Unsent {
+    fn seal(&self) -> Unsent {
         let closed = Unsent { closed: true, ..Unsent::default() };
         std::mem::replace(&mut *lock(&self.unsent), closed)
     }

@@ -15,7 +15,7 @@ pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a member is given at once: less than a socket's buffer holds.
 pub const PIECE_BYTES_MAX: usize = 128 * 1024;
 /// Anyone who speaks, comes or goes waits while the broadcaster has more than this to deliver.
-/// So nothing is forgotten that it has not delivered yet.
+/// So nothing is forgotten that it has not delivered yet. Less than a piece: one round is enough.
 pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
 /// Anyone who speaks waits so long at the most for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
@@ -40,7 +40,7 @@ struct State {
     end: u64,
     /// Who is in the chat: the names, and how many connections each has.
     here: BTreeMap<Arc<str>, usize>,
-    /// All who keep up have had the events before this place.
+    /// Where the broadcaster's last round ended: all who keep up have had the events before it.
     delivered: u64,
     /// The place of the slowest member, of those that still take what they are given.
     slowest: u64,
@@ -64,8 +64,9 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where the event ends that a write of `written` bytes stops in, or before: of events that end
-    /// at 10 and 20 it is 20 for 13 and for 10 (what is left shows that the socket was full).
+    /// Where the event ends that a write of `written` bytes stops in. If it stops between two, the
+    /// next one counts as begun, so that something is left: that says that the socket is full. Of
+    /// events that end at 10 and 20 it is 20 for 13, and for 10.
     pub fn end_of_event(&self, written: usize) -> usize {
         self.ends.iter().copied().find(|end| *end > written).unwrap_or(written)
     }
@@ -112,7 +113,7 @@ impl Timeline {
         // 2. For the broadcaster it waits as long as it must. This ends: that one waits for nobody.
         let mut state = self.when_delivered(waited.unwrap_or_else(PoisonError::into_inner).0);
         // The lock is still ours: messages stand here in the order of the room, and the broadcaster,
-        // for whom `say` rings, cannot ask for the `end` before the message is here.
+        // whom `room.say` wakes, gets no `end` from us before the message is here.
         let message = room.say(user, text);
         // Nobody is here unless part 4 runs over this room.
         if !state.here.is_empty() {
@@ -128,7 +129,8 @@ impl Timeline {
         self.round_done.wait_while(state, too_much).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every now and then, so that nobody on the way takes the connection for dead.
+    /// Every now and then, so that nobody on the way takes the connection for dead. The broadcaster
+    /// itself does it, so it must not wait for a round.
     pub fn push_heartbeat(&self) {
         lock(&self.state).push(events::heartbeat());
     }

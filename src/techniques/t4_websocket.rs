@@ -3,10 +3,12 @@
 //! The long poll has moved inside:
 //! - Who reads: each connection has a thread, and it alone reads (`t4_conversation`).
 //! - Who writes: news comes from one more thread for all, the broadcaster, which waits on the room's
-//!   Condvar as part 3 did, and for nobody else (`t4_broadcast`, `t4_member`); pongs, answers and
-//!   closes come from the connection's own thread.
-//! - Who ends whom: whoever cannot write shuts the socket down; the connection's thread finds the
-//!   end of the stream there, and takes its connection out of the chat.
+//!   Condvar as part 3 did, and for nobody else (`t4_broadcast`, `t4_member`). Pongs, answers and
+//!   closes come from the connection's own thread; the broadcaster writes only what a full socket
+//!   did not take of them.
+//! - Who ends whom: whoever finds that a socket takes nothing shuts it down. The connection's thread
+//!   finds the end of the stream there, and takes its connection out of the chat. One who needs what
+//!   is forgotten is sent a close, by the broadcaster; its thread ends when it answers or falls silent.
 //! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's,
 //!   never the other way. The list of members is locked alone.
 //! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
@@ -52,7 +54,7 @@ fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
         let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
-            drop(member.open()?);
+            drop(member.open()?); // one that was told to go is not listened to
             let answer = take_message(&hub.chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });

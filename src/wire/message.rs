@@ -75,6 +75,7 @@ impl Assembler {
         };
         // 2. As much of its payload as has come.
         let count = buf.data().len().min(header.length as usize); // `decode` has judged the length
+        // `bytes`: what has come, and before it the half of a character that was there.
         let bytes = self.payload.append(&buf.data()[..count], self.half);
         if let Some(key) = &mut header.key {
             mask_fast(&mut bytes[self.half..], *key);

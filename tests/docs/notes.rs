@@ -570,3 +570,33 @@ fn marks_and_sections_of_rfcs_are_links_and_not_taken_for_each_other() {
     assert_eq!(rendered("RFC 6455 §3.2; §3"), format!("<p>{section}; {and}</p>\n"));
     assert_eq!(rendered("RFC 6455"), format!("<p>{}</p>\n", rfc("RFC 6455", "")));
 }
+
+#[test]
+fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
+    use rawchat::techniques::{Timing, t4_broadcast, t4_member, t4_timeline};
+    let timeline = t4_timeline::TIMELINE_BYTES_MAX >> 20;
+    let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_timeline::PAUSE.as_millis());
+    let (stalled, stall) = (t4_member::STALLED_AFTER.as_secs(), Timing::default().stall.as_secs());
+    let (half, unsent) = (timeline / 2, t4_member::UNSENT_BYTES_MAX >> 10);
+    for (language, head, [ms, s, mib, kib]) in [
+        ("en", "| the reader |", ["ms", "s", "MiB", "KiB"]),
+        ("uk", "| читач |", ["мс", "с", "МіБ", "КіБ"]),
+    ] {
+        let notes = read(notes_file(language));
+        let (_, table) = notes.split_once(head).expect(head);
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let words: Vec<&str> = table.split([' ', ',', '\n']).filter(|w| !w.is_empty()).collect();
+        let amounts = words.windows(2).filter(|pair| [ms, s, mib, kib].contains(&pair[1]));
+        let amounts: Vec<String> = amounts.map(|pair| pair.join(" ")).collect();
+        let expected = [
+            format!("{retry} {ms}"),
+            format!("{half} {mib}"),
+            format!("{pause} {ms}"),
+            format!("{stalled} {s}"),
+            format!("{stall} {s}"),
+            format!("{timeline} {mib}"),
+            format!("{unsent} {kib}"),
+        ];
+        assert_eq!(amounts, expected);
+    }
+}

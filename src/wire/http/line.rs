@@ -19,7 +19,7 @@ pub(super) const TRAILER: Line = Line("trailers", HEAD_BYTES_MAX, 431);
 pub(super) struct Lines {
     /// The bytes of the lines so far: all lines of a head share one limit.
     pub(super) used: usize,
-    /// In so many bytes of the next line its end has been looked for already.
+    /// So many bytes of the next line have been looked at, and its end was not among them.
     searched: usize,
 }
 
