@@ -8,14 +8,17 @@ use common::{
 };
 use rawchat::server::Limits;
 use rawchat::techniques::Timing;
+use rawchat::techniques::t4_conversation::converse;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
 use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
+use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::handshake::accept_key;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -503,6 +506,27 @@ fn a_silence_of_one_period_is_answered_with_a_ping_and_a_pong_ends_it() {
         client.send(masked(Opcode::Pong, ""));
     }
     assert!(began.elapsed() >= 3 * PERIOD, "one a period, and no more");
+}
+
+/// The write of a ping may wait for a slow reader, and a laptop may be asleep: the answer has its time.
+#[test]
+fn whoever_answers_a_ping_that_went_out_late_is_not_dropped() {
+    const PERIOD: Duration = Duration::from_millis(100);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (socket, _) = listener.accept().unwrap();
+    let (sent, pings) = mpsc::channel();
+    let send = |opcode, payload: &[u8]| {
+        if opcode == Opcode::Ping {
+            peer.try_clone()?
+                .write_all(&[masked(Opcode::Pong, ""), masked(Opcode::Close, "")].concat())?;
+            thread::sleep(3 * PERIOD); // this is what is tested
+        }
+        sent.send((opcode, payload.to_vec())).map_err(std::io::Error::other)
+    };
+    converse(&socket, Buffer::default(), 10, PERIOD, send, |_| Ok(())).unwrap();
+    let sent: Vec<_> = pings.try_iter().collect();
+    assert_eq!(sent, [(Opcode::Ping, vec![]), (Opcode::Close, vec![])]);
 }
 
 /// A sign of life is a whole frame: a peer that drips bytes is none the livelier.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// silence of `period` a ping is sent; two of them end the conversation, and so does a message whose
 /// fragments take longer.
 pub fn converse(
-    mut socket: &TcpStream,
+    socket: &TcpStream,
     mut buf: Buffer,
     bytes_max: usize,
     period: Duration,
@@ -28,7 +28,9 @@ pub fn converse(
     let close = |code, reason: &str| send(Opcode::Close, &close_payload(code, reason));
     socket.set_read_timeout(Some(period))?;
     let (mut assembler, mut share) = (Assembler::new(Side::Client, bytes_max), Share::default());
-    let (mut heard, mut begun) = (Instant::now(), None); // begun: a message that is not whole
+    let (mut heard, mut pinged) = (Instant::now(), false);
+    let mut begun = None; // since when a message is not whole
+    let late = |since: Option<Instant>, patience| since.is_some_and(|s| s.elapsed() >= patience);
     loop {
         let taken = assembler.take(&mut buf);
         let whole = if let Ok(Some(received)) = &taken { received.held() } else { 0 };
@@ -49,31 +51,37 @@ pub fn converse(
                     message => on_message(message)?,
                 }
                 // Only now: while `on_message` waited we read nothing, and that is not the peer's silence.
-                heard = Instant::now();
+                (heard, pinged) = (Instant::now(), false);
                 begun = if assembler.held() > 0 { begun.or(Some(heard)) } else { None };
             }
-            // §4.9 Silence is answered with a ping, and a silence of two periods is the end: a
-            // peer whose cable was cut sends no FIN. Whole frames count, dripping bytes do not;
-            // and whole messages, where fragments are kept: pings between them may go on for ever.
-            Ok(None) if begun.unwrap_or(heard).elapsed() >= 2 * period => {
+            // §4.9 Silence is answered with a ping, and silence after that is the end: a peer whose
+            // cable was cut sends no FIN. Bytes are no sign of life, frames are; a message must end.
+            Ok(None) if late(begun, 2 * period) || pinged && late(Some(heard), period) => {
                 let missing = if begun.is_some() { "whole message" } else { "pong" };
                 event!("§4.9", "-", "dropped: no {missing} for two periods");
                 return close(1008, &format!("no {missing} for two heartbeats"));
             }
-            Ok(None) => match buf.fill(&mut socket) {
-                Ok(0) => return Ok(()),
-                Err(error) if !timed_out(&error) => return Err(error),
-                Err(_) if heard.elapsed() >= period => {
-                    buf.shrink();
-                    send(Opcode::Ping, b"")?;
-                }
-                // Some bytes; or another thread is writing, and for that moment no read waits (§4.8).
-                _ => {}
-            },
+            Ok(None) if late(Some(heard), period) => {
+                buf.shrink();
+                send(Opcode::Ping, b"")?;
+                // The answer has a whole period, even if the ping waited, or the machine was asleep.
+                (heard, pinged) = (Instant::now(), true);
+            }
+            Ok(None) => read(socket, &mut buf)?,
             Err(Violation { code, reason, place }) => {
                 event!("§4.6", "-", "is closed with {code}: {reason} ({})", shown(place));
                 return close(code, reason);
             }
         }
+    }
+}
+
+/// Waits for some bytes, as long as the timeout of the socket says. `Err`: the other side has gone.
+fn read(mut socket: &TcpStream, buf: &mut Buffer) -> io::Result<()> {
+    match buf.fill(&mut socket) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        // Silence; or another thread is writing, and for that moment no read waits (§4.8).
+        Err(error) if timed_out(&error) => Ok(()),
+        read => read.map(|_| ()),
     }
 }
