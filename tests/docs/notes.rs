@@ -358,6 +358,16 @@ fn no_number_of_a_mark_in_a_text_is_left_without_a_link() {
 }
 
 #[test]
+fn a_table_is_shown_as_one() {
+    let all = || ALL_PAGES.iter();
+    assert!(all().any(|(_, page)| page.contains("<table")), "this test looks at nothing");
+    // Between the head of a table and its rows stands a line that nobody is to see.
+    for (target, page) in all() {
+        assert!(!page.contains("|---") && !page.contains("\n| --- | --- "), "{target}");
+    }
+}
+
+#[test]
 fn pages_obey_their_own_policy() {
     for (target, page) in ALL_PAGES.iter() {
         for forbidden in
