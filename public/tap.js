@@ -228,16 +228,22 @@ function tell(text) {
   history.replaceState(null, "", `#${at}`);
 }
 
+async function ask(path) {
+  const answer = await fetch(path);
+  return answer.ok ? answer.json() : "none";
+}
+
 /** Chooses a row, and opens it if it is an exchange. `hash` is what the address should say. */
 async function choose(n, hash = `#${n}`) {
   at = n;
   reveal(n);
   const note = find(rows, n)?.note;
   if (note) return tell(note[half]);
-  const answer = await fetch(`/exchange?row=${n}`);
+  const exchange = await ask(`/exchange?row=${n}`).catch(() => "nobody");
   if (n !== at) return; // another one was chosen meanwhile
-  if (!answer.ok) return tell(find(rows, n)?.note?.[half] ?? t("Рядка # уже немає, або це не обмін.", "Row # is forgotten, or it is no exchange.").replace("#", n));
-  open = new Exchange(await answer.json(), find(rows, n));
+  if (exchange === "nobody") return tell(t("Tap не відповідає. Чи він іще працює?", "The tap does not answer. Is it still running?"));
+  if (exchange === "none") return tell(find(rows, n)?.note?.[half] ?? t("Рядка # уже немає, або це не обмін.", "Row # is forgotten, or it is no exchange.").replace("#", n));
+  open = new Exchange(exchange, find(rows, n));
   open.chosen = Number(hash.split(">")[1] ?? 0);
   $("#open").hidden = false;
   $("#open").className = "";
@@ -353,7 +359,7 @@ $("#disturb").onclick = () => {
   $("#disturb").ariaExpanded = String(!$("#trouble").hidden);
   if (!$("#trouble").hidden) $("#trouble select").focus();
 };
-$("#trouble").onchange = ({ target }) => fetch("/trouble", { method: "POST", body: new URLSearchParams({ [target.name]: target.value }) });
+$("#trouble").onchange = ({ target }) => fetch("/trouble", { method: "POST", body: new URLSearchParams({ [target.name]: target.value }) }).catch(live);
 if (document.body.dataset.live) showTrouble(await (await fetch("/trouble")).json());
 
 // ---- Addresses: #7 is an exchange, #7>3 a field of it

@@ -147,6 +147,19 @@ test("every byte can be pointed at with the mouse alone", async () => {
   await leave(page);
 });
 
+test("a tap that has ended is told of where a row is opened", async () => {
+  const page = await open(await recorded(4));
+  await page.locator("#row-5").click();
+  await page.locator("#said").waitFor();
+  page.expects = /ERR_FAILED/;
+  await page.route("**/exchange?row=6", (route) => route.abort());
+  await page.locator("#row-6").click();
+  await says(page, "does not answer");
+  await page.locator("#row-5").click();
+  await page.locator("#said").waitFor();
+  await leave(page);
+});
+
 test("where the core refuses, the line that refuses is one click away", async () => {
   const file = path.join(mkdtempSync(path.join(tmpdir(), "tap-")), "refused.jsonl");
   const hex = Buffer.from("GET / HTTP/1.1\nHost: a\n\n").toString("hex");
