@@ -137,7 +137,7 @@ pub const CHECKS: &[Check] = &[
     must("7.3", "7.1", frames::stalled_reader),
     should("7.4", "7.1", frames::enormous_frame),
     should("7.5", "1.1 --", frames::after_a_kill),
-    must("7.6", "7.3", frames::slow_reader_pings),
+    must("7.6", "7.3", frames::slow_readers_ping),
     must("8.1", "2.1", events::goes_on),
     must("8.2", "0.2 8.1", events::everybody),
     must("8.3", "8.2", events::lines),

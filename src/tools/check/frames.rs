@@ -179,14 +179,15 @@ pub fn comes_back(lab: &Lab) -> Done {
     )
 }
 
-/// A reader that has not read anything yet, the id after which it is behind, and how many messages
-/// wait for it: more than the kernels on both sides keep for somebody who does not read.
-fn stalled<'a>(lab: &'a Lab) -> Result<(Peer<'a>, u64, u64), Fault> {
+/// Readers that have not read anything yet, the id after which they are behind, and how many messages
+/// wait for each: more than the kernels on both sides keep for somebody who does not read.
+fn stalled<'a>(lab: &'a Lab, readers: usize) -> Result<(Vec<Peer<'a>>, u64, u64), Fault> {
     const ROUNDS: u64 = 40;
     const MESSAGES: u64 = 50;
     const TEXT_CHARS: usize = 2000;
     let before = lab.say_something()?;
-    let (stalled, mut other, mut last) = (lab.join(None)?, lab.join(None)?, before);
+    let stalled = (0..readers).map(|_| lab.join(None)).collect::<Result<_, _>>()?;
+    let (mut other, mut last) = (lab.join(None)?, before);
     let text = "ї".repeat(TEXT_CHARS);
     for _ in 0..ROUNDS {
         (0..MESSAGES).try_for_each(|_| other.say(&text))?;
@@ -196,13 +197,20 @@ fn stalled<'a>(lab: &'a Lab) -> Result<(Peer<'a>, u64, u64), Fault> {
 }
 
 pub fn stalled_reader(lab: &Lab) -> Done {
-    stalled(lab).map(drop)
+    stalled(lab, 1).map(drop)
 }
 
-/// It reads on, and pings with every message: a Pong that another thread writes meanwhile would stand
-/// in the middle of a frame. That it was given up in the meantime is no fault.
-pub fn slow_reader_pings(lab: &Lab) -> Done {
-    let (mut slow, mut last, count) = stalled(lab)?;
+/// They read on, one after another, and ping with every message: a Pong that another thread writes
+/// meanwhile would stand in the middle of a frame. It has one chance to for each reader, when there
+/// is room again for the rest of a frame.
+pub fn slow_readers_ping(lab: &Lab) -> Done {
+    const READERS: usize = 5;
+    let (readers, before, count) = stalled(lab, READERS)?;
+    readers.into_iter().try_for_each(|slow| pings_and_reads(lab, slow, before, count))
+}
+
+/// That it was given up in the meantime is no fault.
+fn pings_and_reads(lab: &Lab, mut slow: Peer, mut last: u64, count: u64) -> Done {
     for _ in 0..count {
         let pinged = slow.send_frame(Opcode::Ping, "?");
         match pinged.and_then(|()| hears(&mut slow, &mut last, 1)) {
