@@ -71,8 +71,9 @@ fn in_order(bytes: &[u8]) -> (u64, Option<(u16, String)>) {
 
 #[test]
 #[cfg(target_os = "linux")] // memory is read from /proc
-fn a_reader_that_takes_none_of_50000_messages_disturbs_nobody() {
-    const MESSAGES: u64 = 50_000;
+fn a_reader_that_takes_nothing_costs_no_more_memory_and_disturbs_nobody() {
+    // 24 MiB: more than the timeline and the sockets hold together.
+    const MESSAGES: u64 = 12_000;
     let server = Process::quiet(4);
     let join = |user: &str| Client::open(server.address, &format!("/?user={user}"));
     let readers: Vec<Client> =
@@ -97,21 +98,21 @@ fn a_reader_that_takes_none_of_50000_messages_disturbs_nobody() {
                 }
             });
         }
-        let frame = said(&"x".repeat(500));
+        let frame = said(&"x".repeat(2_000));
         let mut most = 0;
-        for said in (0..MESSAGES).step_by(1_000) {
-            speaker.send(frame.repeat(1_000));
+        for said in (0..MESSAGES).step_by(250) {
+            speaker.send(frame.repeat(250));
             most = most.max(server.rss_mib());
             // Nobody but the stalled one is far behind, however slow this machine is.
             eventually("the others keep up", || {
-                heard.iter().all(|heard| heard.load(Ordering::Relaxed) + 2_000 > said)
+                heard.iter().all(|heard| heard.load(Ordering::Relaxed) + 500 > said)
             });
         }
         most
     });
     drop(speaker);
-    // The room keeps 5,000 messages of 600 bytes, the timeline 16 MiB of frames.
-    assert!(most - before < 40, "from {before} to {most} MiB");
+    // The room keeps 5,000 messages, each as text and as JSON, and the timeline 16 MiB of frames: 36 MiB.
+    assert!(most - before < 48, "from {before} to {most} MiB");
     // It wakes too late, and either finds that it was cut off or is told why it is.
     let (last, close) = drain(slow);
     assert!((1..MESSAGES).contains(&last), "in order up to {last}, and not to the end");

@@ -19,10 +19,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{iter, mem, thread};
 
-/// What must happen happens within this, or the test fails.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// What must happen happens within this, or the test fails. It ends a test that would hang for ever, and
+/// says nothing of how fast this machine is. (The exercises hang on purpose, and need not do so for long.)
+pub const DEADLINE: Duration =
+    Duration::from_secs(if option_env!("HANGS_SOON").is_some() { 20 } else { 300 });
 /// "Never", for a test.
-pub const AGES: Duration = Duration::from_secs(600);
+pub const AGES: Duration = Duration::from_secs(3600);
 /// A client's masking key, as good as any.
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

@@ -67,24 +67,34 @@ impl WebSocket {
         }
     }
 
-    /// The next message or close. A ping gets its pong. RFC 6455 §5.5.2
+    /// The next message or close. A ping gets its pong.
     pub fn receive(&mut self) -> Result<Received> {
         loop {
-            match self.frame()? {
-                Received::Ping(payload) => self.send(Opcode::Pong, &payload)?,
-                Received::Pong | Received::Fragment => {}
-                received => return Ok(received),
+            let received = self.frame()?;
+            self.answer(&received)?;
+            if !matches!(received, Received::Ping(_) | Received::Pong | Received::Fragment) {
+                return Ok(received);
             }
         }
     }
 
-    /// The same, if it comes before `patience` is over.
+    /// The next frame that ends, if it comes before `patience` is over. A ping has got its pong.
     pub fn receive_within(&mut self, patience: Duration) -> Result<Option<Received>> {
         self.connection.deadline = Instant::now() + patience;
-        match self.receive() {
-            Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
-            received => received.map(Some),
-        }
+        let received = match self.frame() {
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(None),
+            received => received?,
+        };
+        // A ping that came at the last moment is answered, too.
+        self.connection.deadline = Instant::now() + patience;
+        self.answer(&received)?;
+        Ok(Some(received))
+    }
+
+    /// RFC 6455 §5.5.2
+    fn answer(&mut self, received: &Received) -> Result<()> {
+        let Received::Ping(payload) = received else { return Ok(()) };
+        self.send(Opcode::Pong, payload)
     }
 }
 
