@@ -1,31 +1,21 @@
 //! `rawchat 3 --port 3000`: arguments to a technique that is served.
 
 use rawchat::handler::{Handler, Places};
-use rawchat::server::{self, Limits};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
 use rawchat::tools::dissect::block::say;
 use rawchat::tools::{Problem, invitation, journal, site};
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-
-const FAILED: u8 = 1;
-const WRONG_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let arguments: Vec<String> = arguments.map(|a| a.to_string_lossy().into_owned()).collect();
-    let (code, problem) = match run(&arguments) {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Problem::Usage(problem)) => (WRONG_USAGE, problem),
-        Err(Problem::Failed(problem)) => (FAILED, problem),
-        Err(Problem::Ended(code, problem)) => (code, problem),
-    };
-    if !problem.is_empty() {
-        let _ = writeln!(io::stderr(), "{problem}");
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => problem.tell(),
     }
-    ExitCode::from(code)
 }
 
 fn run(arguments: &[String]) -> Result<(), Problem> {
@@ -47,15 +37,11 @@ fn serve(options: Options) -> Result<(), String> {
     let chat = Chat::new(technique, Timing::default());
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
     let handler = (technique.handler)(chat.clone()).map_err(no_thread)?;
-    let mut handler = site::chat(handler);
-    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
-        handler = site::called_by_name(handler, options.allowed_hosts);
-    }
     say(&invitation);
     if !options.quiet {
         journal::begin().map_err(|error| format!("no thread for the log: {error}"))?;
     }
-    server::serve(listener, Limits::default(), &chat.places, handler);
+    site::run(listener, &chat.places, site::chat(handler), options.allowed_hosts);
     Ok(())
 }
 

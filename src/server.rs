@@ -14,7 +14,7 @@ use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
 use crate::{event, log};
 use door::{Door, NO_PLACE, turn_away, unavailable};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -107,18 +107,23 @@ impl Connection {
         self.buf.shrink();
         // Between two requests a connection may be idle for a while. Empty lines before one are
         // forgiven: people like to press Enter. RFC 9112 §2.2
-        let begun = self.read_until(self.limits.idle, |this| {
-            while this.buf.data().starts_with(b"\r\n") {
-                this.buf.consume(2);
+        let began = Instant::now();
+        while matches!(self.buf.data(), [] | [b'\r'] | [b'\r', b'\n', ..]) {
+            if self.buf.data().len() > 1 {
+                self.buf.consume(2);
+            } else if !self.read_more(began, self.limits.idle).unwrap_or(false) {
+                return Ok(None); // who has begun no request waits for no answer
             }
-            let begins = !matches!(this.buf.data(), [] | [b'\r']);
-            Ok(begins.then_some(()))
-        });
-        // Who has begun no request waits for no answer.
-        let Ok(Some(())) = begun else { return Ok(None) };
-        let mut head = Head::default();
-        let read = self.read_until(self.limits.head, |this| head.read(this.buf.data()))?;
-        let Some((request, used)) = read else { return Ok(None) };
+        }
+        let (mut head, began) = (Head::default(), Instant::now());
+        let (request, used) = loop {
+            if let Some(read) = head.read(self.buf.data())? {
+                break read;
+            }
+            if !self.read_more(began, self.limits.head)? {
+                return Ok(None);
+            }
+        };
         self.buf.consume(used);
         self.request_line = request.to_string();
         let body = self.read_body(&request)?;
@@ -126,50 +131,44 @@ impl Connection {
     }
 
     fn read_body(&mut self, request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
-        let mut body = Body::of(request)?;
-        // RFC 9110 §10.1.1: not when some of the body has come anyway.
+        let (mut body, began) = (Body::of(request)?, Instant::now());
+        // A client may ask whether its body is wanted before it sends it, as curl does with a long
+        // one. RFC 9110 §10.1.1: no answer is needed when some of the body has come anyway.
         if request.expects_continue() && self.buf.data().is_empty() {
             let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
             if write_whole(&self.socket, &mut [go_on]).is_err() {
                 return Ok(None);
             }
         }
-        self.read_until(self.limits.body, |this| {
-            let found = body.take(&mut this.buf)?;
-            let held = body.held() + this.buf.held();
-            if found.is_none() && !this.share.resize(held, UNFINISHED_BYTES_MAX) {
+        loop {
+            if let Some(whole) = body.take(&mut self.buf)? {
+                return Ok(Some(whole));
+            }
+            if !self.share.resize(body.held() + self.buf.held(), UNFINISHED_BYTES_MAX) {
                 return Err(unavailable("too many unfinished requests at the moment"));
             }
-            Ok(found)
-        })
+            if !self.read_more(began, self.limits.body)? {
+                return Ok(None);
+            }
+        }
     }
 
-    /// Reads until `parse` has what it wants, and gives it `patience`, however it drips.
-    /// `Ok(None)`: the client has gone.
-    fn read_until<T>(
-        &mut self,
-        patience: Duration,
-        mut parse: impl FnMut(&mut Connection) -> Result<Option<T>, Refusal>,
-    ) -> Result<Option<T>, Refusal> {
-        let deadline = Instant::now() + patience;
-        loop {
-            if let Some(found) = parse(self)? {
-                return Ok(Some(found));
+    /// Reads once. `patience` counts from `began` on, however the bytes drip. `Ok(false)`: the client
+    /// has gone.
+    fn read_more(&mut self, began: Instant, patience: Duration) -> Result<bool, Refusal> {
+        let left = patience.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            let problem = format!("the request did not come whole within {patience:?}");
+            return refuse(408, problem, "the same without the pause");
+        }
+        let waits = self.socket.set_read_timeout(Some(left));
+        match waits.and_then(|()| self.buf.fill(&mut &*self.socket)) {
+            Ok(0) => {
+                let advice = "all of it: to the empty line, or to the end of Content-Length";
+                refuse(400, "the request ended in the middle", advice)
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let problem = format!("the request did not come whole within {patience:?}");
-                return refuse(408, problem, "the same without the pause");
-            }
-            let waits = self.socket.set_read_timeout(Some(left));
-            match waits.and_then(|()| self.buf.fill(&mut &*self.socket)) {
-                Ok(0) => {
-                    let advice = "all of it: to the empty line, or to the end of Content-Length";
-                    return refuse(400, "the request ended in the middle", advice);
-                }
-                Err(error) if !timed_out(&error) => return Ok(None),
-                _ => {}
-            }
+            Err(error) if !timed_out(&error) => Ok(false),
+            _ => Ok(true),
         }
     }
 
@@ -206,14 +205,12 @@ impl Connection {
     /// more will come, read on for a while, then close. RFC 9112 §9.6
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
-        // However it ends, it is over.
-        let _ = self.read_until::<()>(self.limits.linger, |this| {
-            // Nobody reads it: a thousand that are turned away at once take little memory.
-            this.buf = Buffer::default();
-            Ok(None)
-        });
-        // Gone already, most likely.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.buf = Buffer::default();
+        let deadline = Instant::now() + self.limits.linger;
+        self.socket.set_read_timeout(Some(self.limits.linger))?;
+        // Until the other side has closed, too, or has gone.
+        let hear = || (&*self.socket).read(&mut [0; 1024]).is_ok_and(|count| count > 0);
+        while Instant::now() < deadline && hear() {}
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::{Chat, said};
 use crate::handler::only;
 use crate::room::{Excerpt, Message, now_ms};
-use crate::wire::http::{READ, READ_AND_POST, Refusal, Request, Response, is_number, refuse};
+use crate::wire::http::{GET, GET_AND_POST, Refusal, Request, Response, is_number, refuse};
 use crate::wire::{date, json};
 use crate::{event, log};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 }
 
 fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(READ_AND_POST, request)?;
+    only(GET_AND_POST, request)?;
     if request.method == "POST" {
         let message = say(chat, request)?;
         let body = format!("{{\"success\":true,\"message\":{}}}", message.json);
@@ -73,7 +73,7 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
 }
 
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(READ, request)?;
+    only(GET, request)?;
     let (newest, kept) = chat.room.counts();
     let (waiting, oldest_wait) = chat.waiting.count();
     let here = chat.timeline.presence();

@@ -3,7 +3,7 @@
 use crate::wire::form;
 use crate::wire::http::{Refusal, Request, refuse};
 use crate::wire::json::{self, Value};
-use crate::wire::visible::{is_blank, visible_name, without_towers};
+use crate::wire::visible::{visible_name, without_towers};
 
 pub const USER_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 2_000;
@@ -74,7 +74,7 @@ pub fn name(user: Option<String>) -> Result<String, Refusal> {
 /// A text, trimmed: something that can be seen, and not too much of it.
 pub fn text_of(text: &str) -> Result<String, Refusal> {
     let text = without_towers(text.trim());
-    if is_blank(&text) {
+    if visible_name(&text).is_empty() {
         return refuse(400, "the text is empty", "a word or two");
     }
     within(text, "a text", TEXT_CHARS_MAX)

@@ -6,7 +6,7 @@ use super::{Chat, api, said};
 use crate::handler::{Handler, Reply, only};
 use crate::room::Message;
 use crate::wire::html::escape_value;
-use crate::wire::http::{READ, Request, Response};
+use crate::wire::http::{GET, Request, Response};
 use crate::wire::{date, form};
 use std::io;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// Fills in what a page shows of the chat: the reader's name (empty, if none is given) and, in part 1,
 /// the messages. Languages and the like are filled in later (`tools/pages.rs`).
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(READ, request)?;
+    only(GET, request)?;
     let name = said::name(request.query("user"))?;
     let user = if name == said::NOBODY { String::new() } else { escape_value(&name) };
     let newest = chat.room.since(None).messages;

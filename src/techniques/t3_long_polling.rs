@@ -6,7 +6,7 @@ use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
 use crate::room::lock;
-use crate::wire::http::{READ, Request, Response};
+use crate::wire::http::{GET, Request, Response};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
@@ -25,7 +25,7 @@ pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
 /// §3.5 Answers when there is something to answer with, and with 204 when there was nothing for
 /// so long that a proxy on the way might hang up. The client asks again at once. RFC 6202 §2
 fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply, Response> {
-    only(READ, request)?;
+    only(GET, request)?;
     let last_id = api::last_id(request)?;
     let after = last_id.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {after}");

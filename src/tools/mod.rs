@@ -20,9 +20,14 @@ pub mod tap;
 use crate::handler::{Handler, Places};
 use arguments::{Arguments, ask_for_help};
 use dissect::block::say;
-use std::io;
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+
+/// Exit codes.
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
 
 /// A command beside the four parts.
 pub struct Tool {
@@ -65,6 +70,21 @@ pub enum Problem {
     Failed(String),
     /// It has an exit code of its own; there may be nothing to say.
     Ended(u8, String),
+}
+
+impl Problem {
+    /// Says what is wrong, on stderr; the exit code.
+    pub fn tell(self) -> ExitCode {
+        let (code, problem) = match self {
+            Problem::Failed(problem) => (FAILED, problem),
+            Problem::Usage(problem) => (WRONG_USAGE, problem),
+            Problem::Ended(code, problem) => (code, problem),
+        };
+        if !problem.is_empty() {
+            let _ = writeln!(io::stderr(), "{problem}");
+        }
+        ExitCode::from(code)
+    }
 }
 
 macro_rules! tools {

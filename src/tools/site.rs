@@ -4,8 +4,7 @@
 use super::{Problem, lecture, pages};
 use crate::handler::{Handler, Places, Reply, only};
 use crate::server::{self, Limits};
-use crate::wire::http::{READ, Refusal, Request, Response, authority, refuse};
-use std::io;
+use crate::wire::http::{GET, Refusal, Request, Response, authority, refuse};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
@@ -56,18 +55,24 @@ pub fn serve(
     start(listener, Places::default(), beside(files, own))
 }
 
-/// Serves on a thread of its own; on loopback, only those that ask for this machine.
-pub fn start(
-    listener: TcpListener,
-    places: Places,
-    mut handler: Arc<Handler>,
-) -> Result<(), Problem> {
-    let failed = |error: io::Error| Problem::Failed(format!("a server cannot start: {error}"));
-    if listener.local_addr().map_err(failed)?.ip().is_loopback() {
-        handler = called_by_name(handler, Vec::new());
-    }
-    let serve = move || server::serve(listener, Limits::default(), &places, handler);
+/// Serves on a thread of its own.
+pub fn start(listener: TcpListener, places: Places, handler: Arc<Handler>) -> Result<(), Problem> {
+    let failed = |error| Problem::Failed(format!("a server cannot start: {error}"));
+    let serve = move || run(listener, &places, handler, Vec::new());
     thread::Builder::new().name("server".into()).spawn(serve).map(drop).map_err(failed)
+}
+
+/// Serves; on loopback, only those that ask for this machine, by a name that is its own or `allowed`.
+pub fn run(
+    listener: TcpListener,
+    places: &Places,
+    mut handler: Arc<Handler>,
+    allowed: Vec<String>,
+) {
+    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+        handler = called_by_name(handler, allowed);
+    }
+    server::serve(listener, Limits::default(), places, handler);
 }
 
 /// A part as it is served: whole pages, what they load, and the pages to be read.
@@ -83,7 +88,7 @@ pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
         let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) else {
             return handler(request, socket);
         };
-        only(READ, request)?;
+        only(GET, request)?;
         Ok(Reply::Http(Response::new(200).body(kind, *text)))
     }))
 }

@@ -26,14 +26,9 @@ pub fn decode(text: &str) -> String {
 
 /// Percent-encodes everything but letters, digits and `-._~` (RFC 3986 §2.3).
 pub fn encode(text: &str) -> String {
-    encode_all_but(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-}
-
-/// Percent-encodes the bytes that are not to be kept.
-pub fn encode_all_but(text: &str, keep: impl Fn(u8) -> bool) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
-        match keep(byte) {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             true => out.push(char::from(byte)),
             false => out.push_str(&format!("%{byte:02X}")),
         }

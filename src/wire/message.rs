@@ -33,10 +33,10 @@ impl Received {
 pub struct Assembler {
     from: Side,
     message_max: usize,
-    /// What is still to come of a frame: the length that is left, and the key for the next byte.
-    frame: Option<Header>,
-    /// The message being put together: its opcode, and its payload so far, unmasked.
-    message: Option<Opcode>,
+    /// Of the frame that is being read: its `length` is what is left, its `key` turned to the next byte.
+    header: Option<Header>,
+    /// Of the message that is being put together, and its payload so far, unmasked.
+    opcode: Option<Opcode>,
     payload: Payload,
     length: usize,
     /// So many bytes at the end of a text are a character of which the rest is still to come.
@@ -47,7 +47,7 @@ impl Assembler {
     /// Messages of `from`, none of them longer than `message_max` bytes over all its fragments.
     pub fn new(from: Side, message_max: usize) -> Assembler {
         let payload = Payload::default();
-        Assembler { from, message_max, frame: None, message: None, payload, length: 0, half: 0 }
+        Assembler { from, message_max, header: None, opcode: None, payload, length: 0, half: 0 }
     }
 
     /// The memory that a message takes which is not whole yet.
@@ -58,7 +58,7 @@ impl Assembler {
     /// Consumes bytes up to the end of the next frame. `Ok(None)`: more bytes, please.
     pub fn take(&mut self, buf: &mut Buffer) -> Result<Option<Received>, Violation> {
         // 1. The header of the next frame, or the frame that is being read.
-        let mut header = match self.frame.take() {
+        let mut header = match self.header.take() {
             Some(header) => header,
             None => {
                 let space = (self.message_max - self.length) as u64;
@@ -86,12 +86,12 @@ impl Assembler {
         buf.consume(count);
         let frame_ends = header.length == 0;
         let ends = frame_ends && header.fin;
-        if self.message == Some(Opcode::Text) {
+        if self.opcode == Some(Opcode::Text) {
             self.half = half_character(bytes, ends)?;
         }
         // 3. What that makes: a part of a frame, a frame, a message.
         if !frame_ends {
-            self.frame = Some(header);
+            self.header = Some(header);
             return Ok(None);
         }
         if !ends {
@@ -99,17 +99,17 @@ impl Assembler {
         }
         self.length = 0;
         let payload = std::mem::take(&mut self.payload);
-        let text = self.message.take() == Some(Opcode::Text);
+        let text = self.opcode.take() == Some(Opcode::Text);
         Ok(Some(if text { Received::Text(payload) } else { Received::Binary(payload) }))
     }
 
     /// A message begins with text or binary and goes on with continuations. RFC 6455 §5.4
     fn begin(&mut self, opcode: Opcode) -> Result<(), Violation> {
-        match (opcode, self.message) {
+        match (opcode, self.opcode) {
             (Opcode::Continuation, Some(_)) => {}
             (Opcode::Continuation, None) => return violation(1002, "a continuation of no message"),
             (_, Some(_)) => return violation(1002, "a new message before the last one ended"),
-            (_, None) => self.message = Some(opcode),
+            (_, None) => self.opcode = Some(opcode),
         }
         Ok(())
     }

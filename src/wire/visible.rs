@@ -20,11 +20,6 @@ pub fn visible_name(text: &str) -> String {
     without_towers(&words.join(" "))
 }
 
-/// Whether nothing of it can be seen.
-pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
-}
-
 /// At most [`MARKS_MAX`] marks on each letter, and none without a letter.
 pub fn without_towers(text: &str) -> String {
     let mut out = String::new();

@@ -10,7 +10,7 @@ use crate::tools::feed::{Feed, PAUSE, Patience};
 use crate::tools::json::{array, object};
 use crate::tools::pages;
 use crate::tools::site::{self, File};
-use crate::wire::http::{READ, Request, Response, refuse};
+use crate::wire::http::{GET, Request, Response, refuse};
 use crate::wire::json::quoted;
 use crate::wire::{form, html};
 use std::collections::{BTreeMap, VecDeque};
@@ -164,7 +164,7 @@ impl Page {
     pub fn handler(self: Arc<Page>) -> Arc<Handler> {
         Arc::new(move |request, socket| match request.path.as_str() {
             "/" => {
-                only(READ, request)?;
+                only(GET, request)?;
                 let title = html::escape(&self.title);
                 let live = if self.live.is_some() { "yes" } else { "" };
                 let values = [("title", &*title), ("live", live)];
@@ -179,7 +179,7 @@ impl Page {
 
     /// `GET /exchange?row=7`
     fn open(&self, request: &Request) -> Result<Response, Response> {
-        only(READ, request)?;
+        only(GET, request)?;
         let asked = request.query("row").unwrap_or_default();
         let state = self.state();
         let kept = asked.parse().ok().and_then(|row| state.ring.get(row));

@@ -13,10 +13,10 @@ pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const FIELDS_MAX: usize = 100;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "else 414 would never be said");
 
-/// What this server implements. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
-pub const READ_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
-/// What can be done with a resource that is only read.
-pub const READ: &str = "GET, HEAD, OPTIONS";
+/// The methods of a resource that is only read: whoever may GET it may ask for its HEAD alone.
+pub const GET: &str = "GET, HEAD, OPTIONS";
+/// All methods of this server. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
+pub const GET_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
 
 /// A head that is arriving: its lines so far. However it drips, no byte of it is looked at twice.
@@ -80,7 +80,7 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
         _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
     };
     if !KNOWN_METHODS.contains(&method) {
-        return refuse(501, format!("{method} is not implemented, {READ_AND_POST} are"), TRY);
+        return refuse(501, format!("{method} is not implemented, {GET_AND_POST} are"), TRY);
     }
     let (target_host, path, query) = take_apart(method, target)?;
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })

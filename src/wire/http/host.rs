@@ -41,7 +41,9 @@ fn in_ascii(target: &str) -> String {
     if target.contains(char::REPLACEMENT_CHARACTER) {
         return "/?user=%D0%9E%D0%BB%D1%8F (Оля, in UTF-8)".into();
     }
-    form::encode_all_but(target, |b| b.is_ascii_graphic())
+    let encoded =
+        |c: char| if c.is_ascii_graphic() { c.into() } else { form::encode(&c.to_string()) };
+    target.chars().map(encoded).collect()
 }
 
 /// Behind each `%` two hexadecimal digits. RFC 3986 §2.1

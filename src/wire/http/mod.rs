@@ -12,7 +12,7 @@ mod response;
 mod wishes;
 
 pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
-pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, Head, READ, READ_AND_POST, REQUEST_LINE_BYTES_MAX};
+pub use head::{FIELDS_MAX, GET, GET_AND_POST, HEAD_BYTES_MAX, Head, REQUEST_LINE_BYTES_MAX};
 pub use host::{authority, is_number};
 pub use refusal::{Refusal, refuse};
 pub use request::{Asked, Request};

@@ -12,7 +12,7 @@ use crate::tools::dissect::block::say;
 use crate::tools::invitation::lan_address;
 use crate::tools::{Parts, Problem, pages, site};
 use crate::wire::form;
-use crate::wire::http::{READ, Refusal, Request, Response, refuse};
+use crate::wire::http::{GET, Refusal, Request, Response, refuse};
 use engine::{CROWD_MAX, Knobs, Race};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -93,7 +93,7 @@ fn answer(race: &Arc<Race>, request: &Request, socket: &TcpStream) -> Result<Rep
     let response = match request.path.as_str() {
         "/events" => return race.feed.answer(request, socket),
         "/" => {
-            only(READ, request)?;
+            only(GET, request)?;
             let ports = race.addresses.iter().map(|address| address.port().to_string());
             let ports = ports.collect::<Vec<_>>().join(" ");
             pages::page(PAGE, request, &[("ports", &ports)])
