@@ -5,15 +5,18 @@
 mod checks;
 
 use proptest::prelude::*;
-use rawchat::wire::buffer::Buffer;
-use rawchat::wire::frame::{self, CONTROL_BYTES_MAX, Header, Opcode, Side, decode, encode};
+use rawchat::wire::buffer::{Buffer, timed_out};
+use rawchat::wire::frame::{self, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Head, Request, Response};
 use rawchat::wire::message::{Assembler, Received, close_payload};
 use rawchat::wire::payload::{PIECE_BYTES, Payload, mask_fast};
+use std::io::{self, Read};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const BYTES_MAX: usize = 100_000;
+/// RFC 6455 §5.5
+const CONTROL_BYTES_MAX: usize = 125;
 
 // ---- The opening handshake: RFC 6455 §4.1, §4.2
 
@@ -504,6 +507,27 @@ fn a_close_has_no_payload_or_a_code_and_a_reason_in_utf8() {
     ] {
         let came = hear(&frame(FIN | 8, &payload), []);
         assert_eq!(came, (event.into_iter().collect(), code), "{payload:x?}");
+    }
+}
+
+/// Ctrl-Z and `fg` interrupt a read that has a timeout.
+#[test]
+fn a_read_that_was_interrupted_may_be_tried_again_and_loses_nothing() {
+    struct Interrupted(bool);
+    impl Read for Interrupted {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            bytes[..2].copy_from_slice(b"hi");
+            Ok(2)
+        }
+    }
+    let (mut buf, mut reader) = (Buffer::default(), Interrupted(false));
+    for read in [&b"hi"[..], b"hihi"] {
+        assert!(timed_out(&buf.fill(&mut reader).unwrap_err()));
+        assert_eq!((buf.fill(&mut reader).unwrap(), buf.data()), (2, read));
     }
 }
 

@@ -4,7 +4,8 @@ use crate::event;
 use crate::wire::budget::{Share, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
 use crate::wire::frame::{Opcode, Side, Violation};
-use crate::wire::message::{Assembler, Received, close_payload};
+use crate::wire::message::Received::{self, Binary, Text};
+use crate::wire::message::{Assembler, close_payload};
 use crate::wire::shown;
 use std::io;
 use std::net::TcpStream;
@@ -33,7 +34,8 @@ pub fn converse(
     let late = |since: Option<Instant>, patience| since.is_some_and(|s| s.elapsed() >= patience);
     loop {
         let taken = assembler.take(&mut buf);
-        let whole = if let Ok(Some(received)) = &taken { received.held() } else { 0 };
+        let whole =
+            if let Ok(Some(Text(whole) | Binary(whole))) = &taken { whole.held() } else { 0 };
         if !share.resize(whole + assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) {
             event!("§4.6", "-", "no memory for its message");
             drop((taken, assembler, buf)); // before the close, for which a slow reader makes us wait

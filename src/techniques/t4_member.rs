@@ -206,7 +206,7 @@ impl Member {
         let written = (&*self.socket).write(bytes);
         self.socket.set_nonblocking(false)?;
         match written {
-            Err(error) if timed_out(&error) || error.kind() == ErrorKind::Interrupted => Ok(0),
+            Err(error) if timed_out(&error) => Ok(0),
             written => written,
         }
     }

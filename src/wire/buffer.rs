@@ -41,13 +41,7 @@ impl Buffer {
             self.end -= self.start;
             self.start = 0;
         }
-        let count = loop {
-            match reader.read(&mut self.bytes[self.end..]) {
-                // Ctrl-Z and `fg` interrupt a read that has a timeout.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
+        let count = reader.read(&mut self.bytes[self.end..])?;
         self.end += count;
         if self.end == self.bytes.len() {
             self.bytes.resize((2 * self.end).min(BUFFER_BYTES_MAX), 0);
@@ -63,7 +57,9 @@ impl Buffer {
     }
 }
 
-/// Whether a read or a write only ran out of time. The first kind is Unix, the second Windows.
+/// Whether a read or a write only ran out of time (the first kind is Unix, the second Windows), or was
+/// interrupted (Ctrl-Z and `fg` do so): it may be tried again.
 pub fn timed_out(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }

@@ -18,9 +18,6 @@ const LENGTH: u8 = 0b0111_1111;
 const LENGTH_IN_2: u8 = 126;
 const LENGTH_IN_8: u8 = 127;
 
-/// The longest payload of a control frame. RFC 6455 §5.5
-pub const CONTROL_BYTES_MAX: usize = 125;
-
 /// What a frame is for. RFC 6455 §11.8
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

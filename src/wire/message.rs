@@ -21,14 +21,6 @@ pub enum Received {
     Close(u16, String),
 }
 
-impl Received {
-    /// The memory that a whole message takes.
-    pub fn held(&self) -> usize {
-        let (Received::Text(payload) | Received::Binary(payload)) = self else { return 0 };
-        payload.held()
-    }
-}
-
 /// Puts messages together, whatever the pieces they arrive in.
 pub struct Assembler {
     from: Side,

@@ -10,10 +10,10 @@ const FUNCTION_LINES_MAX: usize = 60;
 /// Of the core, which is everything but the tools: lines of code, without comments.
 const CORE_LINES_MAX: usize = 3_000;
 /// The same with comments and empty lines. It may only fall: 3,000 is the aim.
-const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_720;
+const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_719;
 /// What a step asks of a reader, comments and all: step 1 four hours, with the script of its page
 /// (33 lines), and step 3 one.
-const STEP_LINES_MAX: [(usize, usize); 2] = [(1, 964), (3, 250)];
+const STEP_LINES_MAX: [(usize, usize); 2] = [(1, 929), (3, 250)];
 
 /// `wire` knows bytes. `room` knows people. `techniques` connect them. `server` carries them.
 /// `tools` watch from outside. `file` is where the path `to` was found.

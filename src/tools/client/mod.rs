@@ -145,7 +145,7 @@ impl Connection {
                 }
                 Ok(())
             }
-            Err(error) if timed_out(&error) => Err(too_late()),
+            Err(error) if timed_out(&error) => self.fill(),
             Err(error) => Err(error),
         }
     }

@@ -1,7 +1,9 @@
 //! Frames of a WebSocket, of either side, whatever their bits say (RFC 6455 §5.2).
 
 use super::{Context, Kind, Next, Tape};
-use crate::wire::frame::CONTROL_BYTES_MAX;
+
+/// The longest payload of a control frame. RFC 6455 §5.5
+const CONTROL_BYTES_MAX: u64 = 125;
 
 /// A frame's header, and what of its payload must be seen whole.
 pub(super) fn header(tape: &mut Tape, context: &mut Context) -> bool {
@@ -33,7 +35,7 @@ pub(super) fn header(tape: &mut Tape, context: &mut Context) -> bool {
             Some(key)
         }
     };
-    let control = opcode >= 8 && length <= CONTROL_BYTES_MAX as u64;
+    let control = opcode >= 8 && length <= CONTROL_BYTES_MAX;
     if control && (tape.rest().len() as u64) < length {
         return false;
     }

@@ -1,6 +1,6 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
-use super::host::{authority, take_apart};
+use super::host::{check_host, minor_version, take_apart};
 use super::line::{FIELD, Lines, REQUEST_LINE};
 use super::refusal::with_longest;
 use super::{Refusal, Request, refuse};
@@ -18,6 +18,8 @@ pub const GET: &str = "GET, HEAD, OPTIONS";
 /// All methods of this server. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
 pub const GET_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
+/// Advice where a request line is wrong.
+pub(super) const TRY_LINE: &str = "GET /messages HTTP/1.1";
 
 /// A head that is arriving: its lines so far. However it drips, no byte of it is looked at twice.
 #[derive(Debug, Default)]
@@ -61,26 +63,18 @@ impl Head {
 
 /// `GET /messages?lastId=3 HTTP/1.1` (RFC 9112 §3): three words, one space between two.
 fn request_line(line: &[u8]) -> Result<Request, Refusal> {
-    const TRY: &str = "GET /messages HTTP/1.1";
     let text = String::from_utf8_lossy(line);
     let words: Vec<&str> = text.split(' ').collect();
     let [method, target, version] = words[..] else {
         let problem = format!("{} word(s), expected 3: METHOD path HTTP/1.1", words.len());
-        return refuse(400, format!("{problem}\n     you sent: {text:?}"), TRY);
+        return refuse(400, format!("{problem}\n     you sent: {text:?}"), TRY_LINE);
     };
     if method.is_empty() || !method.bytes().all(is_token) {
-        return refuse(400, format!("{method:?} is no method"), TRY);
+        return refuse(400, format!("{method:?} is no method"), TRY_LINE);
     }
-    let minor = match version.strip_prefix("HTTP/").unwrap_or_default().as_bytes() {
-        // RFC 9110 §6.2: a higher minor version is answered as the highest we know.
-        [b'1', b'.', minor @ b'0'..=b'9'] => (minor - b'0').min(1),
-        [b'2'..=b'9', b'.', b'0'..=b'9'] => {
-            return refuse(505, format!("{version} is not spoken here, HTTP/1.1 is"), TRY);
-        }
-        _ => return refuse(400, format!("{version:?} is no version of HTTP/1"), TRY),
-    };
+    let minor = minor_version(version)?;
     if !KNOWN_METHODS.contains(&method) {
-        return refuse(501, format!("{method} is not implemented, {GET_AND_POST} are"), TRY);
+        return refuse(501, format!("{method} is not implemented, {GET_AND_POST} are"), TRY_LINE);
     }
     let (target_host, path, query) = take_apart(method, target)?;
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })
@@ -103,16 +97,4 @@ pub(super) fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
 /// `tchar` of RFC 9110 §5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
-fn check_host(request: &Request) -> Result<(), Refusal> {
-    const TRY: &str = "Host: 127.0.0.1:3000";
-    let hosts: Vec<&str> = request.values("Host").collect();
-    match hosts[..] {
-        [] if request.minor == 0 => Ok(()),
-        [host] if authority(host).is_some() => Ok(()),
-        [] => refuse(400, "no Host, expected one", TRY),
-        _ => refuse(400, format!("Host: {hosts:?}, expected one host"), TRY),
-    }
 }

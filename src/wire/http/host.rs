@@ -1,5 +1,7 @@
-//! §1.13 What is asked of whom: the target of a request and its host, and on behalf of which page.
+//! §1.13 What is asked of whom: the target of a request and its host, in which version of HTTP, and on
+//! behalf of which page.
 
+use super::head::TRY_LINE;
 use super::{Refusal, Request, refuse};
 use crate::wire::form;
 use std::net::Ipv6Addr;
@@ -50,6 +52,31 @@ fn in_ascii(target: &str) -> String {
 fn well_escaped(text: &str) -> bool {
     let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
     text.split('%').skip(1).all(|rest| digits(rest) == 2)
+}
+
+/// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
+#[track_caller]
+pub(super) fn check_host(request: &Request) -> Result<(), Refusal> {
+    const TRY: &str = "Host: 127.0.0.1:3000";
+    let hosts: Vec<&str> = request.values("Host").collect();
+    match hosts[..] {
+        [] if request.minor == 0 => Ok(()),
+        [host] if authority(host).is_some() => Ok(()),
+        [] => refuse(400, "no Host, expected one", TRY),
+        _ => refuse(400, format!("Host: {hosts:?}, expected one host"), TRY),
+    }
+}
+
+/// The x of HTTP/1.x. RFC 9110 §6.2: a higher one is answered as the highest we know.
+#[track_caller]
+pub(super) fn minor_version(version: &str) -> Result<u8, Refusal> {
+    match version.strip_prefix("HTTP/").unwrap_or_default().as_bytes() {
+        [b'1', b'.', minor @ b'0'..=b'9'] => Ok((minor - b'0').min(1)),
+        [b'2'..=b'9', b'.', b'0'..=b'9'] => {
+            refuse(505, format!("{version} is not spoken here, HTTP/1.1 is"), TRY_LINE)
+        }
+        _ => refuse(400, format!("{version:?} is no version of HTTP/1"), TRY_LINE),
+    }
 }
 
 impl Request {

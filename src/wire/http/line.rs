@@ -1,5 +1,6 @@
 //! The lines of a head, and of a body in chunks.
 
+use super::refusal::control_character;
 use super::{CHUNK_LINE_BYTES_MAX, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, Refusal, refuse};
 
 /// The bytes that end a line.
@@ -50,15 +51,7 @@ impl Lines {
                 "a line ends in a bare CR or a bare LF, expected CR LF",
                 "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
             ),
-            // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
-            [0x16, ..] if end == 0 && line == REQUEST_LINE => {
-                refuse(400, "this looks like TLS (https://), expected plain HTTP", "http://")
-            }
-            [byte, ..] => {
-                let problem =
-                    format!("0x{byte:02x} came: Backspace and the arrow keys are sent, too");
-                refuse(400, problem, "type the line again")
-            }
+            [byte, ..] => Err(control_character(*byte, end == 0 && line == REQUEST_LINE)),
         }
     }
 }

@@ -52,6 +52,17 @@ pub fn refuse<T>(status: u16, problem: impl Into<String>, advice: &str) -> Resul
     Err(Refusal::new(status, problem, advice))
 }
 
+/// Of a byte that no line has in it, and that perhaps `begins` the first of them.
+#[track_caller]
+pub(super) fn control_character(byte: u8, begins: bool) -> Refusal {
+    // RFC 8446 §5.1: a TLS record of a handshake begins with 22.
+    if byte == 0x16 && begins {
+        return Refusal::new(400, "this looks like TLS (https://), expected plain HTTP", "http://");
+    }
+    let problem = format!("0x{byte:02x} came: Backspace and the arrow keys are sent, too");
+    Refusal::new(400, problem, "type the line again")
+}
+
 /// Of a head that is too long, names the longest field: mostly Cookie, with what other programs on
 /// this host have left in the browser.
 pub(super) fn with_longest(mut refusal: Refusal, head: &[u8]) -> Refusal {

@@ -8,10 +8,9 @@ impl Request {
     pub fn wishes(&self, name: &str) -> Vec<(String, f32)> {
         let wish = |item: &str| {
             let item = item.to_ascii_lowercase();
-            let mut parts = item.split(';').map(str::trim);
-            let wanted = parts.next().unwrap_or_default().to_string();
-            let weight = parts.find_map(|parameter| parameter.strip_prefix("q="));
-            (wanted, weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0))
+            let (wanted, parameters) = item.split_once(';').unwrap_or((&item, ""));
+            let weight = parameters.split(';').find_map(|p| p.trim().strip_prefix("q="));
+            (wanted.trim().into(), weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0))
         };
         self.list(name).map(wish).collect()
     }
