@@ -26,7 +26,7 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
     for number in 1.. {
         let Some(socket) = door.accept() else { continue };
         let place = places.take();
-        // The first few for whom there is no place have a thread all the same, to be told in peace.
+        // The first few for whom there is no place have a thread all the same, which tells them so.
         let beyond = places.taken().saturating_sub(limits.connections_max);
         if beyond > TURNED_AWAY_MAX {
             turn_away(&socket);
@@ -34,7 +34,7 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         }
         let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
-        let (buf, request_line, share) = Default::default();
+        let (buf, request_line, share) = (Buffer::default(), String::new(), Share::default());
         // In a box: on the stack it would cost each thread one page more.
         let mut connection = Box::new(Connection { socket, limits, buf, request_line, share });
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
@@ -57,15 +57,14 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
-    /// `GET /messages`, for the log: from when the head has left the buffer to the answer.
+    /// `GET /messages`, for the log. Empty between an answer and the next head.
     request_line: String,
     /// What the body takes of the memory for bodies, until its request is answered.
     share: Share,
 }
 
 impl Connection {
-    /// §1.7 One request after another, in the order they came (RFC 9112 §9.3.2), until somebody has
-    /// had enough.
+    /// §1.7 One request after another, in their order (RFC 9112 §9.3.2), until one side has enough.
     fn run(&mut self, full: bool, handler: &Handler) -> io::Result<()> {
         // Nagle's algorithm would hold a small write back until the last one is acknowledged.
         self.socket.set_nodelay(true)?;
@@ -82,6 +81,7 @@ impl Connection {
             // A client that says its name in the address is called by it in the log.
             log::user(|| request.query("user").unwrap_or_default().trim().to_string());
             let asked = request.asked();
+            // The `Err` of a handler is an answer, too.
             match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {

@@ -32,8 +32,8 @@ impl Lines {
         bytes: &'a [u8],
         line: Line,
     ) -> Result<Option<&'a [u8]>, Refusal> {
-        let odd = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        let found = bytes[self.searched..].iter().position(odd);
+        let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+        let found = bytes[self.searched..].iter().position(is_control);
         let end = found.map_or(bytes.len(), |at| self.searched + at);
         let Line(what, bytes_max, status) = line;
         if end > bytes_max.saturating_sub(self.used) {
