@@ -20,7 +20,7 @@ export const log = {
 
   /** Shows what an answer brings. True: ask again at once, the server has more for us, or another log. */
   show({ body, epoch, more = false, began }) {
-    if (!log.isOurs(epoch)) return true;
+    if (!log.isSame(epoch)) return true;
     const news = body.filter(({ id }) => id > log.lastId);
     if (news.length > 0) {
       const gone = news[0].id - log.lastId - 1;
@@ -36,7 +36,7 @@ export const log = {
   },
 
   /** False if that is another log than the one we read: then we read it from its beginning. */
-  isOurs(epoch) {
+  isSame(epoch) {
     if (epoch === log.epoch) return true;
     const isFirst = log.epoch === undefined;
     log.epoch = epoch;

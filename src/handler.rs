@@ -8,7 +8,7 @@ use crate::wire::http::{Refusal, Request, Response};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-pub use write::write_whole;
+pub use write::{write_at_once, write_whole};
 
 /// Answers one request; the socket is there to be watched. `Err` is an answer, too: with it `?`
 /// ends a handler early.

@@ -38,7 +38,7 @@ pub struct Room {
     /// When the log began: ids are of this log. Milliseconds since 1970-01-01T00:00:00Z.
     pub epoch: u64,
     state: Mutex<State>,
-    /// Rung after every push.
+    /// Rung after every push, and by [`Room::ring`].
     arrived: Condvar,
     render: fn(&Message) -> String,
 }
@@ -49,6 +49,8 @@ struct State {
     messages: VecDeque<Arc<Message>>,
     bytes: usize,
     newest: u64,
+    /// How often it was rung without a message.
+    rings: u64,
 }
 
 impl Room {
@@ -93,19 +95,23 @@ impl Room {
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
     /// nothing when `patience` has run out. Without an `id` it waits for the first message only.
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
-        self.wait_while(patience, |newest| newest == known(id.unwrap_or(0), newest));
+        self.wait_while(patience, |newest, _| newest == known(id.unwrap_or(0), newest));
         self.since(id)
     }
 
-    /// §3.4 Sleeps while `nothing_yet` says so of the newest id, which is returned in the end.
-    /// Checking and falling asleep are one step: the lock is ours from the check on, and
-    /// the Condvar gives it back only when this thread is in its queue. Else a message could come
-    /// between and ring for nobody.
-    pub fn wait_while(&self, patience: Duration, nothing_yet: impl Fn(u64) -> bool) -> u64 {
+    /// §3.4 Sleeps while `nothing_yet` says so of the newest id and of the other rings. Both are
+    /// returned in the end. Checking and falling asleep are one step: the lock is ours from the check
+    /// on, and the Condvar gives it back only when this thread is in its queue. Else a message could
+    /// come between and ring for nobody.
+    pub fn wait_while(
+        &self,
+        patience: Duration,
+        nothing_yet: impl Fn(u64, u64) -> bool,
+    ) -> (u64, u64) {
         let deadline = Instant::now() + patience;
         let mut state = lock(&self.state);
         // `while`, not `if`: a Condvar may wake us for nothing, or for another's news.
-        while nothing_yet(state.newest) {
+        while nothing_yet(state.newest, state.rings) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -113,14 +119,13 @@ impl Room {
             let waited = self.arrived.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.newest
+        (state.newest, state.rings)
     }
 
-    /// Wakes all who wait, for a reason outside the room that was set before. Whoever has checked
-    /// without seeing it keeps the lock until it is in the queue of the Condvar. So once we have had
-    /// the lock, too, everybody either sees the reason or is in the queue.
+    /// Wakes all who wait, for a reason that is no message. It is counted under the lock, as a
+    /// message is: anyone who has checked already is in the queue and hears it.
     pub fn ring(&self) {
-        drop(lock(&self.state));
+        lock(&self.state).rings += 1;
         self.arrived.notify_all();
     }
 

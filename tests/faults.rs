@@ -193,7 +193,7 @@ fn a_reader_that_never_wakes_is_cut_off() {
     let (slow, mut bob) = (stalled(server.join("Slow")), server.join("Bob").greeted());
     say_megabytes(&server, 8);
     (1..=4_000).for_each(|id| assert_eq!(bob.message().0, id));
-    eventually("it has left", || server.chat.timeline.presence().values().sum::<usize>() == 1);
+    eventually("it has left", || server.chat.timeline.here().connections() == 1);
     eventually("its thread has gone", || server.chat.places.taken() == 1);
     assert!(drain(slow).0 < 4_000);
 }
@@ -315,7 +315,7 @@ fn a_peer_that_vanishes_in_the_middle_of_a_frame_has_left() {
         bob.reset();
         assert_eq!(string(&alice.hear_of("user_left"), "username"), "Bob");
     }
-    assert_eq!(server.chat.timeline.presence().values().sum::<usize>(), 1);
+    assert_eq!(server.chat.timeline.here().connections(), 1);
     eventually("its thread has gone", || server.chat.places.taken() == 1);
 }
 
@@ -357,7 +357,7 @@ fn a_member_whose_cable_is_cut_is_missed_after_two_heartbeats() {
     let mut bob = Client::open(address, "/?user=Bob").greeted();
     // Bob's pongs keep it here for longer than two periods.
     (0..3).for_each(|_| drop(bob.hear_of("heartbeat")));
-    assert_eq!(server.chat.timeline.presence().values().sum::<usize>(), 2);
+    assert_eq!(server.chat.timeline.here().connections(), 2);
     cut.store(true, Ordering::Relaxed);
     assert_eq!(string(&alice.join().unwrap(), "username"), "Bob");
 }
@@ -771,7 +771,7 @@ fn websockets_that_are_cut_a_thousand_times_see_each_message_once_and_in_order()
         cut(client, dice);
         seen
     });
-    eventually("all have left", || server.chat.timeline.presence().values().sum::<usize>() == 0);
+    eventually("all have left", || server.chat.timeline.here().connections() == 0);
 }
 
 // Restarts

@@ -63,7 +63,7 @@ fn wait(room: &Room, id: u64, patience: Duration) -> Vec<u64> {
 /// with the lock held: who can take the lock after that finds it asleep.
 fn sleep(room: &Room, id: u64, asleep: &AtomicU64) -> Vec<u64> {
     let (began, counted) = (Instant::now(), AtomicBool::new(false));
-    room.wait_while(DEADLINE, |newest| {
+    room.wait_while(DEADLINE, |newest, _| {
         if newest == id && !counted.swap(true, Ordering::SeqCst) {
             asleep.fetch_add(1, Ordering::SeqCst);
         }
@@ -113,7 +113,7 @@ fn a_ring_without_a_message_wakes_whoever_waits_for_something_else_and_nobody_el
     thread::scope(|scope| {
         let reader = scope.spawn(|| sleep(&room, 0, &asleep));
         let other_reader = scope.spawn(|| {
-            room.wait_while(AGES, |_| !other.load(Ordering::SeqCst));
+            room.wait_while(AGES, |_, _| !other.load(Ordering::SeqCst));
         });
         all_sleep(&asleep, 1);
         other.store(true, Ordering::SeqCst);

@@ -4,9 +4,8 @@
 mod common;
 
 use common::{Client, calm};
-use rawchat::techniques::t4_broadcast::Hub;
 use rawchat::techniques::t4_member::{Member, Membership};
-use rawchat::techniques::{Chat, TECHNIQUES};
+use rawchat::techniques::{Chat, TECHNIQUES, t4_broadcast};
 use rawchat::wire::frame::Opcode;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -14,11 +13,11 @@ use std::sync::Arc;
 
 fn member() -> (Arc<Chat>, Membership, Client) {
     let chat = Chat::new(&TECHNIQUES[3], calm());
-    let hub = Hub::start(chat.clone()).unwrap();
+    t4_broadcast::start(chat.clone()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let socket = Arc::new(listener.accept().unwrap().0);
-    let membership = Membership::new(&hub, socket, "Bob".into(), None).unwrap();
+    let membership = Membership::new(&chat, socket, "Bob".into(), None).unwrap();
     (chat, membership, Client::over(client).greeted())
 }
 

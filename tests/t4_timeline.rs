@@ -5,9 +5,8 @@ mod common;
 
 use common::eventually;
 use rawchat::room::Room;
-use rawchat::techniques::t4_timeline::{
-    PAUSE, PIECE_BYTES_MAX, Piece, TIMELINE_BYTES_MAX, Timeline, UNDELIVERED_BYTES_MAX,
-};
+use rawchat::techniques::t4_brake::{PAUSE, UNDELIVERED_BYTES_MAX};
+use rawchat::techniques::t4_timeline::{PIECE_BYTES_MAX, Piece, TIMELINE_BYTES_MAX, Timeline};
 use rawchat::wire::frame::{self, Opcode, Side};
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -29,7 +28,7 @@ fn chat() -> (&'static Chat, u64) {
 
 impl Chat {
     fn say(&self, text: &str) -> u64 {
-        self.timeline.say(&self.room, "Alice".into(), text.into()).id
+        self.timeline.announce(&self.room, "Alice".into(), text.into()).id
     }
 
     /// Says it so many times, and each time it is delivered at once.
@@ -45,7 +44,7 @@ impl Chat {
     }
 
     fn leave(&self, user: &str) {
-        self.timeline.leave(user);
+        self.timeline.leave(&self.room, user);
     }
 
     /// All of it, to everybody.
@@ -92,20 +91,20 @@ fn story(mut bytes: &[u8]) -> Vec<String> {
 fn presence_counts_connections_and_speaks_of_names() {
     let (chat, begin) = chat();
     let joined = chat.timeline.join(&chat.room, "Bob");
-    assert_eq!((joined.connections, joined.last_id), (2, 0));
+    assert_eq!((joined.here.connections(), joined.last_id), (2, 0));
     assert_eq!(chat.story(begin), ["+Bob"]);
     assert_eq!(joined.place, chat.timeline.end(), "nobody is told of its own coming");
-    assert_eq!(chat.timeline.join(&chat.room, "Bob").connections, 3);
+    assert_eq!(chat.timeline.join(&chat.room, "Bob").here.connections(), 3);
     let joined = chat.timeline.join(&chat.room, "Alice");
-    assert_eq!(joined.users, ["Alice", "Bob", "Zoe"].map(Into::into));
     let here = [("Alice".into(), 1), ("Bob".into(), 2), ("Zoe".into(), 1)];
-    assert!(chat.timeline.presence().into_iter().eq(here));
+    assert!(joined.here.0.into_iter().eq(here.clone()));
+    assert!(chat.timeline.here().0.into_iter().eq(here));
     chat.say("hi");
     chat.leave("Bob");
     chat.leave("Bob");
-    let presence = chat.timeline.presence();
-    assert_eq!(presence.values().sum::<usize>(), 2);
-    assert!(presence.into_iter().eq([("Alice".into(), 1), ("Zoe".into(), 1)]));
+    let here = chat.timeline.here();
+    assert_eq!(here.connections(), 2);
+    assert!(here.0.into_iter().eq([("Alice".into(), 1), ("Zoe".into(), 1)]));
     assert_eq!(chat.story(begin), ["+Bob", "+Alice", "1", "-Bob"]);
     let place = chat.timeline.end();
     chat.timeline.push_heartbeat();
@@ -225,14 +224,11 @@ fn who_speaks_or_comes_or_goes_faster_than_all_can_be_told_is_made_to_wait() {
     // They check again, and there is still no space.
     chat.timeline.set_delivered(begin, begin);
     assert!(!newcomer.is_finished() && !leaver.is_finished() && !speaker.is_finished());
-    assert_eq!((chat.room.counts().0, chat.timeline.presence().values().sum::<usize>()), (said, 1));
+    assert_eq!((chat.room.counts().0, chat.timeline.here().connections()), (said, 1));
     chat.deliver();
     let all = || newcomer.is_finished() && leaver.is_finished() && speaker.is_finished();
     eventually("they go on", all);
-    assert_eq!(
-        (chat.room.counts().0, chat.timeline.presence().values().sum::<usize>()),
-        (said + 1, 1)
-    );
+    assert_eq!((chat.room.counts().0, chat.timeline.here().connections()), (said + 1, 1));
 }
 
 /// A thousand speakers may wake at once, and still only as many speak as there is space for.

@@ -185,7 +185,7 @@ fn a_name_that_is_too_long_and_a_last_id_that_is_no_number_are_refused_before_th
     let server = Server::start(4);
     assert_eq!(server.ask(handshake(&format!("/?user={}", "x".repeat(65)))).status, 413);
     assert_eq!(server.ask(handshake("/?lastId=x")).status, 400);
-    assert_eq!(server.chat.timeline.presence().values().sum::<usize>(), 0);
+    assert_eq!(server.chat.timeline.here().connections(), 0);
 }
 
 /// RFC 6455 §4.1: the client need not wait, and TCP knows no borders.

@@ -6,10 +6,11 @@ mod checks;
 
 use proptest::prelude::*;
 use rawchat::wire::buffer::{Buffer, timed_out};
+use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
 use rawchat::wire::http::{Head, Request, Response};
-use rawchat::wire::message::{Assembler, Received, close_payload};
+use rawchat::wire::message::{Assembler, Received};
 use rawchat::wire::payload::{PIECE_BYTES, Payload, mask_fast};
 use std::io::{self, Read};
 

@@ -1,5 +1,6 @@
-//! Writing to a socket until all of it is out.
+//! Writing to a socket: until all of it is out, or what it takes at once.
 
+use crate::wire::buffer::timed_out;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::TcpStream;
 use std::thread;
@@ -25,5 +26,17 @@ pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Res
         if socket.write_timeout()?.is_some_and(|patience| began.elapsed() >= patience) {
             return Err(ErrorKind::TimedOut.into());
         }
+    }
+}
+
+/// Writes what the socket takes at once: `Ok(0)` if it is full. Not to wait is a state of the socket,
+/// so for this moment its reads do not wait either.
+pub fn write_at_once(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    socket.set_nonblocking(true)?;
+    let written = socket.write(bytes);
+    socket.set_nonblocking(false)?;
+    match written {
+        Err(error) if timed_out(&error) => Ok(0),
+        written => written,
     }
 }

@@ -76,12 +76,12 @@ fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(GET, request)?;
     let (newest, kept) = chat.room.counts();
     let (waiting, oldest_wait) = chat.waiting.count();
-    let here = chat.timeline.presence();
-    let clients: Vec<String> = (here.iter())
+    let here = chat.timeline.here();
+    let clients: Vec<String> = (here.0.iter())
         .map(|(user, n)| format!(r#"{{"username":{},"connections":{n}}}"#, json::quoted(user)))
         .collect();
     let (open, clients) = (chat.places.taken(), clients.join(","));
-    let members: usize = here.values().sum();
+    let members = here.connections();
     let (wait, uptime) = (oldest_wait.as_millis(), chat.started.elapsed().as_secs());
     let (epoch, now) = (chat.room.epoch, date::iso8601(now_ms()));
     let body = format!(

@@ -6,6 +6,8 @@ pub mod said;
 pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
+pub mod t3_waiting;
+pub mod t4_brake;
 pub mod t4_broadcast;
 pub mod t4_conversation;
 pub mod t4_echo;
@@ -20,7 +22,7 @@ use crate::wire::{date, json};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use t3_long_polling::Waiting;
+use t3_waiting::Waiting;
 use t4_timeline::Timeline;
 
 pub struct Technique {
@@ -120,8 +122,8 @@ impl Chat {
         Arc::new(Chat { technique, places: Places::default(), ..self.clone() })
     }
 
-    /// Everybody speaks through this. Until part 4 (§4.11) read it as `self.room.say(user, text)`.
+    /// Everybody speaks through this. Until part 4 read it as `self.room.say(user, text)`.
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
-        self.timeline.say(&self.room, user, text)
+        self.timeline.announce(&self.room, user, text)
     }
 }

@@ -5,14 +5,11 @@
 use super::{Chat, api, t1_refresh};
 use crate::event;
 use crate::handler::{Handler, Reply, only};
-use crate::room::lock;
 use crate::wire::http::{GET, Request, Response};
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Part 1's server, and `/subscribe`.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
@@ -40,7 +37,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
         if left.is_zero() {
             return Ok(Reply::Http(api::of_this_log(chat, Response::new(204))));
         }
-        if gone(socket) {
+        if has_gone(socket) {
             event!("§3.6", "-", "gone while it waited for what comes after {after}");
             return Ok(Reply::Gone);
         }
@@ -50,7 +47,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
 /// §3.6 Looks whether the client is still there. A thread asleep on a Condvar does not hear its
 /// socket close, so it wakes now and then to look: `peek` reads without taking. (Behind a request
 /// that was sent ahead it cannot see the end; then only the hold ends the wait.)
-fn gone(socket: &TcpStream) -> bool {
+fn has_gone(socket: &TcpStream) -> bool {
     // Without this `peek` would wait for a byte.
     if socket.set_nonblocking(true).is_err() {
         return true;
@@ -60,30 +57,4 @@ fn gone(socket: &TcpStream) -> bool {
         Err(error) => error.kind() != ErrorKind::WouldBlock,
     };
     socket.set_nonblocking(false).is_err() || gone
-}
-
-/// Whose threads wait, and since when, for `GET /stats`.
-#[derive(Default)]
-pub struct Waiting(Mutex<HashMap<ThreadId, Instant>>);
-
-/// This thread waits while this lives.
-struct Waits<'a>(&'a Waiting);
-
-impl Waiting {
-    fn begin(&self) -> Waits<'_> {
-        lock(&self.0).insert(thread::current().id(), Instant::now());
-        Waits(self)
-    }
-
-    /// How many wait, and how long the first of them has.
-    pub fn count(&self) -> (usize, Duration) {
-        let waiting = lock(&self.0);
-        (waiting.len(), waiting.values().min().map(Instant::elapsed).unwrap_or_default())
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.0).remove(&thread::current().id());
-    }
 }

@@ -3,10 +3,12 @@
 use crate::event;
 use crate::wire::budget::{Share, UNFINISHED_BYTES_MAX};
 use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::frame::{Opcode, Side, Violation};
+use crate::wire::control::close_payload;
+use crate::wire::frame::{Opcode, Side};
+use crate::wire::message::Assembler;
 use crate::wire::message::Received::{self, Binary, Text};
-use crate::wire::message::{Assembler, close_payload};
 use crate::wire::shown;
+use crate::wire::violation::Violation;
 use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -1,16 +1,53 @@
-//! What members are told, as it travels: JSON in a text frame.
+//! What members are told, as it travels: JSON in a text frame; and who is here, which most of it is about.
 
-use super::t4_timeline::Joined;
 use crate::room::{Message, now_ms};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{date, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who is in the chat: the names, and how many connections each has.
+#[derive(Default, Clone)]
+pub struct Here(pub BTreeMap<Arc<str>, usize>);
+
+impl Here {
+    /// A connection comes in. The others are told if it is the first of that name.
+    pub fn join(&mut self, user: &str) -> Option<Vec<u8>> {
+        let count = self.0.entry(user.into()).or_default();
+        *count += 1;
+        (*count == 1).then(|| presence("user_joined", user, self.connections()))
+    }
+
+    /// A connection goes. The others are told if it was the last of that name.
+    pub fn leave(&mut self, user: &str) -> Option<Vec<u8>> {
+        let count = self.0.get_mut(user)?;
+        *count -= 1;
+        if *count > 0 {
+            return None;
+        }
+        self.0.remove(user);
+        Some(presence("user_left", user, self.connections()))
+    }
+
+    pub fn connections(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+/// What a newcomer finds: the messages up to `last_id` are in the room, as far as they are kept, and
+/// all that happens later is in the timeline from `place` on.
+pub struct Joined {
+    pub here: Here,
+    pub last_id: u64,
+    pub place: u64,
+}
 
 pub fn message(message: &Message) -> Vec<u8> {
     text(&format!(r#"{{"type":"message","message":{}}}"#, message.json))
 }
 
 /// `kind` is `user_joined` or `user_left`.
-pub fn presence(kind: &str, user: &str, connections: usize) -> Vec<u8> {
+fn presence(kind: &str, user: &str, connections: usize) -> Vec<u8> {
     let (user, time) = (json::quoted(user), date::iso8601(now_ms()));
     let who = format!(r#""username":{user},"connectedClients":{connections}"#);
     text(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#))
@@ -25,9 +62,9 @@ pub fn heartbeat() -> Vec<u8> {
 
 /// The first two messages of each connection: where it is, and who else is there.
 pub fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
-    let Joined { connections, users, last_id, .. } = joined;
-    let users: Vec<String> = users.iter().map(|user| json::quoted(user)).collect();
-    let users = users.join(",");
+    let Joined { here, last_id, .. } = joined;
+    let users: Vec<String> = here.0.keys().map(|user| json::quoted(user)).collect();
+    let (users, connections) = (users.join(","), here.connections());
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
     let place = format!(r#""connectedClients":{connections},"lastId":{last_id},"epoch":{epoch}"#);
     let welcome = text(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));

@@ -1,37 +1,35 @@
 //! A member of the chat: how it joins, what is still to be sent to it, and how it leaves.
 
 use super::Chat;
-use super::t4_broadcast::Hub;
-use super::t4_events as events;
-use super::t4_timeline::{Joined, Piece};
-use crate::handler::write_whole;
+use super::t4_brake::STALLED_AFTER;
+use super::t4_events::{self as events, Joined};
+use super::t4_timeline::Piece;
+use crate::handler::{write_at_once, write_whole};
 use crate::room::{known, lock};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
+use crate::wire::control::close_payload;
 use crate::wire::frame::{self, Opcode};
-use crate::wire::{buffer::timed_out, message::close_payload};
 use crate::{event, log};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const UNSENT_BYTES_MAX: usize = 256 * 1024;
-/// Speakers do not wait for a reader that has taken nothing for so long.
-pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 
 /// A connection of the chat.
 pub struct Member {
-    hub: Arc<Hub>,
+    chat: Arc<Chat>,
     socket: Arc<TcpStream>,
     pub user: String,
     unsent: Mutex<Unsent>,
 }
 
 /// What is still to be sent to a member: `bytes`, then the events from `place` on. Once the member is
-/// in the hub's list, whoever holds this lock may write to its socket, and who has sealed it.
+/// in the list of members, whoever holds this lock may write to its socket, and who has sealed it.
 #[derive(Default)]
 pub struct Unsent {
     /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
@@ -54,26 +52,23 @@ impl Membership {
     /// as far as that is kept (without a `last_id` nothing). What happens after it has joined it
     /// gets as every member does. `Err`: it took nothing for too long, or has gone.
     pub fn new(
-        hub: &Arc<Hub>,
+        chat: &Arc<Chat>,
         socket: Arc<TcpStream>,
         user: String,
         last_id: Option<u64>,
     ) -> io::Result<Membership> {
-        let Chat { room, timeline, timing, .. } = &*hub.chat;
         // Whenever its own thread writes and waits.
-        socket.set_write_timeout(Some(timing.stall))?;
-        let joined = timeline.join(room, &user);
+        socket.set_write_timeout(Some(chat.timing.stall))?;
+        let joined = chat.timeline.join(&chat.room, &user);
         let unsent = Mutex::new(Unsent { place: joined.place, ..Unsent::default() });
-        let member = Arc::new(Member { hub: hub.clone(), socket, user, unsent });
+        let member = Arc::new(Member { chat: chat.clone(), socket, user, unsent });
         let membership = Membership(member.clone());
-        event!("§4.10", &member.user, "joins, connections: {}", joined.connections);
-        // The others are told that it has joined.
-        hub.stir();
+        event!("§4.10", &member.user, "joins, connections: {}", joined.here.connections());
         member.catch_up(joined, last_id)?;
         // From here on the broadcaster writes to it, too. (Nobody has waited for it until now: if what
         // comes next for it is forgotten already, it is closed as too slow.)
-        lock(&hub.members).push(member);
-        hub.stir();
+        lock(&chat.timeline.members).push(member);
+        chat.room.ring();
         Ok(membership)
     }
 }
@@ -81,13 +76,12 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let Membership(member) = self;
-        let hub = &member.hub;
+        let Chat { room, timeline, .. } = &*member.chat;
         let unsent = member.seal();
-        lock(&hub.members).retain(|other| !Arc::ptr_eq(other, member));
+        lock(&timeline.members).retain(|other| !Arc::ptr_eq(other, member));
         // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
-        hub.chat.timeline.leave(&member.user);
-        hub.stir();
+        timeline.leave(room, &member.user);
         // A slow reader gets the rest, its close frame too, before FIN. Nobody else writes to it now.
         let _ = (&*member.socket).write(&unsent.bytes);
     }
@@ -97,7 +91,7 @@ impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
-        let (room, newest) = (&self.hub.chat.room, joined.last_id);
+        let (room, newest) = (&self.chat.room, joined.last_id);
         let mut last_id = known(last_id.unwrap_or(newest), newest);
         let mut bytes = events::greeting(joined, room.epoch);
         loop {
@@ -130,11 +124,11 @@ impl Member {
         self.flush(&mut unsent)?;
         if unsent.bytes.is_empty() && !unsent.closed && unsent.place < end {
             if piece.as_ref().is_none_or(|piece| piece.place != unsent.place) {
-                *piece = self.hub.chat.timeline.piece(unsent.place, end);
+                *piece = self.chat.timeline.piece(unsent.place, end);
             }
             match piece {
                 Some(piece) => {
-                    let written = self.write_at_once(&piece.bytes)?;
+                    let written = write_at_once(&self.socket, &piece.bytes)?;
                     // The rest of the event that the write stops in, before anything else.
                     let stop = piece.end_of_event(written);
                     unsent.bytes.extend_from_slice(&piece.bytes[written..stop]);
@@ -158,7 +152,7 @@ impl Member {
         unsent.push(opcode, payload);
         let flushed = self.flush(&mut unsent);
         if !unsent.bytes.is_empty() {
-            self.hub.stir();
+            self.chat.room.ring();
         }
         drop(unsent);
         if let Err(error) = flushed {
@@ -178,8 +172,8 @@ impl Member {
         if unsent.bytes.is_empty() {
             return Ok(());
         }
-        let stall = self.hub.chat.timing.stall;
-        let written = self.write_at_once(&unsent.bytes)?;
+        let stall = self.chat.timing.stall;
+        let written = write_at_once(&self.socket, &unsent.bytes)?;
         unsent.bytes.drain(..written);
         if written > 0 {
             unsent.full_since = None;
@@ -197,18 +191,6 @@ impl Member {
             return Err(io::Error::other("takes too little, and there is no memory for the rest"));
         }
         Ok(())
-    }
-
-    /// Never waits for a reader that takes nothing: a thousand others come after it. Not to wait is a
-    /// state of the socket, so for this moment its reads do not wait either.
-    fn write_at_once(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_nonblocking(true)?;
-        let written = (&*self.socket).write(bytes);
-        self.socket.set_nonblocking(false)?;
-        match written {
-            Err(error) if timed_out(&error) => Ok(0),
-            written => written,
-        }
     }
 
     /// Ends a connection that cannot be written to: its thread finds the end of the stream.

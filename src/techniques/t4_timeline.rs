@@ -1,32 +1,28 @@
-//! §4.10 The timeline: what the members of the chat are told, in one order, and who is here.
+//! §4.10 The timeline: what the members of the chat are told, in one order, and who they are.
 //!
 //! An event is kept as it travels, as a frame or two: a server does not mask, so the bytes are the
 //! same for everybody. All events together are one stream of bytes, and a place in it is the number of
 //! bytes before it. The place of a member is where its next event begins.
 
-use super::t4_events as events;
+use super::t4_events::{self as events, Here, Joined};
+use super::t4_member::Member;
 use crate::room::{Message, Room, lock};
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
 
 /// Older events are forgotten, and a member that has not had them yet is closed.
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a member is given at once: less than a socket's buffer holds.
 pub const PIECE_BYTES_MAX: usize = 128 * 1024;
-/// Anyone who speaks, comes or goes waits while the broadcaster has more than this to deliver.
-/// So nothing is forgotten that it has not delivered yet. Less than a piece: one round is enough.
-pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
-/// Anyone who speaks waits so long at the most for a reader that takes what comes, but slowly.
-pub const PAUSE: Duration = Duration::from_millis(5);
-const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 
 /// Its lock is taken before the room's, never the other way.
 #[derive(Default)]
 pub struct Timeline {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Rung when the broadcaster has done a round.
-    round_done: Condvar,
+    pub(super) round_done: Condvar,
+    /// Whom the broadcaster writes to.
+    pub members: Mutex<Vec<Arc<Member>>>,
 }
 
 /// ```text
@@ -34,25 +30,15 @@ pub struct Timeline {
 ///             oldest             a slow member   a quick one   has not happened yet
 /// ```
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Each with its place.
     events: VecDeque<(u64, Box<[u8]>)>,
-    end: u64,
-    /// Who is in the chat: the names, and how many connections each has.
-    here: BTreeMap<Arc<str>, usize>,
+    pub(super) end: u64,
+    here: Here,
     /// Where the broadcaster's last round ended: all who keep up have had the events before it.
-    delivered: u64,
+    pub(super) delivered: u64,
     /// The place of the slowest member, of those that still take what they are given.
-    slowest: u64,
-}
-
-/// What a newcomer finds: the messages up to `last_id` are in the room for it to read, as far as
-/// they are kept, and all that happens later is in the timeline from `place` on.
-pub struct Joined {
-    pub connections: usize,
-    pub users: Vec<Arc<str>>,
-    pub last_id: u64,
-    pub place: u64,
+    pub(super) slowest: u64,
 }
 
 /// Events that follow one another, from `place` on.
@@ -73,60 +59,40 @@ impl Piece {
 }
 
 impl Timeline {
-    /// A connection comes in; its name joins with the first. One lock for all of it, so nothing
-    /// falls between the list of names, the messages in the room and the events to come.
+    /// A connection comes in. One lock for all of it, so nothing falls between the list of names,
+    /// the messages in the room and the events to come.
     pub fn join(&self, room: &Room, user: &str) -> Joined {
-        let mut state = self.when_delivered(lock(&self.state));
-        let count = state.here.entry(user.into()).or_default();
-        *count += 1;
-        if *count == 1 {
-            state.push_presence("user_joined", user);
+        let mut state = self.when_delivered();
+        if let Some(event) = state.here.join(user) {
+            state.push(event);
+            room.ring();
         }
-        let (users, connections) =
-            (state.here.keys().cloned().collect(), state.here.values().sum());
-        Joined { connections, users, last_id: room.counts().0, place: state.end }
+        Joined { here: state.here.clone(), last_id: room.counts().0, place: state.end }
     }
 
-    /// A connection goes; the name goes with its last one.
-    pub fn leave(&self, user: &str) {
-        let mut state = self.when_delivered(lock(&self.state));
-        match state.here.get_mut(user) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                state.here.remove(user);
-                state.push_presence("user_left", user);
-            }
+    pub fn leave(&self, room: &Room, user: &str) {
+        let mut state = self.when_delivered();
+        if let Some(event) = state.here.leave(user) {
+            state.push(event);
+            room.ring();
         }
     }
 
-    /// Who is in the chat: the names, and how many connections each has.
-    pub fn presence(&self) -> BTreeMap<Arc<str>, usize> {
+    pub fn here(&self) -> Here {
         lock(&self.state).here.clone()
     }
 
-    /// §4.11 Says something in the room, when the members can follow. This is flow control: the
-    /// thread of a speaker that is too fast waits, its socket fills, and TCP slows the other side down.
-    pub fn say(&self, room: &Room, user: String, text: String) -> Arc<Message> {
-        // 1. For a slow reader it waits a little, and not for ever.
-        let far_behind = |state: &mut State| state.end - state.slowest > FAR_BEHIND_BYTES;
-        let waited = self.round_done.wait_timeout_while(lock(&self.state), PAUSE, far_behind);
-        // 2. For the broadcaster it waits as long as it must. This ends: that one waits for nobody.
-        let mut state = self.when_delivered(waited.unwrap_or_else(PoisonError::into_inner).0);
-        // The lock is still ours: messages stand here in the order of the room, and the broadcaster,
+    /// Says something in the room, when the members can follow, and tells them.
+    pub fn announce(&self, room: &Room, user: String, text: String) -> Arc<Message> {
+        let mut state = self.when_followed();
+        // The lock is ours now: messages stand here in the order of the room, and the broadcaster,
         // whom `room.say` wakes, gets no `end` from us before the message is here.
         let message = room.say(user, text);
         // Nobody is here unless part 4 runs over this room.
-        if !state.here.is_empty() {
+        if !state.here.0.is_empty() {
             state.push(events::message(&message));
         }
         message
-    }
-
-    /// Waits until there is space for one event more. The caller keeps the lock until the event is
-    /// there, because thousands may wake here at once.
-    fn when_delivered<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        let too_much = |s: &mut State| s.end - s.delivered > UNDELIVERED_BYTES_MAX as u64;
-        self.round_done.wait_while(state, too_much).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every now and then, so that nobody on the way takes the connection for dead. The broadcaster
@@ -157,22 +123,9 @@ impl Timeline {
         }
         Some(piece)
     }
-
-    /// The broadcaster tells where it is, and where the slowest reader is, and those that wait for
-    /// them check again.
-    pub fn set_delivered(&self, delivered: u64, slowest: u64) {
-        let mut state = lock(&self.state);
-        (state.delivered, state.slowest) = (delivered, slowest);
-        drop(state);
-        self.round_done.notify_all();
-    }
 }
 
 impl State {
-    fn push_presence(&mut self, kind: &str, user: &str) {
-        self.push(events::presence(kind, user, self.here.values().sum()));
-    }
-
     fn push(&mut self, event: Vec<u8>) {
         let place = self.end;
         self.end += event.len() as u64;

@@ -16,10 +16,9 @@
 //!
 //! Leaves out: subprotocols, extensions (so no compression).
 
-use super::t4_broadcast::Hub;
 use super::t4_conversation::converse;
 use super::t4_member::Membership;
-use super::{Chat, api, said, t1_refresh, t4_echo};
+use super::{Chat, api, said, t1_refresh, t4_broadcast, t4_echo};
 use crate::event;
 use crate::handler::{Handler, Reply};
 use crate::wire::frame::Opcode;
@@ -36,35 +35,34 @@ pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Part 1's server, and the WebSockets. `Err`: there is no thread for the broadcaster.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
-    let hub = Hub::start(chat)?;
+    t4_broadcast::start(chat.clone())?;
     Ok(Arc::new(move |request, _socket| match request.path.as_str() {
-        "/" if handshake::wanted(request) => enter_chat(&hub, request),
-        "/echo" => t4_echo::enter(&hub.chat, request),
-        _ => t1_refresh::answer(&hub.chat, request).map(Reply::Http),
+        "/" if handshake::wanted(request) => enter_chat(&chat, request),
+        "/echo" => t4_echo::enter(&chat, request),
+        _ => t1_refresh::answer(&chat, request).map(Reply::Http),
     }))
 }
 
 /// One connection of the chat, from the handshake to the end.
-fn enter_chat(hub: &Arc<Hub>, request: &Request) -> Result<Reply, Response> {
+fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
     let user = said::name(request.query("user"))?;
     let last_id = api::last_id(request)?;
-    let hub = hub.clone();
-    let chat = move |socket: Arc<TcpStream>, early: Buffer| {
-        let Ok(membership) = Membership::new(&hub, socket.clone(), user, last_id) else { return };
+    let chat = chat.clone();
+    let conversation = move |socket: Arc<TcpStream>, early: Buffer| {
+        let Ok(membership) = Membership::new(&chat, socket.clone(), user, last_id) else { return };
         let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
             drop(member.open()?); // one that was told to go is not listened to
-            let answer = take_message(&hub.chat, &member.user, message).unwrap_or_else(|problem| {
+            let answer = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
             answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
         };
-        let period = hub.chat.timing.heartbeat;
         // However it ends, it is over.
-        let _ = converse(&socket, early, CHAT_BYTES_MAX, period, send, on_message);
+        let _ = converse(&socket, early, CHAT_BYTES_MAX, chat.timing.heartbeat, send, on_message);
     };
-    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(chat)))
+    Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(conversation)))
 }
 
 /// §4.12 What a client says. A bad message is answered, and the connection stays.

@@ -1,9 +1,11 @@
-//! §4.4 Frames into messages: fragments, the control frames between them, and UTF-8 as it arrives
-//! (RFC 6455 §5.4, §5.5, §8.1).
+//! §4.4 Frames into messages: fragments, the control frames between them (their payload is read in
+//! `control`), and UTF-8 as it arrives (RFC 6455 §5.4, §5.5, §8.1).
 
 use super::buffer::Buffer;
-use super::frame::{self, Header, Opcode, Side, Violation, violation};
+use super::control;
+use super::frame::{self, Header, Opcode, Side};
 use super::payload::{Payload, mask_fast};
+use super::violation::{Violation, violation};
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
@@ -58,7 +60,7 @@ impl Assembler {
                     return Ok(None);
                 };
                 if header.opcode.is_control() {
-                    return take_control(header, used, buf);
+                    return control::take(header, used, buf);
                 }
                 buf.consume(used);
                 self.begin(header.opcode)?;
@@ -114,53 +116,5 @@ fn half_character(text: &[u8], ends: bool) -> Result<usize, Violation> {
         Ok(_) => Ok(0),
         Err(error) if error.error_len().is_none() && !ends => Ok(text.len() - error.valid_up_to()),
         Err(_) => violation(1007, "the text is not UTF-8"),
-    }
-}
-
-/// A control frame may stand between the fragments of a message and belongs to none. It is short:
-/// there is no hurry before all of it has come. RFC 6455 §5.4, §5.5
-fn take_control(
-    header: Header,
-    used: usize,
-    buf: &mut Buffer,
-) -> Result<Option<Received>, Violation> {
-    let end = used + header.length as usize;
-    let Some(payload) = buf.data().get(used..end) else { return Ok(None) };
-    let mut payload = payload.to_vec();
-    buf.consume(end);
-    if let Some(key) = header.key {
-        frame::mask(&mut payload, key);
-    }
-    match header.opcode {
-        Opcode::Ping => Ok(Some(Received::Ping(payload))),
-        Opcode::Close => take_close(&payload).map(Some),
-        _ => Ok(Some(Received::Pong)),
-    }
-}
-
-/// §4.5 A close frame: nothing, or a code of two bytes and a reason in UTF-8. RFC 6455 §5.5.1
-fn take_close(payload: &[u8]) -> Result<Received, Violation> {
-    match payload {
-        [] => Ok(Received::Close(1005, String::new())),
-        [_] => violation(1002, "half a close code"),
-        [high, low, reason @ ..] => {
-            let code = u16::from_be_bytes([*high, *low]);
-            // RFC 6455 §7.4.1, §7.4.2: 1004 to 1006 and 1015 never travel.
-            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-                return violation(1002, "a close code that must not travel");
-            }
-            let Ok(reason) = std::str::from_utf8(reason) else {
-                return violation(1007, "the close reason is not UTF-8");
-            };
-            Ok(Received::Close(code, reason.to_string()))
-        }
-    }
-}
-
-/// The payload of a close frame; 1005 is the absence of a code. RFC 6455 §7.1.5
-pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
-    match code {
-        1005 => Vec::new(),
-        _ => [&code.to_be_bytes(), reason.as_bytes()].concat(),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod buffer;
+pub mod control;
 pub mod date;
 pub mod form;
 pub mod frame;
@@ -12,6 +13,7 @@ pub mod http;
 pub mod json;
 pub mod message;
 pub mod payload;
+pub mod violation;
 pub mod visible;
 
 use std::panic::Location;

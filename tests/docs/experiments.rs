@@ -22,7 +22,7 @@ use super::common::{binary, eventually, rawchat};
 use super::{path, read};
 use rawchat::room;
 use rawchat::server::{self, Limits};
-use rawchat::techniques::{Timing, said, t1_refresh, t4_echo, t4_timeline, t4_websocket};
+use rawchat::techniques::{Timing, said, t1_refresh, t4_brake, t4_echo, t4_timeline, t4_websocket};
 use rawchat::wire::{budget, http, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
@@ -620,7 +620,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("TAKEN_BYTES_MAX", mib(budget::TAKEN_BYTES_MAX)),
         ("FREE_BYTES", kib(budget::FREE_BYTES)),
         ("TIMELINE_BYTES_MAX", mib(t4_timeline::TIMELINE_BYTES_MAX)),
-        ("UNDELIVERED_BYTES_MAX", kib(t4_timeline::UNDELIVERED_BYTES_MAX)),
+        ("UNDELIVERED_BYTES_MAX", kib(t4_brake::UNDELIVERED_BYTES_MAX)),
         ("CONNECTIONS_MAX", server::CONNECTIONS_MAX.to_string()),
         ("head", seconds(limits.head)),
         ("body", seconds(limits.body)),

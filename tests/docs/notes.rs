@@ -146,7 +146,7 @@ fn a_mark_is_about_its_function_or_its_statement_and_a_module_s_up_to_the_next_m
     {
         assert!(code(name).starts_with(begins), "§{name}: {}", code(name));
     }
-    ends("3.4", "        state.newest\n    }");
+    ends("3.4", "        (state.newest, state.rings)\n    }");
     ends("2.2", "\"no-store\");");
     ends("2", "t1_refresh::handler;");
     assert!(code("1.4").contains("fn of("), "a type is about what it can do");
@@ -583,10 +583,10 @@ fn marks_and_sections_of_rfcs_are_links_and_not_taken_for_each_other() {
 
 #[test]
 fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
-    use rawchat::techniques::{Timing, t4_broadcast, t4_member, t4_timeline};
+    use rawchat::techniques::{Timing, t4_brake, t4_broadcast, t4_member, t4_timeline};
     let timeline = t4_timeline::TIMELINE_BYTES_MAX >> 20;
-    let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_timeline::PAUSE.as_millis());
-    let (stalled, stall) = (t4_member::STALLED_AFTER.as_secs(), Timing::default().stall.as_secs());
+    let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_brake::PAUSE.as_millis());
+    let (stalled, stall) = (t4_brake::STALLED_AFTER.as_secs(), Timing::default().stall.as_secs());
     let (half, unsent) = (timeline / 2, t4_member::UNSENT_BYTES_MAX >> 10);
     for (language, head, [ms, s, mib, kib]) in [
         ("en", "| the reader |", ["ms", "s", "MiB", "KiB"]),

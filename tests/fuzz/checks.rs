@@ -3,10 +3,11 @@
 
 use rawchat::tools::json::elements;
 use rawchat::wire::buffer::Buffer;
+use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::http::{self, Body, Refusal, Request};
 use rawchat::wire::json::{self, Value};
-use rawchat::wire::message::{Assembler, Received, close_payload};
+use rawchat::wire::message::{Assembler, Received};
 use rawchat::wire::{form, handshake};
 use std::io::Read;
 

@@ -5,11 +5,15 @@
 extern crate self as std;
 extern crate std as real;
 
+#[path = "../../src/handler/write.rs"]
+mod handler;
 #[path = "model.rs"]
 mod model;
 #[path = "../../src/room.rs"]
 #[allow(dead_code)] // part 3's part of it
 mod room;
+#[path = "../../src/techniques/t4_brake.rs"]
+mod t4_brake;
 #[path = "../../src/techniques/t4_broadcast.rs"]
 mod t4_broadcast;
 #[path = "../../src/techniques/t4_conversation.rs"]
@@ -24,8 +28,9 @@ mod t4_timeline;
 use model::{FOREVER, collections, explore, sync, time};
 use net::TcpStream;
 use rawchat::techniques::Timing;
+use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Opcode, Side};
-use rawchat::wire::message::{Assembler, Received, close_payload};
+use rawchat::wire::message::{Assembler, Received};
 use rawchat::{event, log, wire};
 use real::io::{self, Read};
 use real::mem;
@@ -33,7 +38,6 @@ use real::prelude::rust_2024::*;
 use room::Room;
 use shuttle::thread::spawn;
 use sync::Arc;
-use t4_broadcast::Hub;
 use t4_conversation::converse;
 use t4_member::Membership;
 use t4_timeline::Timeline;
@@ -59,16 +63,6 @@ mod thread {
             drop(shuttle::future::spawn(async { broadcaster() }));
             Ok(())
         }
-    }
-}
-
-mod handler {
-    use super::{TcpStream, io};
-    use io::Write;
-    use real::prelude::rust_2024::*;
-
-    pub fn write_whole(mut socket: &TcpStream, parts: &mut [io::IoSlice]) -> io::Result<()> {
-        parts.iter().try_for_each(|part| socket.write_all(part))
     }
 }
 
@@ -146,6 +140,10 @@ mod net {
         pub fn set_write_timeout(&self, timeout: Option<Duration>) -> Result<()> {
             assert_eq!(timeout, Some(FOREVER));
             Ok(())
+        }
+
+        pub fn write_timeout(&self) -> Result<Option<Duration>> {
+            Ok(Some(FOREVER))
         }
 
         /// From here on whoever writes to it panics.
@@ -229,21 +227,22 @@ pub struct Chat {
     timing: Timing,
 }
 
-fn open() -> Arc<Hub> {
+fn open() -> Arc<Chat> {
     let room = Room::new(|message| format!(r#"{{"id":{}}}"#, message.id));
     let timing = Timing { heartbeat: FOREVER, stall: FOREVER, ..Timing::default() };
-    Hub::start(Arc::new(Chat { room, timeline: Timeline::default(), timing })).unwrap()
+    let chat = Arc::new(Chat { room, timeline: Timeline::default(), timing });
+    t4_broadcast::start(chat.clone()).unwrap();
+    chat
 }
 
-fn say(hub: &Hub, count: usize) {
-    (0..count)
-        .for_each(|_| drop(hub.chat.timeline.say(&hub.chat.room, "Alice".into(), "x".into())));
+fn say(chat: &Chat, count: usize) {
+    (0..count).for_each(|_| drop(chat.timeline.announce(&chat.room, "Alice".into(), "x".into())));
 }
 
 /// Says so many messages from a thread of its own.
-fn speak(hub: &Arc<Hub>, count: usize) -> thread::JoinHandle<()> {
-    let hub = hub.clone();
-    spawn(move || say(&hub, count))
+fn speak(chat: &Arc<Chat>, count: usize) -> thread::JoinHandle<()> {
+    let chat = chat.clone();
+    spawn(move || say(&chat, count))
 }
 
 /// The id of a message that was said; of other events none.
@@ -277,11 +276,11 @@ impl Read for &Client {
 
 impl Client {
     /// Comes in, as in `techniques::t4_websocket`.
-    fn join(hub: &Arc<Hub>, user: &'static str, last_id: Option<u64>) -> Client {
-        let (hub, socket) = (hub.clone(), Arc::new(TcpStream::default()));
+    fn join(chat: &Arc<Chat>, user: &'static str, last_id: Option<u64>) -> Client {
+        let (chat, socket) = (chat.clone(), Arc::new(TcpStream::default()));
         let server = socket.clone();
         let connection = spawn(move || {
-            if let Ok(member) = Membership::new(&hub, server.clone(), user.into(), last_id) {
+            if let Ok(member) = Membership::new(&chat, server.clone(), user.into(), last_id) {
                 let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
                 let on_message = |_| member.0.open().map(drop);
                 let _ = converse(&server, Default::default(), 100, FOREVER, send, on_message);
@@ -363,30 +362,30 @@ impl Client {
 #[test]
 fn a_reader_that_takes_nothing_disturbs_nobody_and_gets_everything_later() {
     explore(|| {
-        let hub = open();
-        let mut slow = Client::join(&hub, "Slow", None).greeted();
-        let mut bob = Client::join(&hub, "Bob", None).greeted();
-        say(&hub, 3);
+        let chat = open();
+        let mut slow = Client::join(&chat, "Slow", None).greeted();
+        let mut bob = Client::join(&chat, "Bob", None).greeted();
+        say(&chat, 3);
         (1..=3).for_each(|id| assert_eq!(bob.message(), id));
         (1..=3).for_each(|id| assert_eq!(slow.message(), id));
         // It may be live again by now, and stops again.
-        say(&hub, 3);
+        say(&chat, 3);
         (4..=6).for_each(|id| assert_eq!(bob.message(), id));
         (4..=6).for_each(|id| assert_eq!(slow.message(), id));
         bob.leave();
         slow.leave();
-        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
+        assert_eq!(chat.timeline.here().connections(), 0);
     });
 }
 
 #[test]
 fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed() {
     explore(|| {
-        let hub = open();
-        say(&hub, 1);
-        let speaker = speak(&hub, 3);
-        let mut back = Client::join(&hub, "Back", Some(0));
-        let mut new = Client::join(&hub, "New", None);
+        let chat = open();
+        say(&chat, 1);
+        let speaker = speak(&chat, 3);
+        let mut back = Client::join(&chat, "Back", Some(0));
+        let mut new = Client::join(&chat, "New", None);
         let Some(Received::Text(welcome)) = new.next() else { panic!("expected welcome") };
         (number(&welcome.text(), "lastId") + 1..=4).for_each(|id| assert_eq!(new.message(), id));
         (1..=4).for_each(|id| assert_eq!(back.message(), id));
@@ -399,9 +398,9 @@ fn who_comes_in_the_middle_gets_the_rest_and_who_comes_back_gets_what_it_missed(
 #[test]
 fn a_pong_is_neither_lost_nor_doubled_whoever_has_the_socket() {
     explore(|| {
-        let hub = open();
-        let mut slow = Client::join(&hub, "Slow", None).greeted();
-        let speaker = speak(&hub, 2);
+        let chat = open();
+        let mut slow = Client::join(&chat, "Slow", None).greeted();
+        let speaker = speak(&chat, 2);
         (0..3).for_each(|_| slow.send(Opcode::Ping, b"?"));
         let (mut ids, mut pongs) = (Vec::new(), 0);
         while ids.len() < 2 || pongs < 3 {
@@ -418,9 +417,9 @@ fn a_pong_is_neither_lost_nor_doubled_whoever_has_the_socket() {
 #[test]
 fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
     explore(|| {
-        let hub = open();
-        let mut slow = Client::join(&hub, "Slow", None).greeted();
-        let speaker = speak(&hub, 3);
+        let chat = open();
+        let mut slow = Client::join(&chat, "Slow", None).greeted();
+        let speaker = speak(&chat, 3);
         slow.send(Opcode::Ping, b"?");
         slow.send(Opcode::Close, &close_payload(1000, ""));
         let mut before = 0;
@@ -431,17 +430,17 @@ fn a_close_frame_is_answered_by_one_and_nothing_comes_after_it() {
         assert_eq!(slow.next(), None);
         speaker.join().unwrap();
         slow.gone();
-        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
+        assert_eq!(chat.timeline.here().connections(), 0);
     });
 }
 
 #[test]
 fn who_vanishes_leaves_nothing_behind() {
     explore(|| {
-        let hub = open();
-        let slow = Client::join(&hub, "Slow", None).greeted();
-        let mut bob = Client::join(&hub, "Bob", None).greeted();
-        let speaker = speak(&hub, 3);
+        let chat = open();
+        let slow = Client::join(&chat, "Slow", None).greeted();
+        let mut bob = Client::join(&chat, "Bob", None).greeted();
+        let speaker = speak(&chat, 3);
         slow.send(Opcode::Ping, b"?");
         slow.vanish();
         (1..=3).for_each(|id| assert_eq!(bob.message(), id));
@@ -454,20 +453,20 @@ fn who_vanishes_leaves_nothing_behind() {
 #[test]
 fn who_has_left_is_told_nothing_that_is_said_later() {
     explore(|| {
-        let hub = open();
-        let mut slow = Client::join(&hub, "Slow", None).greeted();
+        let chat = open();
+        let mut slow = Client::join(&chat, "Slow", None).greeted();
         // With the answer it is certain that its reader reads, and sees the end.
         slow.send(Opcode::Ping, b"");
         while slow.next() != Some(Received::Pong) {}
-        say(&hub, 2);
+        say(&chat, 2);
         (1..=2).for_each(|id| assert_eq!(slow.message(), id));
-        let speaker = speak(&hub, 3);
+        let speaker = speak(&chat, 3);
         slow.socket.shutdown(net::Shutdown::Read).unwrap();
         speaker.join().unwrap();
-        while hub.chat.timeline.presence().values().sum::<usize>() > 0 {
+        while chat.timeline.here().connections() > 0 {
             thread::yield_now();
         }
-        say(&hub, 3);
+        say(&chat, 3);
         let mut last = 2;
         while let Some(event) = slow.next() {
             if let Some(id) = said(&event) {
@@ -484,18 +483,18 @@ fn who_has_left_is_told_nothing_that_is_said_later() {
 #[test]
 fn a_panic_in_a_round_ends_the_connection_it_came_from_and_no_other() {
     explore(|| {
-        let hub = open();
-        let mut bob = Client::join(&hub, "Bob", None).greeted();
-        let broken = Client::join(&hub, "Broken", None).greeted();
-        let mut carol = Client::join(&hub, "Carol", None).greeted();
+        let chat = open();
+        let mut bob = Client::join(&chat, "Bob", None).greeted();
+        let broken = Client::join(&chat, "Broken", None).greeted();
+        let mut carol = Client::join(&chat, "Carol", None).greeted();
         broken.socket.break_down();
-        let speaker = speak(&hub, 3);
+        let speaker = speak(&chat, 3);
         (1..=3).for_each(|id| assert_eq!(bob.message(), id));
         (1..=3).for_each(|id| assert_eq!(carol.message(), id));
         speaker.join().unwrap();
         broken.gone();
         bob.leave();
         carol.leave();
-        assert_eq!(hub.chat.timeline.presence().values().sum::<usize>(), 0);
+        assert_eq!(chat.timeline.here().connections(), 0);
     });
 }

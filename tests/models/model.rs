@@ -76,7 +76,7 @@ pub mod sync {
     use real::ops::{Deref, DerefMut};
     use real::prelude::rust_2024::*;
     pub use real::sync::{LockResult, PoisonError};
-    pub use shuttle::sync::{Arc, atomic};
+    pub use shuttle::sync::Arc;
 
     const LONG: Duration = Duration::from_secs(60 * 60);
 

@@ -18,7 +18,6 @@ use real::prelude::rust_2024::*;
 use room::Room;
 use shuttle::thread;
 use sync::Arc;
-use sync::atomic::{AtomicBool, Ordering};
 
 fn room() -> Arc<Room> {
     Arc::new(Room::new(|message| message.text.clone()))
@@ -86,15 +85,11 @@ fn who_asks_again_sees_each_message_once_and_in_order() {
 #[test]
 fn who_waits_for_something_else_than_a_message_is_woken_by_a_ring() {
     explore(|room| {
-        let stirred = Arc::new(AtomicBool::new(false));
-        let (guest, stir) = (room.clone(), stirred.clone());
-        let guest = thread::spawn(move || {
-            stir.store(true, Ordering::SeqCst);
-            guest.ring();
-        });
+        let guest = room.clone();
+        let guest = thread::spawn(move || guest.ring());
         let reader = room.clone();
         let reader = thread::spawn(move || assert_eq!(wait(&reader, 0), [1]));
-        room.wait_while(FOREVER, |_| !stirred.load(Ordering::SeqCst));
+        room.wait_while(FOREVER, |_, rings| rings == 0);
         say(&room);
         guest.join().unwrap();
         reader.join().unwrap();

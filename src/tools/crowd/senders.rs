@@ -3,9 +3,10 @@
 
 use super::{Crowd, Errand, Outcome, PATIENCE, Technique, Traffic, at, browser, post};
 use crate::tools::client::{Connection, WebSocket, get};
+use crate::wire::control::close_payload;
 use crate::wire::frame::Opcode;
 use crate::wire::json::quoted;
-use crate::wire::message::{Received, close_payload};
+use crate::wire::message::Received;
 use std::sync::atomic::Ordering;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};

@@ -2,11 +2,11 @@
 
 use super::{Language, Side};
 use crate::wire::buffer::Buffer;
-use crate::wire::frame::Violation;
 use crate::wire::handshake;
 use crate::wire::http::{self, Body, Refusal};
 use crate::wire::message::Assembler;
 use crate::wire::shown;
+use crate::wire::violation::Violation;
 
 /// The longest message that is judged; the longest that `/echo` takes.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
