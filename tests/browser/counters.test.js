@@ -188,11 +188,15 @@ test("§4 a row of the journal opens and shows the frame as it was on the wire",
 for (const part of [1, 2, 3, 4])
   test(`§${part} in half a projector and in a whole one: chat, input, counters and where there is room the journal's first row without scrolling`, async () => {
     const server = await serve(part);
-    for (const locale of ["uk-UA", "en-GB"])
+    for (const locale of ["uk-UA", "en-GB"]) {
+      const page = await person(undefined, undefined, { locale });
       for (const viewport of [{ width: 640, height: 600 }, { width: 683, height: 650 }, { width: 1280, height: 640 }, { width: 640, height: 720 }, { width: 1280, height: 720 }]) {
-        const page = await person(server, "Alice", { locale, viewport });
-        await say(page, "a message");
-        await sees(page, "a message");
+        await page.setViewportSize(viewport);
+        await page.goto(`${server.url}/?user=Alice`);
+        const text = `said at ${viewport.width} × ${viewport.height} px`;
+        await say(page, text);
+        await sees(page, text);
+        await page.locator("#outbox li").waitFor({ state: "detached" }); // else the page asks before it is left
         const where = await page.evaluate(() => ({
           scrolled: scrollY,
           out: [...document.querySelectorAll("#log, #text, #say button, .counters dt, .counters dd")].filter((one) => one.checkVisibility())
@@ -209,8 +213,9 @@ for (const part of [1, 2, 3, 4])
         assert.equal(where.alone, 0, `a counter has a row of its own, ${locale}, ${viewport.width} px`);
         if (part > 1 && viewport.height === 720) assert.ok(where.journal < where.edge, `${where.journal} < ${where.edge}, ${locale}, ${viewport.width} px`);
         assert.deepEqual(where.order, ["network", "diagram"]);
-        await leave(page);
       }
+      await leave(page);
+    }
     await server.stop();
   });
 

@@ -12,8 +12,10 @@ use super::{cyrillic, path, read};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 const TEXTS: [(&str, [&str; 6]); 2] = [
@@ -267,11 +269,15 @@ impl Desk {
                 exercise.name
             );
         }
-        let outcome = match exercise.file.ends_with(".js") {
-            true => self.browser(exercise),
-            false => self.rust(exercise),
-        };
-        let outcome = outcome.and_then(|word| self.checked(exercise).map(|()| word));
+        let (outcome, checked) = thread::scope(|scope| {
+            let checked = scope.spawn(|| self.checked(exercise));
+            let outcome = match exercise.file.ends_with(".js") {
+                true => self.browser(exercise),
+                false => self.rust(exercise),
+            };
+            (outcome, checked.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let outcome = outcome.and_then(|word| checked.map(|()| word));
         for file in files {
             let copy = self.copy.join(file);
             match super::path(file).exists() {
@@ -323,7 +329,7 @@ impl Desk {
             _ => "4",
         };
         let mut check = Command::new(env!("CARGO_BIN_EXE_rawchat"));
-        check.args(["check", "4", "--strict", "--json", "--only", id, "--"]);
+        check.args(["check", "4", "--strict", "--json", "--patience=2s", "--only", id, "--"]);
         check.arg(self.target.join("debug/rawchat")).args([part, "--quiet"]);
         let (_, said) = run(&mut check);
         // What wakes too late is right, and worth saying.
@@ -348,6 +354,7 @@ impl Desk {
         node.args(["--test", "--test-reporter=tap"]);
         if !exercise.is_solution() {
             node.arg(format!("--test-name-pattern=^{}$", exercise.test));
+            node.env("HANGS_SOON", "");
         }
         node.arg(file).current_dir(folder);
         node.env("RAWCHAT", self.target.join("debug/rawchat"));

@@ -5,6 +5,7 @@ use super::http::goes_on;
 use super::lab::{FLOOR, Lab, Peer};
 use crate::tools::client::Connection;
 use std::io::ErrorKind;
+use std::thread;
 use std::time::{Duration, Instant};
 
 // ---- 3 Polling
@@ -74,11 +75,17 @@ pub fn news_at_once(lab: &Lab) -> Done {
     brings(lab, &mut lab.poll(first)?, Instant::now(), newest)
 }
 
-/// So many polls that wait, what they know, and since when they wait.
+/// So many polls that wait, what they know, and since when they wait. They begin one after another:
+/// if a server lets them look now and then, each looks at another moment, and not all just in time.
 fn waiting<'a>(lab: &'a Lab, count: usize) -> Result<(Vec<Peer<'a>>, u64, Instant), Fault> {
+    const ALL_BEGIN_WITHIN: Duration = Duration::from_millis(500);
     let newest = lab.say_something()?;
     let began = Instant::now();
-    let mut peers: Vec<Peer> = (0..count).map(|_| lab.poll(newest)).collect::<Result<_, _>>()?;
+    let mut peers = vec![lab.poll(newest)?];
+    while peers.len() < count {
+        thread::sleep(ALL_BEGIN_WITHIN / count as u32);
+        peers.push(lab.poll(newest)?);
+    }
     let deadline = Instant::now() + FLOOR;
     peers.iter_mut().try_for_each(|peer| peer.silent(deadline))?;
     Ok((peers, newest, began))
