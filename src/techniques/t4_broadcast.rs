@@ -21,20 +21,21 @@ pub fn start(chat: Arc<Chat>) -> io::Result<()> {
 /// the last round is under way, a round costs no more and carries more.
 fn broadcast(chat: &Chat) {
     let Chat { room, timeline, timing, .. } = chat;
-    let mut heartbeat = Instant::now();
-    let (mut seen, mut patience) = ((0, 0), Duration::ZERO);
+    let mut last_heartbeat = Instant::now();
+    let (mut seen, mut patience) = ((0, 0), Duration::ZERO); // the first round begins at once
     loop {
         seen = room.wait_while(patience, |newest, rings| (newest, rings) == seen);
-        if heartbeat.elapsed() >= timing.heartbeat {
+        if last_heartbeat.elapsed() >= timing.heartbeat {
             timeline.push_heartbeat();
-            heartbeat = Instant::now();
+            last_heartbeat = Instant::now();
         }
-        patience = timing.heartbeat.saturating_sub(heartbeat.elapsed());
-        let (end, mut piece) = (timeline.end(), None);
-        let mut slowest = end;
+        patience = timing.heartbeat.saturating_sub(last_heartbeat.elapsed());
+        let end = timeline.end();
+        let (mut slowest, mut piece) = (end, None);
         let members = lock(&timeline.members).clone();
         for member in members {
-            // A panic is printed, and costs only the member that was being served.
+            // A panic is printed, and costs only this member. (To the compiler we promise with
+            // `AssertUnwindSafe` that nothing is left half done.)
             match catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece, end))) {
                 Ok(Ok(None)) => {}
                 Ok(Ok(Some(place))) => {

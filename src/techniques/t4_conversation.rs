@@ -32,12 +32,11 @@ pub fn converse(
     socket.set_read_timeout(Some(period))?;
     let (mut assembler, mut share) = (Assembler::new(Side::Client, bytes_max), Share::default());
     let (mut heard, mut pinged) = (Instant::now(), false);
-    let mut begun = None; // since when a message is not whole
+    let mut begun = None; // since when some frames of a message are here, and not the last
     let late = |since: Option<Instant>, patience| since.is_some_and(|s| s.elapsed() >= patience);
     loop {
         let taken = assembler.take(&mut buf);
-        let whole =
-            if let Ok(Some(Text(whole) | Binary(whole))) = &taken { whole.held() } else { 0 };
+        let whole = if let Ok(Some(Text(text) | Binary(text))) = &taken { text.held() } else { 0 };
         if !share.resize(whole + assembler.held() + buf.held(), UNFINISHED_BYTES_MAX) {
             event!("§4.6", "-", "no memory for its message");
             drop((taken, assembler, buf)); // before the close, for which a slow reader makes us wait
@@ -60,7 +59,7 @@ pub fn converse(
             }
             // §4.9 Silence is answered with a ping, and silence after that is the end: a peer whose
             // cable was cut sends no FIN. Bytes are no sign of life, frames are; a message must end.
-            Ok(None) if late(begun, 2 * period) || pinged && late(Some(heard), period) => {
+            Ok(None) if late(begun, 2 * period) || (pinged && late(Some(heard), period)) => {
                 let missing = if begun.is_some() { "whole message" } else { "pong" };
                 event!("§4.9", "-", "dropped: no {missing} for two periods");
                 return close(1008, &format!("no {missing} for two heartbeats"));
@@ -84,8 +83,8 @@ pub fn converse(
 fn read(mut socket: &TcpStream, buf: &mut Buffer) -> io::Result<()> {
     match buf.fill(&mut socket) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        // Silence; or another thread is writing, and for that moment no read waits (§4.8).
+        // Silence; or another thread is in `write_at_once`, and for that moment no read waits.
         Err(error) if timed_out(&error) => Ok(()),
-        read => read.map(|_| ()),
+        result => result.map(drop),
     }
 }

@@ -29,7 +29,7 @@ pub struct Member {
 }
 
 /// What is still to be sent to a member: `bytes`, then the events from `place` on. Once the member is
-/// in the list of members, whoever holds this lock may write to its socket, and who has sealed it.
+/// in the list of members, only the thread that holds its lock, or has sealed it, writes to its socket.
 #[derive(Default)]
 pub struct Unsent {
     /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
@@ -40,7 +40,7 @@ pub struct Unsent {
     closed: bool,
     /// Since when the socket has taken nothing at all.
     full_since: Option<Instant>,
-    /// Of the memory for `bytes`.
+    /// What `bytes` takes of the memory for all.
     share: Share,
 }
 
@@ -82,7 +82,7 @@ impl Drop for Membership {
         // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
         timeline.leave(room, &member.user);
-        // A slow reader gets the rest, its close frame too, before FIN. Nobody else writes to it now.
+        // A slow reader gets what one write takes of the rest, its close frame too, before FIN.
         let _ = (&*member.socket).write(&unsent.bytes);
     }
 }
@@ -118,7 +118,7 @@ impl Member {
 
     /// Gives a member the events from its place to `end`, as many as its socket takes. They are in
     /// `piece` if that begins at its place, as for all who keep up; else the piece is made anew.
-    /// `Some`: there is more for it, and speakers wait for it as for a reader at this place.
+    /// `Some`: there is more for it, from this place on. The brake (§4.11) looks for the slowest.
     pub fn deliver(&self, piece: &mut Option<Piece>, end: u64) -> io::Result<Option<u64>> {
         let mut unsent = lock(&self.unsent);
         self.flush(&mut unsent)?;
@@ -132,8 +132,9 @@ impl Member {
                     // The rest of the event that the write stops in, before anything else.
                     let stop = piece.end_of_event(written);
                     unsent.bytes.extend_from_slice(&piece.bytes[written..stop]);
-                    unsent.place += stop as u64;
+                    unsent.place += stop as u64; // with what is in `bytes` now
                 }
+                // The next round writes it.
                 None => unsent.push(Opcode::Close, &close_payload(1008, TOO_SLOW)),
             }
         }
@@ -148,13 +149,13 @@ impl Member {
     /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: before this the member was
     /// told to go, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
-        let mut unsent = self.open()?;
+        let mut unsent = self.unsent_if_open()?;
         unsent.push(opcode, payload);
         let flushed = self.flush(&mut unsent);
         if !unsent.bytes.is_empty() {
             self.chat.room.ring();
         }
-        drop(unsent);
+        drop(unsent); // `cut_off` takes the lock, too
         if let Err(error) = flushed {
             self.cut_off(error);
         }
@@ -162,7 +163,7 @@ impl Member {
     }
 
     /// What is unsent. `Err`: the member has been told to go, and is not listened to any more.
-    pub fn open(&self) -> io::Result<MutexGuard<'_, Unsent>> {
+    pub fn unsent_if_open(&self) -> io::Result<MutexGuard<'_, Unsent>> {
         let unsent = lock(&self.unsent);
         if unsent.closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(unsent) }
     }
@@ -197,7 +198,7 @@ impl Member {
     pub fn cut_off(&self, error: io::Error) {
         let unsent = self.seal();
         if unsent.closed && unsent.bytes.is_empty() {
-            return; // another thread was first
+            return; // another thread was first, or there is nothing left to cut off
         }
         // First: once the socket is shut down, its thread says in the log that it leaves.
         event!("§4.8", &self.user, "cut off: {}", log::why(error));
@@ -214,6 +215,6 @@ impl Member {
 impl Unsent {
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::encode(&mut self.bytes, opcode, payload, None);
-        self.closed = opcode == Opcode::Close;
+        self.closed |= opcode == Opcode::Close;
     }
 }

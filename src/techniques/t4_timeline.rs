@@ -25,10 +25,7 @@ pub struct Timeline {
     pub members: Mutex<Vec<Arc<Member>>>,
 }
 
-/// ```text
-/// forgotten | the first event …… slowest …………… delivered …… end
-///             oldest             a slow member   a quick one   has not happened yet
-/// ```
+/// forgotten | oldest …… `slowest` …… `delivered` …… `end` | what has not happened yet
 #[derive(Default)]
 pub(super) struct State {
     /// Each with its place.
@@ -50,9 +47,9 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Where the event ends that a write of `written` bytes stops in. If it stops between two, the
-    /// next one counts as begun, so that something is left: that says that the socket is full. Of
-    /// events that end at 10 and 20 it is 20 for 13, and for 10.
+    /// Where the event ends that a write of `written` bytes stops in: of events that end at 10 and 20
+    /// it is 20 for 13. It is 20 for 10, too, because something must be left of a write that was cut
+    /// short: by that we know a full socket.
     pub fn end_of_event(&self, written: usize) -> usize {
         self.ends.iter().copied().find(|end| *end > written).unwrap_or(written)
     }
@@ -60,7 +57,7 @@ impl Piece {
 
 impl Timeline {
     /// A connection comes in. One lock for all of it, so nothing falls between the list of names,
-    /// the messages in the room and the events to come.
+    /// the messages in the room and the events to come (which begin after its own `user_joined`).
     pub fn join(&self, room: &Room, user: &str) -> Joined {
         let mut state = self.when_delivered();
         if let Some(event) = state.here.join(user) {
@@ -113,7 +110,7 @@ impl Timeline {
             return None;
         }
         let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new() };
-        let next = state.events.partition_point(|(begin, _)| *begin < place);
+        let next = state.events.partition_point(|(begin, _)| *begin < place); // binary search
         for (_, event) in state.events.range(next..).take_while(|(begin, _)| *begin < end) {
             if !piece.bytes.is_empty() && piece.bytes.len() + event.len() > PIECE_BYTES_MAX {
                 break;

@@ -2,17 +2,17 @@
 //!
 //! The long poll has moved inside:
 //! - Who reads: each connection has a thread, and it alone reads (`t4_conversation`).
-//! - Who writes: news comes from one more thread for all, the broadcaster, which waits on the room's
-//!   Condvar as part 3 did, and for nobody else (`t4_broadcast`, `t4_member`). Pongs, answers and
-//!   closes come from the connection's own thread; the broadcaster writes only what a full socket
-//!   did not take of them.
-//! - Who ends whom: whoever finds that a socket takes nothing shuts it down. The connection's thread
-//!   finds the end of the stream there, and takes its connection out of the chat. One who needs what
-//!   is forgotten is sent a close, by the broadcaster; its thread ends when it answers or falls silent.
+//! - Who writes: news comes from one more thread for all, the broadcaster, which sleeps on the room's
+//!   Condvar as part 3 did, and never waits for a reader (`t4_broadcast`, `t4_member`). Pongs, answers
+//!   and closes come from the connection's own thread; of these the broadcaster writes only the rest
+//!   that a full socket did not take.
+//! - Who ends whom: who finds that a socket has taken nothing for 30 s shuts it down. The connection's
+//!   thread finds the end of the stream there, and takes its connection out of the chat. One who needs
+//!   what is forgotten is sent a close, by the broadcaster; its thread ends at the answer, or at silence.
 //! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's,
 //!   never the other way. The list of members is locked alone.
-//! - A newcomer: its own thread gives it what it has missed. Then it is a member, and only then
-//!   does its thread begin to read.
+//! - A newcomer: its own thread writes to it what it has missed, then makes it a member, and then
+//!   begins to read: a thread does one thing at a time.
 //!
 //! Leaves out: subprotocols, extensions (so no compression).
 
@@ -53,13 +53,13 @@ fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
         let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
-            drop(member.open()?); // one that was told to go is not listened to
+            drop(member.unsent_if_open()?); // one that was told to go is not listened to
             let answer = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
             answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
         };
-        // However it ends, it is over.
+        // However it ends, it is over: `membership` is dropped, and with that the member leaves.
         let _ = converse(&socket, early, CHAT_BYTES_MAX, chat.timing.heartbeat, send, on_message);
     };
     Ok(Reply::Upgrade(handshake::answer(request)?, Box::new(conversation)))

@@ -282,7 +282,7 @@ impl Client {
         let connection = spawn(move || {
             if let Ok(member) = Membership::new(&chat, server.clone(), user.into(), last_id) {
                 let send = |opcode, payload: &[u8]| member.0.send(opcode, payload);
-                let on_message = |_| member.0.open().map(drop);
+                let on_message = |_| member.0.unsent_if_open().map(drop);
                 let _ = converse(&server, Default::default(), 100, FOREVER, send, on_message);
             }
             server.shutdown(net::Shutdown::Write).unwrap();
