@@ -11,12 +11,14 @@ test("§4 a flood of messages costs a drawing a frame, not one a message", async
   const server = await serve(4);
   const page = await person();
   await page.addInitScript(() => {
-    window.WebSocket = class {
+    window.WebSocket = class extends EventTarget {
       static OPEN = 1;
       readyState = 1;
       send() {}
       close() {}
       constructor() {
+        super();
+        this.addEventListener("message", (event) => this.onmessage(event));
         window.socket = this;
       }
     };
@@ -24,7 +26,7 @@ test("§4 a flood of messages costs a drawing a frame, not one a message", async
   await page.goto(`${server.url}/?user=Alice`);
   await page.waitForFunction(() => window.socket?.onmessage);
   const { frames, drawings, looks, rows, network } = await page.evaluate(async () => {
-    const hear = (said) => window.socket.onmessage({ data: JSON.stringify(said) });
+    const hear = (said) => window.socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(said) }));
     let [frames, drawings, looks] = [0, 0, 0];
     const tick = () => requestAnimationFrame(tick, frames++);
     for (const kind of ["querySelector", "querySelectorAll", "getElementById"]) {
@@ -90,7 +92,7 @@ test("§4 2,000 messages a second for 30 s leave no task of the page longer than
   const said = await speak(server, 2_000, 30);
   const newest = async () => (await (await fetch(`${server.url}/stats`)).json()).totalMessages;
   const shown = () => page.evaluate(() => Number([...document.getElementById("messages").children].findLast((li) => li.dataset.id).dataset.id));
-  await eventually(async () => assert.equal(await shown(), await newest()), 120_000);
+  await eventually(async () => assert.equal(await shown(), await newest()));
   const tasks = await page.evaluate(() => window.tasks);
   const notes = await page.locator("#messages .note").allTextContents();
   t.diagnostic(`${said} messages, ${tasks.length} tasks over 50 ms, the longest ${Math.round(Math.max(0, ...tasks))} ms; received ${await page.locator('[data-count="framesIn"]').textContent()} frames; notes: ${notes.join(" | ")}`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { eventually, isNow, leave, person, personWithoutPauses, say, sees, serve, texts } from "./rawchat.js";
+import { DEADLINE_MS, eventually, isNow, leave, person, personWithoutPauses, say, sees, serve, texts } from "./rawchat.js";
 
 const INTERVAL_MS = 3_000;
 const TIMER_MS = 10; // so much a timer may end too early
@@ -82,7 +82,7 @@ test("§2 the debug panel counts the bytes of an answer as they are on the wire"
   const raw = await new Promise((whole, broken) => {
     const socket = connect(server.port, "127.0.0.1", () => socket.write(`GET /messages?lastId=0 HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`));
     let text = "";
-    socket.setTimeout(5_000, () => socket.destroy(new Error(`only this came: ${text}`)));
+    socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error(`only this came: ${text}`)));
     socket.on("error", broken).on("data", (part) => {
       text += part;
       if (text.endsWith("\r\n\r\n[]")) whole(text) || socket.destroy();
