@@ -84,6 +84,7 @@ impl Room {
         let state = lock(&self.state);
         let kept = state.messages.len();
         let forgotten = state.newest - kept as u64;
+        // The index of the first message to be given.
         let begin = match id {
             Some(id) => known(id, state.newest).saturating_sub(forgotten) as usize,
             None => kept - how_many_fit(state.messages.iter().rev()),
@@ -93,7 +94,8 @@ impl Room {
     }
 
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
-    /// nothing when `patience` has run out. Without an `id` it waits for the first message only.
+    /// nothing when `patience` has run out. Without an `id` it waits only in an empty log. (A message
+    /// that comes after the wait, before `since`, is in the answer, too.)
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
         self.wait_while(patience, |newest, _| newest == known(id.unwrap_or(0), newest));
         self.since(id)
@@ -117,7 +119,7 @@ impl Room {
                 break;
             }
             let waited = self.arrived.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         (state.newest, state.rings)
     }

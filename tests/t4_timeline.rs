@@ -91,7 +91,7 @@ fn story(mut bytes: &[u8]) -> Vec<String> {
 fn presence_counts_connections_and_speaks_of_names() {
     let (chat, begin) = chat();
     let joined = chat.timeline.join(&chat.room, "Bob");
-    assert_eq!((joined.here.connections(), joined.last_id), (2, 0));
+    assert_eq!((joined.here.connections(), joined.newest), (2, 0));
     assert_eq!(chat.story(begin), ["+Bob"]);
     assert_eq!(joined.place, chat.timeline.end(), "nobody is told of its own coming");
     assert_eq!(chat.timeline.join(&chat.room, "Bob").here.connections(), 3);
@@ -117,7 +117,7 @@ fn a_newcomer_s_events_begin_where_its_welcome_ends() {
     let (chat, _) = chat();
     chat.say("old");
     let joined = chat.timeline.join(&chat.room, "Bob");
-    assert_eq!(joined.last_id, 1);
+    assert_eq!(joined.newest, 1);
     chat.say("new");
     chat.join("Carol");
     chat.say("newer");
@@ -133,7 +133,7 @@ fn what_is_said_while_nobody_is_here_is_the_room_s_to_tell() {
     chat.talk(3, "x");
     assert_eq!(chat.story(begin), ["-Zoe"]);
     let joined = chat.timeline.join(&chat.room, "Bob");
-    assert_eq!((joined.last_id, joined.place), (3, chat.timeline.end()));
+    assert_eq!((joined.newest, joined.place), (3, chat.timeline.end()));
     chat.say("x");
     assert_eq!(chat.story(joined.place), ["4"]);
 }

@@ -52,9 +52,9 @@ fn has_gone(socket: &TcpStream) -> bool {
     if socket.set_nonblocking(true).is_err() {
         return true;
     }
-    let gone = match socket.peek(&mut [0]) {
+    let has_ended = match socket.peek(&mut [0]) {
         Ok(bytes) => bytes == 0, // FIN
         Err(error) => error.kind() != ErrorKind::WouldBlock,
     };
-    socket.set_nonblocking(false).is_err() || gone
+    socket.set_nonblocking(false).is_err() || has_ended
 }

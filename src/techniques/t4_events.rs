@@ -34,11 +34,11 @@ impl Here {
     }
 }
 
-/// What a newcomer finds: the messages up to `last_id` are in the room, as far as they are kept, and
+/// What a newcomer finds: the messages up to `newest` are in the room, as far as they are kept, and
 /// all that happens later is in the timeline from `place` on.
 pub struct Joined {
     pub here: Here,
-    pub last_id: u64,
+    pub newest: u64,
     pub place: u64,
 }
 
@@ -62,11 +62,11 @@ pub fn heartbeat() -> Vec<u8> {
 
 /// The first two messages of each connection: where it is, and who else is there.
 pub fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
-    let Joined { here, last_id, .. } = joined;
+    let Joined { here, newest, .. } = joined;
     let users: Vec<String> = here.0.keys().map(|user| json::quoted(user)).collect();
     let (users, connections) = (users.join(","), here.connections());
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let place = format!(r#""connectedClients":{connections},"lastId":{last_id},"epoch":{epoch}"#);
+    let place = format!(r#""connectedClients":{connections},"lastId":{newest},"epoch":{epoch}"#);
     let welcome = text(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));
     [welcome, text(&format!(r#"{{"type":"user_list","users":[{users}]}}"#))].concat()
 }

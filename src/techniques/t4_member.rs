@@ -91,7 +91,7 @@ impl Member {
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
-        let (room, newest) = (&self.chat.room, joined.last_id);
+        let (room, newest) = (&self.chat.room, joined.newest);
         let mut last_id = known(last_id.unwrap_or(newest), newest);
         let mut bytes = events::greeting(joined, room.epoch);
         loop {

@@ -64,7 +64,7 @@ impl Timeline {
             state.push(event);
             room.ring();
         }
-        Joined { here: state.here.clone(), last_id: room.counts().0, place: state.end }
+        Joined { here: state.here.clone(), newest: room.counts().0, place: state.end }
     }
 
     pub fn leave(&self, room: &Room, user: &str) {
