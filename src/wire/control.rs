@@ -1,5 +1,5 @@
-//! Control frames: a ping, a pong or a close. Each is whole, and has 125 bytes at the most; it may stand
-//! between the fragments of a message, and belongs to none (RFC 6455 §5.4, §5.5).
+//! §4.5 Control frames: a ping, a pong or a close. Each is whole, and has 125 bytes at the most. It may
+//! stand between the fragments of a message, and belongs to none (RFC 6455 §5.4, §5.5).
 
 use super::buffer::Buffer;
 use super::frame::{self, Header, Opcode};
@@ -23,7 +23,7 @@ pub fn take(header: Header, used: usize, buf: &mut Buffer) -> Result<Option<Rece
     }
 }
 
-/// §4.5 A close frame: nothing, or a code of two bytes and a reason in UTF-8. RFC 6455 §5.5.1
+/// A close frame: nothing, or a code of two bytes and a reason in UTF-8. RFC 6455 §5.5.1
 fn take_close(payload: &[u8]) -> Result<Received, Violation> {
     match payload {
         [] => Ok(Received::Close(1005, String::new())),
