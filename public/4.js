@@ -8,7 +8,7 @@ const PING_MS = 5_000;
 const ECHO_MS_MAX = 10_000; // a message that pongs have overtaken is given up by then
 
 /** Follows a new socket to its end, and hangs up if the other end is not there any more. A browser shows no ping of the
- * server to a page, so the page sends its own, in JSON. */
+ * server to a page, so the page sends its own, in JSON. What it returns is to be given each message, before it is shown. */
 export function watch(socket, { path, send, hangUp }) {
   const pinged = []; // when each ping went that has no pong yet
   let heard = Date.now();
@@ -24,20 +24,20 @@ export function watch(socket, { path, send, hangUp }) {
     // The server has read all that went before this ping. If our message did, and has no echo, it never arrived.
     if (outbox.waited() > Math.max(trip, ECHO_MS_MAX)) hangUp(t("наше повідомлення загубилося", "our message is lost"));
   };
-  socket.addEventListener("message", ({ data }) => {
+  const hear = (data, news) => {
     heard = Date.now();
-    const news = JSON.parse(data);
     frame("↓", data, news.type === "pong" ? performance.now() - pinged[0] : outbox.took(news.message));
     presence[news.type]?.(news);
     if (news.type === "welcome") ping();
     if (news.type === "pong") pong();
-  });
+  };
 
   const timer = setInterval(() => {
     if (socket.readyState > WebSocket.OPEN) clearInterval(timer);
     else if (Date.now() - heard > SILENCE_MS) hangUp(t("тиша", "silence"));
     else if (!document.hidden && socket.readyState === WebSocket.OPEN) ping();
   }, PING_MS);
+  return hear;
 }
 
 // ---- Who is here --------------------------------------------------------------------------------
