@@ -9,7 +9,7 @@ use rawchat::tools::json::elements;
 use rawchat::tools::pages;
 use rawchat::wire::http::{Request, Response};
 use rawchat::wire::json::{self, DEPTH_MAX, Value};
-use rawchat::wire::visible::{MARKS_MAX, is_invisible, visible_name, without_towers};
+use rawchat::wire::visible::{MARKS_MAX, is_invisible, what_shows, without_towers};
 use rawchat::wire::{date, form, html};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -420,7 +420,7 @@ fn a_tower_of_marks_is_taken_down_in_every_script() {
     {
         let tower = |height| format!("a{}b", mark.to_string().repeat(height));
         assert_eq!(without_towers(&tower(60)), tower(MARKS_MAX), "{mark:?}");
-        assert_eq!(visible_name(&mark.to_string()), "", "{mark:?} stands on nothing");
+        assert_eq!(what_shows(&mark.to_string()), "", "{mark:?} stands on nothing");
     }
 }
 
@@ -430,13 +430,13 @@ fn what_shows_nothing_makes_no_name_and_tells_no_two_apart() {
         \u{fe0f}\u{feff}\u{ffa0}\u{fffb}\u{fffc}\u{fffe}\u{ffff}\u{1d159}\u{e0041}\u{e0100}\u{10ffff}"
         .chars()
     {
-        assert_eq!(visible_name(&c.to_string()), "", "{c:?}");
-        assert_eq!(visible_name(&format!("Al{c}ice")).replace(' ', ""), "Alice", "{c:?}");
+        assert_eq!(what_shows(&c.to_string()), "", "{c:?}");
+        assert_eq!(what_shows(&format!("Al{c}ice")).replace(' ', ""), "Alice", "{c:?}");
     }
     // The last one is not assigned yet.
     for seen in ["Їжак", "李", "Ａ", "\u{fffd}", "—", "€", "☺", "👋🏽", "'\\\"", "\u{1fac9}"]
     {
-        assert_eq!(visible_name(seen), seen);
+        assert_eq!(what_shows(seen), seen);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::wire::form;
 use crate::wire::http::{Refusal, Request, refuse};
 use crate::wire::json::{self, Value};
-use crate::wire::visible::{visible_name, without_towers};
+use crate::wire::visible::{what_shows, without_towers};
 
 pub const USER_CHARS_MAX: usize = 64;
 pub const TEXT_CHARS_MAX: usize = 2_000;
@@ -66,7 +66,7 @@ fn of_form(body: &str) -> Result<[Option<String>; 2], Refusal> {
 
 /// A name of what can be seen, or `Анонім` for none.
 pub fn name(user: Option<String>) -> Result<String, Refusal> {
-    let name = visible_name(&user.unwrap_or_default());
+    let name = what_shows(&user.unwrap_or_default());
     let name = if name.is_empty() { NOBODY.to_string() } else { name };
     within(name, "a name", USER_CHARS_MAX)
 }
@@ -74,7 +74,7 @@ pub fn name(user: Option<String>) -> Result<String, Refusal> {
 /// A text, trimmed: something that can be seen, and not too much of it.
 pub fn text_of(text: &str) -> Result<String, Refusal> {
     let text = without_towers(text.trim());
-    if visible_name(&text).is_empty() {
+    if what_shows(&text).is_empty() {
         return refuse(400, "the text is empty", "a word or two");
     }
     within(text, "a text", TEXT_CHARS_MAX)

@@ -14,7 +14,7 @@ const EMOJI: RangeInclusive<char> = '\u{1f000}'..='\u{1faff}';
 
 /// Without what cannot be seen and without towers of marks; one space between words. (So a family
 /// of emoji comes apart: with the joiner between them two names could differ and look the same.)
-pub fn visible_name(text: &str) -> String {
+pub fn what_shows(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_invisible(*c) || c.is_whitespace()).collect();
     let words: Vec<&str> = seen.split_whitespace().collect();
     without_towers(&words.join(" "))
