@@ -6,6 +6,18 @@ const PARTS = [1, 2, 3, 4];
 const cyrillic = /\p{Script=Cyrillic}/u;
 const language = (page) => page.locator("html").getAttribute("lang");
 
+// Runs in the page: the words that stand on two lines.
+function brokenWords(elements) {
+  const inTwo = ({ firstChild }) =>
+    [...firstChild.textContent.matchAll(/\S+/g)].filter(({ 0: word, index }) => {
+      const range = document.createRange();
+      range.setStart(firstChild, index);
+      range.setEnd(firstChild, index + word.length);
+      return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1;
+    });
+  return elements.flatMap(inTwo).map(([word]) => word);
+}
+
 for (const part of PARTS) {
   test(`§${part} speaks the reader's language: the browser's, then the one chosen, which is remembered`, async () => {
     const server = await serve(part);
@@ -159,7 +171,7 @@ for (const part of PARTS) {
     await server.stop();
   });
 
-  test(`§${part} does not scroll sideways at 320 px`, async () => {
+  test(`§${part} does not scroll sideways at 320 px, and breaks no word of a counter at 360 px`, async () => {
     const server = await serve(part);
     await server.say("В".repeat(64), "frame".repeat(400));
     for (const locale of ["uk-UA", "en-GB"]) {
@@ -171,6 +183,8 @@ for (const part of PARTS) {
       const wide = await page.evaluate(() =>
         [...document.querySelectorAll("html, body, #log, #outbox, .network, .lesson")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.id || box.className || box.localName));
       assert.deepEqual(wide, []);
+      await page.setViewportSize({ width: 360, height: 740 });
+      assert.deepEqual(await page.locator(".counters dt").evaluateAll(brokenWords), [], locale);
       await leave(page);
     }
     await server.stop();
