@@ -462,15 +462,23 @@ impl Process {
 
     /// Waits for the first line, which is the URL.
     pub fn start(command: &mut Command) -> Process {
+        Process::start_if_it_can(command).expect("a URL")
+    }
+
+    /// `None`: it has ended without a word on stdout, as where its port is taken.
+    pub fn start_if_it_can(command: &mut Command) -> Option<Process> {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = child.stderr.take().map(BufReader::new);
         let mut url = String::new();
-        stdout.read_line(&mut url).unwrap();
+        if stdout.read_line(&mut url).unwrap() == 0 {
+            child.wait().unwrap();
+            return None;
+        }
         let url = url.trim_end().to_string();
         let address = url.strip_prefix("http://").unwrap_or_else(|| panic!("no URL: {url:?}"));
         let (address, stdout) = (address.parse().unwrap(), Some(stdout));
-        Process { address, child, url, stdout, stderr }
+        Some(Process { address, child, url, stdout, stderr })
     }
 
     pub fn client(&self) -> Client {
