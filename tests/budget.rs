@@ -5,6 +5,7 @@ mod common;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, handshake, masked, post_json};
 use rawchat::handler::Places;
+use rawchat::room::MESSAGES_MAX;
 use rawchat::techniques::said::TEXT_CHARS_MAX;
 use rawchat::techniques::t4_conversation::converse;
 use rawchat::techniques::t4_echo::ECHO_BYTES_MAX;
@@ -355,6 +356,31 @@ fn six_thousand_echoes_that_nobody_reads_fit_in_768_mib() {
     }
     assert!(sent > 2 * UNFINISHED_BYTES_MAX, "only {sent} bytes were taken");
     assert!(peak < 768, "{peak} MiB");
+}
+
+/// What an answer holds is its own. If it were the room's, each of these would keep the whole log of its time.
+#[test]
+#[ignore = "takes half a minute: make crowd"]
+#[cfg(target_os = "linux")]
+fn answers_that_nobody_reads_keep_no_log_that_the_room_has_forgotten() {
+    let server = Process::quiet(1);
+    let mut speaker = server.client();
+    let posts = common::post("Alice", &"x".repeat(TEXT_CHARS_MAX)).repeat(100);
+    let (mut readers, mut before) = (Vec::new(), 0);
+    for round in 0..=8 {
+        for _ in 0..MESSAGES_MAX / 100 {
+            speaker.send(&posts);
+            (0..100).for_each(|_| assert_eq!(speaker.response().status, 201));
+        }
+        if round == 0 {
+            before = server.rss_mib();
+        }
+        // More than the sockets hold.
+        readers.push(server.client());
+        readers[round].send(get("/messages?lastId=0").repeat(60));
+    }
+    let now = server.rss_mib();
+    assert!(now < before + 48, "from {before} to {now} MiB, a log has 10");
 }
 
 /// It is made from the source of the program, and takes megabytes before it is an answer.
