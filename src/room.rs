@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Older messages are forgotten.
 pub const MESSAGES_MAX: usize = 5_000;
-/// And those that are kept are no more than this, as JSON.
+/// And those that are kept are no more than this as JSON, and as much again as users and texts.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most in one answer, as a JSON array: a slow reader must not keep a forgotten log in memory.
 pub const EXCERPT_BYTES_MAX: usize = 128 * 1024;
