@@ -8,16 +8,16 @@ mod door;
 mod limits;
 
 use crate::handler::{Handler, Places, Reply, write_whole};
-use crate::wire::budget::{Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX};
-use crate::wire::buffer::{Buffer, timed_out};
-use crate::wire::http::{Asked, Body, Head, Refusal, Request, Response, refuse};
+use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
+use crate::wire::buffer::Buffer;
+use crate::wire::http::{Asked, Refusal, Request, Response, Source, read_body, read_head};
 use crate::{event, log};
 use door::{Door, NO_PLACE, turn_away, unavailable};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
 use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// Serves, and never returns.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
@@ -59,7 +59,7 @@ struct Connection {
     buf: Buffer,
     /// `GET /messages`, for the log. Empty between an answer and the next head.
     request_line: String,
-    /// What the body takes of the memory for bodies, until its request is answered.
+    /// What a request takes of the memory for those that are not whole, until it is answered.
     share: Share,
 }
 
@@ -72,10 +72,9 @@ impl Connection {
         if full {
             return self.answer_refusal(unavailable(NO_PLACE));
         }
-        loop {
+        while self.begins_request() {
             let request = match self.read_request() {
-                Ok(Some(request)) => request,
-                Ok(None) => return Ok(()),
+                Ok(request) => request,
                 Err(refusal) => return self.answer_refusal(refusal),
             };
             // A client that says its name in the address is called by it in the log.
@@ -100,76 +99,33 @@ impl Connection {
                 }
             }
         }
+        Ok(())
     }
 
-    /// `Ok(None)`: the client has gone. `Err`: answer and close.
-    fn read_request(&mut self) -> Result<Option<Request>, Refusal> {
+    /// Between two requests a connection may be idle for a while. `false`: for too long, or the
+    /// client has gone; who has begun no request waits for no answer.
+    fn begins_request(&mut self) -> bool {
         self.buf.shrink();
-        // Between two requests a connection may be idle for a while. Empty lines before one are
-        // forgiven: people like to press Enter. RFC 9112 §2.2
-        let began = Instant::now();
-        while matches!(self.buf.data(), [] | [b'\r'] | [b'\r', b'\n', ..]) {
-            if self.buf.data().len() > 1 {
-                self.buf.consume(2);
-            } else if !self.read_more(began, self.limits.idle).unwrap_or(false) {
-                return Ok(None); // who has begun no request waits for no answer
+        let mut source = self.within(self.limits.idle);
+        // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
+        while matches!(source.buf().data(), [] | [b'\r'] | [b'\r', b'\n', ..]) {
+            if source.buf().data().len() > 1 {
+                source.buf().consume(2);
+            } else if source.wait().is_err() {
+                return false;
             }
         }
-        let (mut head, began) = (Head::default(), Instant::now());
-        let (request, used) = loop {
-            if let Some(read) = head.read(self.buf.data())? {
-                break read;
-            }
-            if !self.read_more(began, self.limits.head)? {
-                return Ok(None);
-            }
-        };
-        self.buf.consume(used);
+        true
+    }
+
+    /// `Err`: answer and close.
+    fn read_request(&mut self) -> Result<Request, Refusal> {
+        let request = read_head(&mut self.within(self.limits.head))?;
         self.request_line = request.to_string();
-        let body = self.read_body(&request)?;
-        Ok(body.map(|body| Request { body, ..request }))
-    }
-
-    fn read_body(&mut self, request: &Request) -> Result<Option<Vec<u8>>, Refusal> {
-        let (mut body, began) = (Body::of(request)?, Instant::now());
-        // A client may ask whether its body is wanted before it sends it, as curl does with a long
-        // one. RFC 9110 §10.1.1: no answer is needed when some of the body has come anyway.
-        if request.expects_continue() && self.buf.data().is_empty() {
-            let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
-            if write_whole(&self.socket, &mut [go_on]).is_err() {
-                return Ok(None);
-            }
-        }
-        loop {
-            if let Some(whole) = body.take(&mut self.buf)? {
-                return Ok(Some(whole));
-            }
-            if !self.share.resize(body.held() + self.buf.held(), UNFINISHED_BYTES_MAX) {
-                return Err(unavailable("too many unfinished requests at the moment"));
-            }
-            if !self.read_more(began, self.limits.body)? {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Reads once. `patience` counts from `began` on, however the bytes drip. `Ok(false)`: the client
-    /// has gone.
-    fn read_more(&mut self, began: Instant, patience: Duration) -> Result<bool, Refusal> {
-        let left = patience.saturating_sub(began.elapsed());
-        if left.is_zero() {
-            let problem = format!("the request did not come whole within {patience:?}");
-            return refuse(408, problem, "the same without the pause");
-        }
-        let waits = self.socket.set_read_timeout(Some(left));
-        match waits.and_then(|()| self.buf.fill(&mut &*self.socket)) {
-            Ok(0) => {
-                let advice = "all of it: to the empty line, or to the end of Content-Length";
-                refuse(400, "the request ended in the middle", advice)
-            }
-            Err(error) if !timed_out(&error) => Ok(false),
-            _ => Ok(true),
-        }
+        let mut source = self.within(self.limits.body);
+        source.owes_continue = request.expects_continue();
+        let body = read_body(&mut source, &request)?;
+        Ok(Request { body, ..request })
     }
 
     /// Answers a request that is not understood, as far as it has come, and hangs up.

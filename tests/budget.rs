@@ -14,9 +14,9 @@ use rawchat::techniques::t4_websocket::CHAT_BYTES_MAX;
 use rawchat::tools::client::Connection;
 use rawchat::tools::feed::{Feed, Patience};
 use rawchat::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX, UNFINISHED_BYTES_MAX, taken};
-use rawchat::wire::buffer::Buffer;
+use rawchat::wire::buffer::{BUFFER_BYTES_MAX, Buffer};
 use rawchat::wire::frame::{self, Header, Opcode};
-use rawchat::wire::http::Request;
+use rawchat::wire::http::{BODY_BYTES_MAX, Request};
 use std::cell::Cell;
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -77,15 +77,23 @@ fn a_long_body_for_which_there_is_no_memory_is_503_and_a_short_one_is_taken() {
 fn a_body_is_counted_no_longer_than_until_its_request_is_answered() {
     let _in_line = in_line();
     let server = Server::start(4);
-    let head = handshake("/echo").replace("\r\n\r\n", "\r\nContent-Length: 60000\r\n\r\n");
-    let mut client = server.client();
-    client.send(head + &"x".repeat(59_999));
-    eventually("what has come is counted", || taken() > 20_000);
-    client.send("x");
-    assert_eq!(client.response().status, 101);
-    eventually("a WebSocket that began with a body takes nothing", || taken() == 0);
-    client.send(masked(Opcode::Text, "still here"));
-    assert_eq!(client.frame().1, b"still here");
+    let buffer_alone = BUFFER_BYTES_MAX - FREE_BYTES;
+    let body = "x".repeat(BODY_BYTES_MAX);
+    let chunk = format!("10000\r\n{body}\r\n");
+    for (field, begun, end, counted) in [
+        ("Content-Length: 65536", &body[1..], "x", buffer_alone),
+        ("Transfer-Encoding: chunked", &chunk, "0\r\n\r\n", buffer_alone + 1),
+    ] {
+        let mut client = server.client();
+        client.send(handshake("/echo").replace("\r\n\r\n", &format!("\r\n{field}\r\n\r\n")));
+        client.send(begun);
+        eventually("what has come is counted", || taken() >= counted);
+        client.send(end);
+        assert_eq!(client.response().status, 101);
+        eventually("a WebSocket that began with a body takes nothing", || taken() == 0);
+        client.send(masked(Opcode::Text, "still here"));
+        assert_eq!(client.frame().1, b"still here");
+    }
 }
 
 /// RFC 9110 §10.2.3

@@ -403,7 +403,7 @@ fn markup_that_was_typed_is_shown_and_not_obeyed() {
     assert!(!page.contains("<img") && !page.contains("<b>Eve") && !page.contains("<script>alert"));
 }
 
-/// RFC 9110 §12.5.4
+/// RFC 9110 §12.4.2, §12.5.4
 #[test]
 fn the_language_is_the_query_then_the_cookie_then_the_browser_and_english_for_other_languages() {
     let server = Server::start(1);

@@ -9,7 +9,7 @@ use rawchat::wire::buffer::{Buffer, timed_out};
 use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
-use rawchat::wire::http::{Head, Request, Response};
+use rawchat::wire::http::{Request, Response, read_head};
 use rawchat::wire::message::{Assembler, Received};
 use rawchat::wire::payload::{PIECE_BYTES, Payload, mask_fast};
 use std::io::{self, Read};
@@ -46,7 +46,7 @@ fn upgrade(changes: &[&str]) -> Request {
     }
     lines.retain(|line| line.contains(' '));
     let head = lines.join("\r\n") + "\r\n\r\n";
-    Head::default().read(head.as_bytes()).unwrap().expect("a whole head").0
+    checks::read(head.as_bytes(), [], |source| read_head(source)).unwrap().expect("a whole head").0
 }
 
 fn field<'a>(response: &'a Response, name: &str) -> Option<&'a str> {

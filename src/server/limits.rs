@@ -1,6 +1,13 @@
 //! What a server gives out: places, memory and time.
 
-use std::time::Duration;
+use super::Connection;
+use super::door::unavailable;
+use crate::handler::write_whole;
+use crate::wire::budget::UNFINISHED_BYTES_MAX;
+use crate::wire::buffer::{Buffer, timed_out};
+use crate::wire::http::{Refusal, Source, refuse};
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
 
 /// What one server and one connection may take.
 #[derive(Debug, Clone, Copy)]
@@ -36,4 +43,61 @@ impl Default for Limits {
             linger: Duration::from_secs(2),
         }
     }
+}
+
+impl Connection {
+    pub(super) fn within(&mut self, patience: Duration) -> Within<'_> {
+        Within { connection: self, held: 0, owes_continue: false, began: Instant::now(), patience }
+    }
+}
+
+/// What comes within `patience` as a whole, however its bytes drip.
+pub(super) struct Within<'a> {
+    connection: &'a mut Connection,
+    /// The memory that the body takes outside of the buffer, in bytes.
+    held: usize,
+    /// Whether the client asks if its body is wanted before it sends it, as curl does with a long one.
+    pub(super) owes_continue: bool,
+    began: Instant,
+    patience: Duration,
+}
+
+impl Source for Within<'_> {
+    fn buf(&mut self) -> &mut Buffer {
+        &mut self.connection.buf
+    }
+
+    fn hold(&mut self, bytes: usize) {
+        self.held = bytes;
+    }
+
+    /// Reads once.
+    fn wait(&mut self) -> Result<(), Refusal> {
+        let Connection { socket, buf, share, .. } = &mut *self.connection;
+        // RFC 9110 §10.1.1: no answer is needed when some of the body has come anyway.
+        if std::mem::take(&mut self.owes_continue) && buf.data().is_empty() {
+            let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
+            write_whole(socket, &mut [go_on]).or(Err(cut_short()))?;
+        }
+        if !share.resize(self.held + buf.held(), UNFINISHED_BYTES_MAX) {
+            return Err(unavailable("too many unfinished requests at the moment"));
+        }
+        let left = self.patience.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            let problem = format!("the request did not come whole within {:?}", self.patience);
+            return refuse(408, problem, "the same without the pause");
+        }
+        let waits = socket.set_read_timeout(Some(left));
+        match waits.and_then(|()| buf.fill(&mut &**socket)) {
+            Ok(1..) => Ok(()),
+            Err(error) if timed_out(&error) => Ok(()),
+            Ok(0) | Err(_) => Err(cut_short()),
+        }
+    }
+}
+
+/// A client that has closed its half only reads this; one that has gone does not.
+fn cut_short() -> Refusal {
+    let advice = "all of it: to the empty line, or to the end of Content-Length";
+    Refusal::new(400, "the request ended in the middle", advice)
 }

@@ -83,7 +83,7 @@ pub fn speaks_ukrainian(request: &Request) -> bool {
     if let Some(lang) = chosen.find(|lang| lang == "uk" || lang == "en") {
         return lang == "uk";
     }
-    let mut wishes = request.wishes("Accept-Language");
+    let mut wishes: Vec<(String, f32)> = request.list("Accept-Language").map(wish).collect();
     if wishes.is_empty() {
         return true;
     }
@@ -92,6 +92,15 @@ pub fn speaks_ukrainian(request: &Request) -> bool {
     wishes.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     let mut languages = wishes.iter().map(|(tag, _)| tag.split('-').next().unwrap_or_default());
     languages.find(|lang| *lang == "uk" || *lang == "en") == Some("uk")
+}
+
+/// A language, in small letters, and its weight: `uk;q=0.8` is 0.8, and what has no weight is 1.
+/// RFC 9110 §12.4.2
+fn wish(item: &str) -> (String, f32) {
+    let item = item.to_ascii_lowercase();
+    let (tag, parameters) = item.split_once(';').unwrap_or((&item, ""));
+    let weight = parameters.split(';').find_map(|p| p.trim().strip_prefix("q="));
+    (tag.trim().into(), weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0))
 }
 
 /// A number nobody can guess. std has no random numbers, but the keys of its hash maps are.

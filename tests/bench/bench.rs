@@ -11,10 +11,10 @@ use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patien
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use rawchat::room::{Excerpt, Message};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing, api};
+use rawchat::tools::dissect::verdict::read_request;
 use rawchat::tools::dissect::{Context, dissect};
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Opcode, Side};
-use rawchat::wire::http::{self, Body, Request};
 use rawchat::wire::json;
 use rawchat::wire::message::{Assembler, Received};
 use rawchat::wire::payload::mask_fast;
@@ -166,7 +166,7 @@ fn requests(criterion: &mut Criterion) {
     for (name, head) in [("wrk", WRK), ("curl", CURL), ("chromium", CHROMIUM)] {
         group.throughput(Throughput::Bytes(head.len() as u64));
         group.bench_function(BenchmarkId::new("decode head", name), |b| {
-            b.iter(|| http::Head::default().read(black_box(head.as_bytes())).unwrap().unwrap())
+            b.iter(|| read_request(black_box(head.as_bytes())).unwrap().unwrap())
         });
     }
     let length = common::post("Аліса", TEXT);
@@ -179,12 +179,11 @@ fn requests(criterion: &mut Criterion) {
         &body[7..]
     );
     for (name, post) in [("content-length", &length), ("chunked", &chunked)] {
-        let mut buf = Buffer::default();
         group.throughput(Throughput::Bytes(post.len() as u64));
         group.bench_function(BenchmarkId::new("post", name), |b| {
-            b.iter(|| next_request(&mut buf, black_box(post.as_bytes())))
+            b.iter(|| read_request(black_box(post.as_bytes())).unwrap().unwrap())
         });
-        assert_eq!(next_request(&mut buf, post.as_bytes()).body, body.as_bytes());
+        assert_eq!(read_request(post.as_bytes()).unwrap().unwrap().0.body, body.as_bytes());
     }
 }
 
@@ -200,15 +199,6 @@ fn dissecting(criterion: &mut Criterion) {
     }
 }
 
-/// As a connection reads it.
-fn next_request(buf: &mut Buffer, mut bytes: &[u8]) -> Request {
-    buf.fill(&mut bytes).unwrap();
-    let (mut request, used) = http::Head::default().read(buf.data()).unwrap().unwrap();
-    buf.consume(used);
-    request.body = Body::of(&request).unwrap().take(buf).unwrap().unwrap();
-    request
-}
-
 fn chat(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chat");
     let message = format!(r#"{{"type":"message","text":{}}}"#, json::quoted(TEXT));
@@ -221,7 +211,7 @@ fn chat(criterion: &mut Criterion) {
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
     let said = (0..50).map(|_| chat.say("Аліса".into(), TEXT.into()));
     let said = Excerpt { messages: said.collect(), more: false };
-    let (request, _) = http::Head::default().read(CURL.as_bytes()).unwrap().unwrap();
+    let (request, _) = read_request(CURL.as_bytes()).unwrap().unwrap();
     group.throughput(Throughput::Elements(50));
     group.bench_function("response of 50 messages", |b| {
         b.iter(|| {
@@ -316,7 +306,7 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
     eventually("all wait", || waiting.count().0 == crowd.sockets.len());
     let begun = Instant::now();
     let news = Excerpt { messages: vec![crowd.say()], more: false };
-    let (request, _) = http::Head::default().read(question.as_bytes()).unwrap().unwrap();
+    let (request, _) = read_request(question.as_bytes()).unwrap().unwrap();
     let answer = api::excerpt(&crowd.server.chat, &request, &news);
     let bytes = answer.encode(request.asked(), 0);
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;

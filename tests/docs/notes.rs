@@ -149,7 +149,7 @@ fn a_mark_is_about_its_function_or_its_statement_and_a_module_s_up_to_the_next_m
     ends("3.4", "        (state.newest, state.rings)\n    }");
     ends("2.2", "\"no-store\");");
     ends("2", "t1_refresh::handler;");
-    assert!(code("1.4").contains("fn of("), "a type is about what it can do");
+    assert!(code("1.4").contains("fn check_coding(") && !code("1.4").contains("§1.5"));
     assert!(!code("4.2").contains("§4.3"));
 }
 

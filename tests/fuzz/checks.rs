@@ -5,7 +5,7 @@ use rawchat::tools::json::elements;
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Opcode, Side};
-use rawchat::wire::http::{self, Body, Refusal, Request};
+use rawchat::wire::http::{self, Refusal, Request, Source, read_body, read_head, refuse};
 use rawchat::wire::json::{self, Value};
 use rawchat::wire::message::{Assembler, Received};
 use rawchat::wire::{form, handshake};
@@ -48,6 +48,49 @@ pub fn feed<T, E>(
     }
 }
 
+/// A request comes in pieces, too: the parser waits for them itself.
+pub struct Pieces<'a> {
+    buf: Buffer,
+    rest: &'a [u8],
+    sizes: std::vec::IntoIter<usize>,
+    all_came: bool,
+}
+
+impl Source for Pieces<'_> {
+    fn buf(&mut self) -> &mut Buffer {
+        &mut self.buf
+    }
+
+    fn wait(&mut self) -> Result<(), Refusal> {
+        let size = self.sizes.next().unwrap_or(usize::MAX);
+        match self.buf.fill(&mut (&mut self.rest).take(size as u64)).expect("memory") {
+            0 => {
+                self.all_came = true;
+                refuse(400, "no more has come", "more")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hold(&mut self, bytes: usize) {
+        assert!(bytes <= 2 * http::BODY_BYTES_MAX);
+    }
+}
+
+/// What `parse` makes of the front of `bytes`, and how many it has used; `Ok(None)`: it waits for more.
+pub fn read<T>(
+    bytes: &[u8],
+    sizes: impl Into<Vec<usize>>,
+    parse: impl FnOnce(&mut Pieces) -> Result<T, Refusal>,
+) -> Result<Option<(T, usize)>, Refusal> {
+    let sizes = sizes.into().into_iter();
+    let mut source = Pieces { buf: Buffer::default(), rest: bytes, sizes, all_came: false };
+    match parse(&mut source) {
+        Err(_) if source.all_came => Ok(None),
+        parsed => Ok(Some((parsed?, bytes.len() - source.rest.len() - source.buf.data().len()))),
+    }
+}
+
 /// Every piece is one byte; or two, three and five; or there is one piece.
 fn cuts() -> [Vec<usize>; 3] {
     [vec![1; 4096], [2, 3, 5].repeat(1024), vec![]]
@@ -56,9 +99,9 @@ fn cuts() -> [Vec<usize>; 3] {
 /// A head is read the same however it arrives, httparse reads the same, and what follows from it
 /// can be asked of any.
 pub fn head(data: &[u8]) {
-    let whole = http::Head::default().read(data);
+    let whole = read(data, [], |source| read_head(source));
     for end in (0..data.len()).step_by(1 + data.len() / 256) {
-        let so_far = http::Head::default().read(&data[..end]);
+        let so_far = read(&data[..end], [], |source| read_head(source));
         assert!(so_far == Ok(None) || so_far == whole, "{so_far:?} became {whole:?}");
     }
     let mut fields = [httparse::EMPTY_HEADER; http::FIELDS_MAX + 1];
@@ -84,7 +127,11 @@ pub fn head(data: &[u8]) {
     // RFC 9112 §3.2.2: a host in the target stands before the fields.
     let in_target = request.fields.len() - fields.len();
     assert!(in_target <= 1 && fields.eq(request.fields[in_target..].iter().cloned()));
-    let _ = (Body::of(&request), request.asked(), request.check_origin());
+    let _ = (
+        read(b"", [], |source| read_body(source, &request)),
+        request.asked(),
+        request.check_origin(),
+    );
     if handshake::wanted(&request) {
         let answer = handshake::answer(&request);
         assert!(answer.is_err() || request.field("Sec-WebSocket-Key").is_some());
@@ -95,7 +142,7 @@ pub fn head(data: &[u8]) {
 pub fn target(data: &[u8]) {
     let ask = |target: &[u8]| {
         let head = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
-        Some(http::Head::default().read(&head).ok()??.0)
+        Some(read(&head, [], |source| read_head(source)).ok()??.0)
     };
     let Some(Request { path, query, .. }) = ask(data) else { return };
     let tail = path.strip_prefix('/').expect("a path begins with /");
@@ -109,10 +156,11 @@ pub fn target(data: &[u8]) {
 pub fn chunked(data: &[u8]) {
     let fields = vec![("Transfer-Encoding".to_string(), "chunked".to_string())];
     let request = Request { minor: 1, fields, ..Request::default() };
-    let [one, few, all] = cuts().map(|sizes| take_body(&request, data, sizes));
+    let [one, few, all] =
+        cuts().map(|sizes| read(data, sizes, |source| read_body(source, &request)));
     assert!(one == all && few == all, "{one:?}, {few:?}, {all:?}");
-    let Some(Ok((body, left))) = all else { return };
-    let mut rest = &data[..data.len() - left];
+    let Ok(Some((body, used))) = all else { return };
+    let mut rest = &data[..used];
     let mut expected = Vec::new();
     // httparse reads sixteen digits at the most.
     let shorter = |line: &[u8]| line.iter().take_while(|b| **b == b'0').count().saturating_sub(1);
@@ -125,27 +173,6 @@ pub fn chunked(data: &[u8]) {
     }
     assert_eq!(body, expected);
     assert!(body.len() <= http::BODY_BYTES_MAX && rest.ends_with(b"\r\n\r\n"));
-}
-
-/// The body of `request`, and how many bytes were left over; `None`: there is more to come.
-pub fn take_body(
-    request: &Request,
-    bytes: &[u8],
-    sizes: impl IntoIterator<Item = usize>,
-) -> Option<Result<(Vec<u8>, usize), Refusal>> {
-    let mut body = match Body::of(request) {
-        Ok(body) => body,
-        Err(refusal) => return Some(Err(refusal)),
-    };
-    let mut done = false;
-    let (mut bodies, refusal, left) = feed(bytes, sizes, |buf| match done {
-        true => Err(None),
-        false => body.take(buf).map_err(Some).inspect(|taken| done = taken.is_some()),
-    });
-    match refusal {
-        Some(Some(refusal)) => Some(Err(refusal)),
-        _ => bodies.pop().map(|body| Ok((body, left))),
-    }
 }
 
 /// A header that is taken is the only way to write it; before its last byte nothing is said, and

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 use rawchat::techniques::{api, said};
 use rawchat::tools::dissect::block::exchange;
 use rawchat::tools::dissect::kinds::{NAMES, sentence, value};
+use rawchat::tools::dissect::verdict::read_request;
 use rawchat::tools::dissect::{Asked, Context, Field, Kind, Language, Side, dissect, is_leaf};
 use rawchat::tools::lecture::source::{Mark, marks};
 use rawchat::wire::buffer::Buffer;
 use rawchat::wire::frame::{self, Header, Opcode};
-use rawchat::wire::http::{self, Body, Request};
+use rawchat::wire::http::{self, Request};
 use rawchat::wire::message::Assembler;
 use rawchat::wire::{form, handshake};
 use std::collections::BTreeSet;
@@ -273,19 +274,8 @@ fn check_requests(bytes: &[u8]) -> usize {
         while let Some(after) = rest.strip_prefix(b"\r\n") {
             rest = after;
         }
-        let Ok(Some((mut request, head))) = http::Head::default().read(rest) else { return count };
-        let Ok(mut body) = Body::of(&request) else { return count };
-        let mut buf = Buffer::default();
-        let mut behind = &rest[head..];
-        while buf.fill(&mut behind).unwrap() > 0 {
-            if buf.data().len() >= 60_000 {
-                return count;
-            }
-        }
-        let before = buf.data().len();
-        let Ok(Some(content)) = body.take(&mut buf) else { return count };
-        let used = head + before - buf.data().len();
-        request.body = content;
+        let Ok(Some((request, used))) = read_request(rest) else { return count };
+        let head = rest.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         let (fields, _) = dissect(rest, &mut Context::http(Side::Client));
         assert_eq!(fields[0].kind, Kind::Request);
         assert_eq!(fields[0].bits.end, 8 * used, "the next request begins elsewhere: {request:?}");
@@ -471,16 +461,10 @@ fn refused(bytes: &[u8], in_frames: bool) -> Option<(String, u32)> {
         }
     }
     let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-    let (mut request, used) = match http::Head::default().read(bytes) {
-        Ok(head) => head?,
+    let request = match read_request(bytes) {
+        Ok(read) => read?.0,
         Err(refusal) => return Some(place(refusal.place)),
     };
-    let mut buf = Buffer::default();
-    buf.fill(&mut &bytes[used..]).unwrap();
-    match Body::of(&request).and_then(|mut body| body.take(&mut buf)) {
-        Ok(body) => request.body = body?,
-        Err(refusal) => return Some(place(refusal.place)),
-    }
     let asked = request.check_origin();
     let asked = asked.and_then(|()| api::last_id(&request).map(drop));
     let asked = asked.and_then(|()| said::name(request.query("user")).map(drop));
@@ -615,7 +599,7 @@ fn the_mark_of_a_field_is_the_code_that_refuses_it() {
 }
 
 const READ_NOT_REFUSED: &[(Kind, &str)] = &[
-    (Kind::EarlyLine, "read_request"),
+    (Kind::EarlyLine, "begins_request"),
     (Kind::Request, "fn request_line"),
     (Kind::Lang, "\"lang\""),
     (Kind::Field, "field_line"),
@@ -623,9 +607,9 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::Accept, "wants_page"),
     (Kind::AcceptLanguage, "Accept-Language"),
     (Kind::Cookie, "Cookie"),
-    (Kind::Content, "Expected::Rest"),
+    (Kind::Content, "bytes(source, size)"),
     (Kind::ChunkExtension, "split_once(';')"),
-    (Kind::BodyEnd, "Expected::Trailers if line.is_empty()"),
+    (Kind::BodyEnd, "fields(source, &mut used, TRAILER)"),
     (Kind::Response, "fn encode"),
     (Kind::StatusLine, "HTTP/1.1 "),
     (Kind::Status, "status.to_string()"),
@@ -643,7 +627,7 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::BinaryPayload, "Received::Binary"),
     (Kind::PingPayload, "Received::Ping"),
     (Kind::PongPayload, "Received::Pong"),
-    (Kind::Unfinished, "Ok(None)"),
+    (Kind::Unfinished, "source.wait()"),
 ];
 
 /// What nobody reads, nobody reads.

@@ -3,7 +3,7 @@
 use super::{Language, Side};
 use crate::wire::buffer::Buffer;
 use crate::wire::handshake;
-use crate::wire::http::{self, Body, Refusal};
+use crate::wire::http::{Refusal, Request, Source, read_body, read_head, refuse};
 use crate::wire::message::Assembler;
 use crate::wire::shown;
 use crate::wire::violation::Violation;
@@ -71,24 +71,11 @@ impl Judge {
     }
 
     fn request(&mut self, bytes: &[u8]) -> Verdict {
-        let (request, head) = match http::Head::default().read(bytes) {
+        let (request, used) = match read_request(bytes) {
             Ok(Some(found)) => found,
             Ok(None) => return Verdict::Waits,
             Err(refusal) => return refused(&refusal),
         };
-        let (mut buf, mut rest) = (Buffer::default(), &bytes[head..]);
-        let mut body = match Body::of(&request) {
-            Ok(body) => body,
-            Err(refusal) => return refused(&refusal),
-        };
-        loop {
-            match body.take(&mut buf) {
-                Ok(Some(_)) => break,
-                Ok(None) if rest.is_empty() => return Verdict::Waits,
-                Ok(None) => drop(buf.fill(&mut rest)),
-                Err(refusal) => return refused(&refusal),
-            }
-        }
         if handshake::wanted(&request) {
             if let Err(response) = handshake::answer(&request) {
                 // `: what came (src/….rs:42)`
@@ -98,8 +85,46 @@ impl Judge {
             }
             self.state = frames(self.from);
         }
-        Verdict::Taken(bytes.len() - rest.len() - buf.data().len())
+        Verdict::Taken(used)
     }
+}
+
+/// The request at the front of `bytes`, and its length; `Ok(None)`: the core would wait for more.
+pub fn read_request(bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
+    let mut came = Came { buf: Buffer::default(), rest: bytes, all_read: false };
+    let request = read_head(&mut came).and_then(|request| {
+        let body = read_body(&mut came, &request)?;
+        Ok(Request { body, ..request })
+    });
+    match request {
+        Err(_) if came.all_read => Ok(None),
+        request => Ok(Some((request?, bytes.len() - came.rest.len() - came.buf.data().len()))),
+    }
+}
+
+/// Bytes behind which no more will come.
+struct Came<'a> {
+    buf: Buffer,
+    rest: &'a [u8],
+    all_read: bool,
+}
+
+impl Source for Came<'_> {
+    fn buf(&mut self) -> &mut Buffer {
+        &mut self.buf
+    }
+
+    fn wait(&mut self) -> Result<(), Refusal> {
+        match self.buf.fill(&mut self.rest) {
+            Ok(1..) => Ok(()),
+            _ => {
+                self.all_read = true;
+                refuse(400, "no more has come", "the rest")
+            }
+        }
+    }
+
+    fn hold(&mut self, _bytes: usize) {}
 }
 
 fn frames(from: Side) -> State {

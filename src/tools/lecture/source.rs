@@ -44,7 +44,7 @@ pub static FILES: &[File] = files! {
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
     5: "src/handler/write.rs" "src/wire/violation.rs" "src/wire/control.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
-       "src/wire/http/host.rs" "src/wire/http/wishes.rs"
+       "src/wire/http/host.rs"
        "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
        "src/server/door.rs" "src/techniques/t3_waiting.rs" "src/techniques/t4_events.rs" "src/techniques/t4_brake.rs" "src/techniques/t4_echo.rs"
@@ -234,18 +234,13 @@ fn mark_of(line: &str) -> Option<&str> {
     Some(markdown::digits(comment.trim_start().strip_prefix('§')?)).filter(|name| !name.is_empty())
 }
 
-/// The lines a mark is about: the function or the statement behind its comment. A mark of a module
-/// or of a type is about everything up to the next mark.
+/// The lines a mark is about: the function or the statement behind its comment. A mark of a module is
+/// about everything up to the next mark.
 fn about(lines: &[&str], start: usize) -> Range<usize> {
     let indent = |line: &str| line.len() - line.trim_start().len();
     let code = |line: &&str| !["//", "#["].iter().any(|c| line.trim_start().starts_with(c));
     let first = lines[start..].iter().position(code).map_or(lines.len(), |at| start + at);
-    let module = lines[start].starts_with("//!");
-    let a_type = lines.get(first).is_some_and(|line| {
-        let line = line.trim_start().trim_start_matches("pub ");
-        line.starts_with("struct ") || line.starts_with("enum ")
-    });
-    let end = match module || a_type {
+    let end = match lines[start].starts_with("//!") {
         true => (start + 1..lines.len()).find(|&at| mark_of(lines[at]).is_some()),
         false => (first..lines.len())
             .find(|&at| {

@@ -1,8 +1,7 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
 use super::host::{check_host, minor_version, take_apart};
-use super::line::{FIELD, Lines, REQUEST_LINE};
-use super::refusal::with_longest;
+use super::line::{FIELD, Line, REQUEST_LINE, Source, next_line};
 use super::{Refusal, Request, refuse};
 
 /// A longer request line is 414.
@@ -21,44 +20,21 @@ const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELE
 /// Advice where a request line is wrong.
 pub(super) const TRY_LINE: &str = "GET /messages HTTP/1.1";
 
-/// A head that is arriving: its lines so far. However it drips, no byte of it is looked at twice.
-#[derive(Debug, Default)]
-pub struct Head {
-    request: Option<Request>,
-    lines: Lines,
-}
-
-impl Head {
-    /// Reads on in `bytes`, which begin where the head begins.
-    ///
-    /// `Ok(Some((request, used)))`: drop `used` bytes; the body follows. `Ok(None)`: more bytes,
-    /// please. `Err`: answer and close.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, Refusal> {
-        loop {
-            let kind = if self.request.is_none() { REQUEST_LINE } else { FIELD };
-            let line = self.lines.next(&bytes[self.lines.used..], kind);
-            let line = line.map_err(|refusal| with_longest(refusal, bytes))?;
-            let Some(line) = line else { return Ok(None) };
-            match &mut self.request {
-                // 1. The request line, its length judged before it is complete.
-                None => self.request = Some(request_line(line)?),
-                // 2. One field in each line, up to the empty line.
-                Some(_) if line.is_empty() => break,
-                Some(request) if request.fields.len() == FIELDS_MAX => {
-                    return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
-                }
-                Some(request) => request.fields.push(field_line(line)?),
-            }
-        }
-        // 3. What only the whole head can tell.
-        let request = self.request.take().unwrap_or_default();
-        check_host(&request)?;
-        let other = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue"));
-        if let Some(other) = other {
-            return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
-        }
-        Ok(Some((request, self.lines.used)))
+/// Waits for a head; its body follows. `Err`: answer and close. The buffer still has what came.
+pub fn read_head(source: &mut impl Source) -> Result<Request, Refusal> {
+    let mut used = 0;
+    // 1. The request line, its length judged before it is complete.
+    let mut request = request_line(next_line(source, &mut used, REQUEST_LINE)?)?;
+    // 2. One field in each line, up to the empty line.
+    request.fields = fields(source, &mut used, FIELD)?;
+    // 3. What only the whole head can tell.
+    check_host(&request)?;
+    let other = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue"));
+    if let Some(other) = other {
+        return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
     }
+    source.buf().consume(used);
+    Ok(request)
 }
 
 /// `GET /messages?lastId=3 HTTP/1.1` (RFC 9112 §3): three words, one space between two.
@@ -80,8 +56,27 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })
 }
 
+/// The fields of a head, or those behind the last chunk.
+pub(super) fn fields(
+    source: &mut impl Source,
+    used: &mut usize,
+    kind: Line,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let mut fields = Vec::new();
+    loop {
+        let line = next_line(source, used, kind)?;
+        if line.is_empty() {
+            return Ok(fields);
+        }
+        if fields.len() == FIELDS_MAX {
+            return refuse(431, format!("more than {FIELDS_MAX} fields"), "fewer fields");
+        }
+        fields.push(field_line(line)?);
+    }
+}
+
 /// `Name: value` (RFC 9112 §5): no space before the colon, no line folding.
-pub(super) fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
+fn field_line(line: &[u8]) -> Result<(String, String), Refusal> {
     let line = String::from_utf8_lossy(line);
     match line.split_once(':') {
         Some((name, value)) if !name.is_empty() && name.bytes().all(is_token) => {

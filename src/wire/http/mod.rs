@@ -9,11 +9,11 @@ mod line;
 mod refusal;
 mod request;
 mod response;
-mod wishes;
 
-pub use body::{BODY_BYTES_MAX, Body, CHUNK_LINE_BYTES_MAX};
-pub use head::{FIELDS_MAX, GET, GET_AND_POST, HEAD_BYTES_MAX, Head, REQUEST_LINE_BYTES_MAX};
+pub use body::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, read_body};
+pub use head::{FIELDS_MAX, GET, GET_AND_POST, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, read_head};
 pub use host::{authority, is_number};
+pub use line::Source;
 pub use refusal::{Refusal, refuse};
 pub use request::{Asked, Request};
 pub use response::Response;

@@ -66,9 +66,6 @@ pub(super) fn control_character(byte: u8, begins: bool) -> Refusal {
 /// Of a head that is too long, names the longest field: mostly Cookie, with what other programs on
 /// this host have left in the browser.
 pub(super) fn with_longest(mut refusal: Refusal, head: &[u8]) -> Refusal {
-    if refusal.status != 431 {
-        return refusal;
-    }
     let head = String::from_utf8_lossy(head);
     let field = head.lines().skip(1).max_by_key(|line| line.len()).unwrap_or_default();
     let (name, value) = field.split_once(": ").unwrap_or(("(no name)", field));

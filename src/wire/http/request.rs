@@ -3,7 +3,8 @@
 use crate::wire::form;
 use std::fmt;
 
-/// A request. [`Head`](super::Head) makes it, without its body, which [`Body`](super::Body) takes.
+/// A request. [`read_head`](super::read_head) makes it, without its body, which
+/// [`read_body`](super::read_body) brings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// `GET`, `POST`, … (case-sensitive).
@@ -77,6 +78,15 @@ impl Request {
     /// The host that is asked, as it came. RFC 9112 §3.2.2: one in the target replaces Host.
     pub fn host(&self) -> Option<&str> {
         self.target_host.as_deref().or(self.field("Host"))
+    }
+
+    /// Whether it comes from a browser that will show the answer: that names HTML among what it takes.
+    /// Programs name JSON, or take anything (`*/*`). RFC 9110 §12.5.1
+    pub fn wants_page(&self) -> bool {
+        let kind =
+            |item: &str| item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let names = |wanted| self.list("Accept").any(|item| kind(item) == wanted);
+        names("text/html") && !names("application/json")
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body. RFC 9110 §10.1.1
