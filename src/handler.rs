@@ -1,13 +1,14 @@
-//! What stands between the server and a technique: a request goes in, a reply comes out; and the
-//! count of connections, which both need.
+//! What stands between the server and a technique: a request goes in, a reply comes out. (And what
+//! both need: to write to a socket, and to count.)
 
+mod places;
 mod write;
 
 use crate::wire::buffer::Buffer;
 use crate::wire::http::{Refusal, Request, Response};
+pub use places::{Place, Places};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 pub use write::{write_at_once, write_whole};
 
 /// Answers one request; the socket is there to be watched. `Err` is an answer, too: with it `?`
@@ -34,28 +35,4 @@ pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
         _ => Refusal::new(405, format!("{method} is not for {}", request.path), allow).into(),
     };
     Err(response.with("Allow", allow))
-}
-
-/// How many connections a server has.
-#[derive(Debug, Clone, Default)]
-pub struct Places(Arc<AtomicUsize>);
-
-/// A place that is taken until this is dropped: however the connection ends, a panic too.
-pub struct Place(Arc<AtomicUsize>);
-
-impl Places {
-    pub fn take(&self) -> Place {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Place(self.0.clone())
-    }
-
-    pub fn taken(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

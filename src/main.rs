@@ -3,7 +3,7 @@
 use rawchat::handler::{Handler, Places};
 use rawchat::techniques::{Chat, TECHNIQUES, Timing};
 use rawchat::tools::command_line::{self, Command, Options, Part};
-use rawchat::tools::dissect::block::say;
+use rawchat::tools::dissect::block::print;
 use rawchat::tools::{Problem, invitation, journal, site};
 use std::io;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ fn run(arguments: &[String]) -> Result<(), Problem> {
         Command::Run(tool, arguments) => tool.run(&arguments, parts_over_one_room),
         Command::Serve(options) => serve(options).map_err(Problem::Failed),
         Command::Say(text) => {
-            say(&text);
+            print(&text);
             Ok(())
         }
     }
@@ -37,7 +37,7 @@ fn serve(options: Options) -> Result<(), String> {
     let chat = Chat::new(technique, Timing::default());
     let no_thread = |error| format!("part {} cannot start a thread: {error}", technique.number);
     let handler = (technique.handler)(chat.clone()).map_err(no_thread)?;
-    say(&invitation);
+    print(&invitation);
     if !options.quiet {
         journal::begin().map_err(|error| format!("no thread for the log: {error}"))?;
     }

@@ -22,15 +22,7 @@ pub struct Message {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub timestamp: u64,
     /// All of it as it travels: written once here, copied by everyone who sends it.
-    pub json: Arc<str>,
-}
-
-/// Some of the messages, in order.
-#[derive(Debug)]
-pub struct Excerpt {
-    pub messages: Vec<Arc<Message>>,
-    /// Whether there are newer ones, for which there was no space.
-    pub more: bool,
+    pub json: Box<str>,
 }
 
 /// The one chat of the server.
@@ -63,7 +55,7 @@ impl Room {
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
         let mut state = lock(&self.state);
         let (id, timestamp) = (state.newest + 1, now_ms());
-        let mut message = Message { id, user, text, timestamp, json: Arc::from("") };
+        let mut message = Message { id, user, text, timestamp, json: Box::default() };
         message.json = (self.render)(&message).into();
         let message = Arc::new(message);
         state.newest = id;
@@ -80,7 +72,7 @@ impl Room {
     }
 
     /// §2.1 What is kept after `id`, and without an `id` the newest; as much as fits.
-    pub fn since(&self, id: Option<u64>) -> Excerpt {
+    pub fn since(&self, id: Option<u64>) -> Vec<Arc<Message>> {
         let state = lock(&self.state);
         let kept = state.messages.len();
         let forgotten = state.newest - kept as u64;
@@ -90,13 +82,13 @@ impl Room {
             None => kept - how_many_fit(state.messages.iter().rev()),
         };
         let end = begin + how_many_fit(state.messages.range(begin..));
-        Excerpt { messages: state.messages.range(begin..end).cloned().collect(), more: end < kept }
+        state.messages.range(begin..end).cloned().collect()
     }
 
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
     /// nothing when `patience` has run out. Without an `id` it waits only in an empty log. (A message
     /// that comes after the wait, before `since`, is in the answer, too.)
-    pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Excerpt {
+    pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Vec<Arc<Message>> {
         self.wait_while(patience, |newest, _| newest == known(id.unwrap_or(0), newest));
         self.since(id)
     }

@@ -369,9 +369,9 @@ fn a_long_poll_whose_cable_is_cut_is_given_up_after_the_hold() {
     let (address, cut) = cable(server.address);
     let mut bob = Client::connect(address);
     bob.send(get("/subscribe?lastId=0"));
-    eventually("it waits", || server.chat.waiting.count().0 == 1);
+    eventually("it waits", || server.chat.waiting.taken() == 1);
     cut.store(true, Ordering::Relaxed);
-    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
+    eventually("nobody waits", || server.chat.waiting.taken() == 0);
     eventually("its place is free", || server.chat.places.taken() == 0);
 }
 

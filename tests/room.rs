@@ -3,7 +3,7 @@
 mod common;
 
 use common::{AGES, DEADLINE, Dice, eventually};
-use rawchat::room::{EXCERPT_BYTES_MAX, Excerpt, LOG_BYTES_MAX, MESSAGES_MAX, Room};
+use rawchat::room::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX, MESSAGES_MAX, Message, Room};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -33,20 +33,18 @@ fn talk(room: &Room, times: u64, text: &str) {
     }
 }
 
-fn ids(excerpt: &Excerpt) -> Vec<u64> {
-    excerpt.messages.iter().map(|message| message.id).collect()
+fn ids(messages: &[Arc<Message>]) -> Vec<u64> {
+    messages.iter().map(|message| message.id).collect()
 }
 
 /// What is kept after `id`, as a reader gets it who asks until there is no more.
 fn since(room: &Room, mut id: u64) -> Vec<u64> {
     let mut all = Vec::new();
     loop {
-        let excerpt = room.since(Some(id));
-        all.extend(ids(&excerpt));
-        id = all.last().copied().unwrap_or_default();
-        if !excerpt.more {
-            return all;
-        }
+        let next = ids(&room.since(Some(id)));
+        let Some(last) = next.last() else { return all };
+        id = *last;
+        all.extend(next);
     }
 }
 
@@ -204,7 +202,7 @@ fn the_last_5000_messages_are_kept() {
 }
 
 #[test]
-fn at_most_128_kib_are_given_out_at_once_and_it_is_said_that_there_are_more() {
+fn at_most_128_kib_are_given_out_at_once() {
     assert_eq!(EXCERPT_BYTES_MAX, 128 * 1024);
     for (second, fit) in [("yy", vec![1, 2]), ("yyy", vec![1])] {
         let room = room();
@@ -214,21 +212,21 @@ fn at_most_128_kib_are_given_out_at_once_and_it_is_said_that_there_are_more() {
     }
     let room = room();
     talk(&room, 10, &"x".repeat(EXCERPT_BYTES_MAX / 7 - 2));
-    let given = |id| (ids(&room.since(id)), room.since(id).more);
-    assert_eq!(given(Some(0)), ((1..=7).collect(), true), "the next ones");
-    assert_eq!(given(Some(2)), ((3..=9).collect(), true));
-    assert_eq!(given(Some(3)), ((4..=10).collect(), false));
-    assert_eq!(given(Some(7)), (vec![8, 9, 10], false));
-    assert_eq!(given(Some(10)), (vec![], false));
-    assert_eq!(given(None), ((4..=10).collect(), false), "the newest");
+    let given = |id| ids(&room.since(id));
+    assert_eq!(given(Some(0)), (1..=7).collect::<Vec<_>>(), "the next ones");
+    assert_eq!(given(Some(2)), (3..=9).collect::<Vec<_>>());
+    assert_eq!(given(Some(3)), (4..=10).collect::<Vec<_>>());
+    assert_eq!(given(Some(7)), [8, 9, 10]);
+    assert_eq!(given(Some(10)), [0u64; 0]);
+    assert_eq!(given(None), (4..=10).collect::<Vec<_>>(), "the newest");
     say(&room, "y");
-    assert_eq!(given(None), ((4..=11).collect(), false));
+    assert_eq!(given(None), (4..=11).collect::<Vec<_>>());
     let waited = room.wait_since(Some(1), Duration::ZERO);
-    assert_eq!((ids(&waited), waited.more), ((2..=8).collect(), true), "a wait gives no more");
+    assert_eq!(ids(&waited), (2..=8).collect::<Vec<_>>(), "a wait gives no more");
     say(&room, &"x".repeat(EXCERPT_BYTES_MAX + 1));
     say(&room, "z");
-    assert_eq!(given(Some(11)), (vec![12], true), "but one, at least");
-    assert_eq!(given(Some(12)), (vec![13], false));
+    assert_eq!(given(Some(11)), [12], "but one, at least");
+    assert_eq!(given(Some(12)), [13]);
 }
 
 #[test]

@@ -3,16 +3,17 @@
 mod common;
 
 use common::{AGES, Client, Server, calm, eventually, get, number, patient};
+use rawchat::handler::Places;
 use rawchat::techniques::Timing;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A client that waits for what comes after `last_id`, parked when this returns.
 fn park(server: &Server, last_id: u64) -> Client {
-    let parked = server.chat.waiting.count().0;
+    let parked = server.chat.waiting.taken();
     let mut client = server.client();
     client.send(get(&format!("/subscribe?lastId={last_id}")));
-    eventually("one more waits", || server.chat.waiting.count().0 == parked + 1);
+    eventually("one more waits", || server.chat.waiting.taken() == parked + 1);
     client
 }
 
@@ -103,16 +104,16 @@ fn a_reader_that_says_good_bye_while_it_waits_is_noticed_within_a_glance() {
     let server = Server::start(3);
     let (stays, goes) = (park(&server, 0), park(&server, 0));
     goes.half_close();
-    eventually("one waits", || server.chat.waiting.count().0 == 1);
+    eventually("one waits", || server.chat.waiting.taken() == 1);
     drop(stays);
-    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
+    eventually("nobody waits", || server.chat.waiting.taken() == 0);
 }
 
 #[test]
 fn a_reader_that_vanishes_with_rst_while_it_waits_is_noticed_within_a_glance() {
     let server = Server::start(3);
     park(&server, 0).reset();
-    eventually("nobody waits", || server.chat.waiting.count().0 == 0);
+    eventually("nobody waits", || server.chat.waiting.taken() == 0);
     eventually("nobody is connected", || number(&server.get("/stats").json(), "connections") == 1);
 }
 
@@ -150,6 +151,24 @@ fn stats_tell_how_many_wait_and_since_when() {
 }
 
 #[test]
+fn the_longest_wait_is_that_of_the_first_who_still_waits() {
+    let (waiting, moment) = (Places::default(), Duration::from_millis(20));
+    assert_eq!((waiting.taken(), waiting.longest()), (0, Duration::ZERO));
+    let first = waiting.take();
+    let began = Instant::now();
+    eventually("a moment has passed", || began.elapsed() >= moment);
+    let began = Instant::now();
+    let second = waiting.take();
+    assert!(waiting.taken() == 2 && waiting.longest() >= moment);
+    drop(first);
+    assert!(waiting.taken() == 1 && waiting.longest() <= began.elapsed());
+    let third = waiting.take();
+    assert!(waiting.taken() == 2 && waiting.longest() <= began.elapsed());
+    drop((second, third));
+    assert_eq!((waiting.taken(), waiting.longest()), (0, Duration::ZERO));
+}
+
+#[test]
 fn a_thousand_readers_wait_and_one_message_reaches_each_once() {
     const READERS: usize = 1_000;
     let server = blind();
@@ -160,7 +179,7 @@ fn a_thousand_readers_wait_and_one_message_reaches_each_once() {
             readers.push(server.client());
             readers.last_mut().unwrap().send(get("/subscribe?lastId=0"));
         }
-        eventually("all wait", || server.chat.waiting.count().0 == readers.len());
+        eventually("all wait", || server.chat.waiting.taken() == readers.len());
     }
     assert_eq!(number(&server.get("/stats").json(), "waitingClients"), READERS as u64);
     server.post("Alice", "hi");
@@ -168,7 +187,7 @@ fn a_thousand_readers_wait_and_one_message_reaches_each_once() {
         assert_eq!(reader.response().ids(), [1]);
         reader.send(get("/subscribe?lastId=1"));
     }
-    eventually("all wait again", || server.chat.waiting.count().0 == READERS);
+    eventually("all wait again", || server.chat.waiting.taken() == READERS);
     assert!(readers.iter().all(|reader| reader.unread().is_empty()), "once");
     server.post("Alice", "bye");
     assert!(readers.iter_mut().all(|reader| reader.response().ids() == [2]));

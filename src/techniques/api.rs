@@ -2,14 +2,14 @@
 
 use super::{Chat, said};
 use crate::handler::only;
-use crate::room::{Excerpt, Message, now_ms};
+use crate::room::{Message, now_ms};
 use crate::wire::http::{GET, GET_AND_POST, Refusal, Request, Response, is_number, refuse};
 use crate::wire::{date, json};
 use crate::{event, log};
 use std::sync::Arc;
 
 /// Everything but what a technique adds.
-pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
+pub fn data(chat: &Chat, request: &Request) -> Result<Response, Response> {
     match request.path.as_str() {
         "/messages" => messages(chat, request),
         "/stats" => stats(chat, request),
@@ -25,27 +25,26 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
 fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(GET_AND_POST, request)?;
     if request.method == "POST" {
-        let message = say(chat, request)?;
+        let message = say_posted(chat, request)?;
         let body = format!("{{\"success\":true,\"message\":{}}}", message.json);
         return Ok(of_this_log(chat, Response::json(201, body)));
     }
     let last_id = last_id(request)?;
-    Ok(excerpt(chat, request, &chat.room.since(last_id)))
+    Ok(list(chat, request, &chat.room.since(last_id)))
 }
 
-/// `[…]`, each message as the room keeps it. A client that did not get all of them is told where the next
-/// ones are (RFC 8288 §3), and asks again at once.
-pub fn excerpt(chat: &Chat, request: &Request, excerpt: &Excerpt) -> Response {
-    let messages: Vec<&str> = excerpt.messages.iter().map(|message| &*message.json).collect();
-    let body = format!("[{}]", messages.join(","));
-    let response = of_this_log(chat, Response::json(200, body));
-    if excerpt.more
-        && let Some(last) = excerpt.messages.last()
-    {
-        let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
-        return response.with("Link", next);
+/// `[…]`, each message as the room keeps it. If there are newer ones, for which there was no space, the
+/// client is told where they are (RFC 8288 §3), and asks again at once.
+pub fn list(chat: &Chat, request: &Request, messages: &[Arc<Message>]) -> Response {
+    let json: Vec<&str> = messages.iter().map(|message| &*message.json).collect();
+    let response = of_this_log(chat, Response::json(200, format!("[{}]", json.join(","))));
+    match messages.last() {
+        Some(last) if last.id < chat.room.counts().0 => {
+            let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
+            response.with("Link", next)
+        }
+        _ => response,
     }
-    response
 }
 
 /// Says which log the answer speaks of: ids begin anew after a restart, and a reader must know.
@@ -63,7 +62,7 @@ pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
 }
 
 /// What a POST says is said.
-pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
+pub fn say_posted(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     request.check_origin()?;
     let (user, text) = said::posted(request)?;
     let message = chat.say(user, text);
@@ -75,14 +74,14 @@ pub fn say(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(GET, request)?;
     let (newest, kept) = chat.room.counts();
-    let (waiting, oldest_wait) = chat.waiting.count();
+    let (waiting, wait) = (chat.waiting.taken(), chat.waiting.longest().as_millis());
     let here = chat.timeline.here();
     let clients: Vec<String> = (here.0.iter())
         .map(|(user, n)| format!(r#"{{"username":{},"connections":{n}}}"#, json::quoted(user)))
         .collect();
     let (open, clients) = (chat.places.taken(), clients.join(","));
     let members = here.connections();
-    let (wait, uptime) = (oldest_wait.as_millis(), chat.started.elapsed().as_secs());
+    let uptime = chat.started.elapsed().as_secs();
     let (epoch, now) = (chat.room.epoch, date::iso8601(now_ms()));
     let body = format!(
         "{{\"totalMessages\":{newest},\"keptMessages\":{kept},\"connections\":{open},\

@@ -6,7 +6,6 @@ pub mod said;
 pub mod t1_refresh;
 pub mod t2_short_polling;
 pub mod t3_long_polling;
-pub mod t3_waiting;
 pub mod t4_brake;
 pub mod t4_broadcast;
 pub mod t4_conversation;
@@ -22,7 +21,6 @@ use crate::wire::{date, json};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use t3_waiting::Waiting;
 use t4_timeline::Timeline;
 
 pub struct Technique {
@@ -71,7 +69,7 @@ pub static TECHNIQUES: [Technique; 4] = [
 pub struct Chat {
     pub room: Arc<Room>,
     /// Who waits in part 3.
-    pub waiting: Arc<Waiting>,
+    pub waiting: Places,
     /// What the members of part 4 are told, and who they are.
     pub timeline: Arc<Timeline>,
     pub technique: &'static Technique,
@@ -112,8 +110,8 @@ impl Chat {
             let (id, time) = (message.id, date::iso8601(message.timestamp));
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         }));
-        let (waiting, timeline) = Default::default();
-        let (places, started) = (Places::default(), Instant::now());
+        let (timeline, started) = (Arc::default(), Instant::now());
+        let (waiting, places) = (Places::default(), Places::default());
         Arc::new(Chat { room, waiting, timeline, technique, timing, places, started })
     }
 

@@ -16,16 +16,17 @@ pub const PAGE_MESSAGES_MAX: usize = 200;
 
 /// Parts 1 and 2 have no need of the socket.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
-    Ok(Arc::new(move |request, _socket| answer(&chat, request).map(Reply::Http)))
+    Ok(Arc::new(move |request, _socket| answer(&chat, request)))
 }
 
 /// The page, and a form that leads back to it; for the rest see [`api`].
-pub fn answer(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    match (request.method.as_str(), request.path.as_str()) {
+pub fn answer(chat: &Chat, request: &Request) -> Result<Reply, Response> {
+    let response = match (request.method.as_str(), request.path.as_str()) {
         (_, "/") => page(chat, request),
         ("POST", "/messages") if request.wants_page() => post(chat, request),
-        _ => api::answer(chat, request),
-    }
+        _ => api::data(chat, request),
+    };
+    response.map(Reply::Http)
 }
 
 /// Fills in what a page shows of the chat: the reader's name (empty, if none is given) and, in part 1,
@@ -34,7 +35,7 @@ fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(GET, request)?;
     let name = said::name(request.query("user"))?;
     let user = if name == said::NOBODY { String::new() } else { escape_value(&name) };
-    let newest = chat.room.since(None).messages;
+    let newest = chat.room.since(None);
     let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
     let messages: String = shown.iter().map(|message| item(message)).collect();
     let page = chat.technique.page.replace("{{user}}", &user);
@@ -59,7 +60,7 @@ fn item(message: &Message) -> String {
 /// §1.12 Post, redirect, get: the browser is sent back to the page with 303, so that F5 asks for
 /// the page again and does not send the message again. RFC 9110 §15.4.4
 fn post(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    let message = api::say(chat, request)?;
+    let message = api::say_posted(chat, request)?;
     let page = format!("/?user={}", form::encode(&message.user));
     Ok(Response::new(303).with("Location", page))
 }

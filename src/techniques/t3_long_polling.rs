@@ -15,7 +15,7 @@ use std::time::Instant;
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     Ok(Arc::new(move |request, socket| match request.path.as_str() {
         "/subscribe" => subscribe(&chat, request, socket),
-        _ => t1_refresh::answer(&chat, request).map(Reply::Http),
+        _ => t1_refresh::answer(&chat, request),
     }))
 }
 
@@ -26,13 +26,13 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
     let last_id = api::last_id(request)?;
     let after = last_id.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {after}");
-    let _waiting = chat.waiting.begin();
+    let _waiting = chat.waiting.take();
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());
         let news = chat.room.wait_since(last_id, left.min(chat.timing.glance));
-        if !news.messages.is_empty() {
-            return Ok(Reply::Http(api::excerpt(chat, request, &news)));
+        if !news.is_empty() {
+            return Ok(Reply::Http(api::list(chat, request, &news)));
         }
         if left.is_zero() {
             return Ok(Reply::Http(api::of_this_log(chat, Response::new(204))));

@@ -106,7 +106,7 @@ impl Member {
                 return Ok(());
             }
             bytes.clear();
-            for message in room.since(Some(last_id)).messages {
+            for message in room.since(Some(last_id)) {
                 last_id = message.id;
                 // A later one is in the timeline.
                 if last_id <= newest {

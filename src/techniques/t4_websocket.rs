@@ -39,7 +39,7 @@ pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     Ok(Arc::new(move |request, _socket| match request.path.as_str() {
         "/" if handshake::wanted(request) => enter_chat(&chat, request),
         "/echo" => t4_echo::enter(&chat, request),
-        _ => t1_refresh::answer(&chat, request).map(Reply::Http),
+        _ => t1_refresh::answer(&chat, request),
     }))
 }
 

@@ -19,7 +19,7 @@ pub mod tap;
 
 use crate::handler::{Handler, Places};
 use arguments::{Arguments, ask_for_help};
-use dissect::block::say;
+use dissect::block::print;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Tool {
     pub fn run(&self, arguments: &[String], parts: Parts) -> Result<(), Problem> {
         let usage = self.usage.trim_end();
         if ask_for_help(arguments) {
-            say(usage);
+            print(usage);
             return Ok(());
         }
         let no_thread =

@@ -75,7 +75,7 @@ fn talk(
         said_close: false,
         refused: None,
     };
-    session.notice(&format!("{} {host}", style.say("З’єднано:", "Connected:")));
+    session.notice(&format!("{} {host}", style.pick("З’єднано:", "Connected:")));
     if let (Some(target), Some(key)) = (target, session.key.clone()) {
         session.send(handshake(host, target, "", &key).as_bytes());
     }
@@ -156,7 +156,7 @@ impl Session {
     fn typed(&mut self, line: &[u8]) {
         let Ok(line) = std::str::from_utf8(line) else {
             let not_text =
-                self.style.say("Це не текст у UTF-8: :file PATH", "No UTF-8: :file PATH");
+                self.style.pick("Це не текст у UTF-8: :file PATH", "No UTF-8: :file PATH");
             return self.notice(not_text);
         };
         let done = match line.strip_prefix(':') {
@@ -282,7 +282,7 @@ impl Session {
         let (fields, bytes) = self.came.rest();
         self.show("", &fields, &bytes);
         let why = error.map_or(String::new(), |error| format!(": {error}"));
-        self.notice(&format!("{}{why}", self.style.say("З’єднання закрито", "Connection closed")));
+        self.notice(&format!("{}{why}", self.style.pick("З’єднання закрито", "Connection closed")));
     }
 
     // ---- What is shown

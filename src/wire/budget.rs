@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is not whole yet, of all connections together, and the messages of WebSockets until they are
-/// dealt with. Beyond it a WebSocket is closed with 1013, and a request is answered 503.
+/// For what comes in: no more of it is taken while this much is taken already, by requests whose body
+/// is not whole and by messages of WebSockets that are not dealt with. Then a request is answered 503,
+/// and a WebSocket is closed with 1013.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// The same with what slow readers have not taken yet, so that it cannot be used up by others.
-/// Beyond it an answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
+/// For what goes out to slow readers: 128 MiB more, which those who send cannot use up. Beyond it an
+/// answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that (12,000 of them 281 MiB), so that a few long messages do
 /// not silence those who only chat: the longest text as UTF-8 (not in escapes), and its buffer.

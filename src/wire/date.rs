@@ -17,15 +17,18 @@ pub fn imf_fixdate(seconds: u64) -> String {
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
-/// Year, month, day, hour, minute, second. Years are counted from March, so that the leap day is
-/// the last of its year and months have a regular length: 153 days in every five.
+/// Year, month, day, hour, minute, second: takes away year after year, then month after month.
 fn civil(seconds: u64) -> [u64; 6] {
-    let days = seconds / 86_400 + 719_468; // since 0000-03-01
-    let (era, day) = (days / 146_097, days % 146_097); // an era is 400 years
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153; // March is 0
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    [era * 400 + year + next, month, day, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60]
+    let (mut year, mut month, mut days) = (1970, 0, seconds / 86_400);
+    let leap = |year| u64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+    while days >= 365 + leap(year) {
+        days -= 365 + leap(year);
+        year += 1;
+    }
+    let lengths = [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    [year, month as u64 + 1, days + 1, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60]
 }

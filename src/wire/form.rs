@@ -21,7 +21,7 @@ pub fn decode(text: &str) -> String {
         bytes.push(code.unwrap_or(*first));
         rest = if code.is_some() { &tail[2..] } else { tail };
     }
-    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Percent-encodes everything but letters, digits and `-._~` (RFC 3986 §2.3).

@@ -23,7 +23,7 @@ pub fn members<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
 ) -> Result<[Value<'a>; N], String> {
-    let mut values = [const { Value::Absent }; N];
+    let mut values = names.map(|_| Value::Absent);
     let mut parser = Parser { text, rest: text };
     parser.need("{", "an object")?;
     parser.items("}", |parser| {
@@ -155,19 +155,17 @@ impl<'a> Parser<'a> {
     fn string(&mut self) -> Result<String, String> {
         self.need("\"", "'\"'")?;
         let mut out = String::new();
-        loop {
-            let special = |b: u8| b < b' ' || b == b'"' || b == b'\\';
-            let plain = self.rest.bytes().position(special).unwrap_or(self.rest.len());
-            let (text, rest) = self.rest.split_at(plain);
-            out.push_str(text);
-            self.rest = rest;
-            match rest.bytes().next() {
-                Some(b'\\') => out.push(self.escape()?),
-                Some(0..b' ') => return self.fail("an escape such as \\n for a control character"),
-                _ => break,
+        while !self.skip("\"") {
+            match self.rest.chars().next() {
+                Some('\\') => out.push(self.escape()?),
+                Some(character @ ' '..) => {
+                    out.push(character);
+                    self.rest = &self.rest[character.len_utf8()..];
+                }
+                Some(_) => return self.fail("an escape such as \\n for a control character"),
+                None => return self.fail("'\"'"),
             }
         }
-        self.need("\"", "'\"'")?;
         Ok(out)
     }
 

@@ -25,12 +25,13 @@ pub fn without_towers(text: &str) -> String {
     let mut out = String::new();
     let mut marks = MARKS_MAX; // there is no letter yet that could carry one
     for c in text.chars() {
-        match is_mark(c) {
-            true if marks == MARKS_MAX => continue,
-            true => marks += 1,
-            // A mark finds its letter through what cannot be seen.
-            false if marks > 0 && !is_invisible(c) => marks = 0,
-            false => {}
+        if is_mark(c) {
+            if marks == MARKS_MAX {
+                continue;
+            }
+            marks += 1;
+        } else if marks > 0 && !is_invisible(c) {
+            marks = 0; // not after what cannot be seen: a mark finds its letter through it
         }
         out.push(c);
     }

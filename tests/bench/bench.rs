@@ -9,7 +9,7 @@ mod tap;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patient};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use rawchat::room::{Excerpt, Message};
+use rawchat::room::Message;
 use rawchat::techniques::{Chat, TECHNIQUES, Timing, api};
 use rawchat::tools::dissect::verdict::read_request;
 use rawchat::tools::dissect::{Context, dissect};
@@ -210,12 +210,12 @@ fn chat(criterion: &mut Criterion) {
     group.bench_function("json quoted", |b| b.iter(|| json::quoted(black_box(TEXT))));
     let chat = Chat::new(&TECHNIQUES[0], Timing::default());
     let said = (0..50).map(|_| chat.say("Аліса".into(), TEXT.into()));
-    let said = Excerpt { messages: said.collect(), more: false };
+    let said = said.collect::<Vec<_>>();
     let (request, _) = read_request(CURL.as_bytes()).unwrap().unwrap();
     group.throughput(Throughput::Elements(50));
     group.bench_function("response of 50 messages", |b| {
         b.iter(|| {
-            let response = api::excerpt(&chat, &request, black_box(&said));
+            let response = api::list(&chat, &request, black_box(&said));
             response.encode(request.asked(), 1_700_000_000)
         })
     });
@@ -303,11 +303,11 @@ fn long_poll_round(crowd: &Crowd) -> Duration {
         socket.write_all(question.as_bytes()).unwrap();
     }
     let waiting = &crowd.server.chat.waiting;
-    eventually("all wait", || waiting.count().0 == crowd.sockets.len());
+    eventually("all wait", || waiting.taken() == crowd.sockets.len());
     let begun = Instant::now();
-    let news = Excerpt { messages: vec![crowd.say()], more: false };
+    let news = vec![crowd.say()];
     let (request, _) = read_request(question.as_bytes()).unwrap().unwrap();
-    let answer = api::excerpt(&crowd.server.chat, &request, &news);
+    let answer = api::list(&crowd.server.chat, &request, &news);
     let bytes = answer.encode(request.asked(), 0);
     let body = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
     crowd.all_get(bytes.len(), &bytes[body..]);

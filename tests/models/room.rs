@@ -29,7 +29,7 @@ fn explore(model: fn(Arc<Room>)) {
 
 fn wait(room: &Room, id: u64) -> Vec<u64> {
     let news = room.wait_since(Some(id), FOREVER);
-    news.messages.iter().map(|message| message.id).collect()
+    news.iter().map(|message| message.id).collect()
 }
 
 fn say(room: &Room) {

@@ -484,7 +484,7 @@ fn refused(bytes: &[u8], in_frames: bool) -> Option<(String, u32)> {
 
 fn posted(request: &Request) -> Option<http::Response> {
     use rawchat::techniques::{Chat, TECHNIQUES, Timing};
-    api::say(&Chat::new(&TECHNIQUES[0], Timing::default()), request).err()
+    api::say_posted(&Chat::new(&TECHNIQUES[0], Timing::default()), request).err()
 }
 
 const GET: &str = "GET /m?lastId=7&user=Bob HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n";

@@ -3,7 +3,7 @@
 use super::report::{Reporter, score};
 use super::run::{Plan, Status, Subject, Verdict};
 use super::started::{Started, by_hand};
-use super::{Options, Problem, Style, say};
+use super::{Options, Problem, Style, print};
 use crate::tools::pages;
 use crate::wire::html::escape;
 use std::fmt::Write;
@@ -37,10 +37,10 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
     let students = text.and_then(|text| students(&text));
     let mut students =
         students.map_err(|what| Problem::Usage(format!("--roster {roster}: {what}")))?;
-    say(&format!("{}\n  {CONTAINER}\n", options.style.of(WARNING)));
+    print(&format!("{}\n  {CONTAINER}\n", options.style.of(WARNING)));
     let (count, each) = (students.len(), STUDENT.as_secs());
     let uk = format!("серверів: {count}, кожному до {each} с");
-    say(options.style.say(&uk, &format!("servers: {count}, up to {each} s each")));
+    print(options.style.pick(&uk, &format!("servers: {count}, up to {each} s each")));
     let (folder, out) =
         (Path::new(roster).parent().unwrap_or(Path::new("")), Path::new(options.out));
     fs::create_dir_all(out).map_err(|error| failed(options.out, error))?;
@@ -66,7 +66,7 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
         page.extend(failures.skip(1).map(|verdict| format!("\n\n{}", reporter.block(verdict))));
         let file = file_name(number, &student.name);
         let [had, max] = score(&student.verdicts);
-        say(&format!("{had:>3}/{max}  {}", student.name));
+        print(&format!("{had:>3}/{max}  {}", student.name));
         let (name, content) = (escape(&student.name), escape(&page));
         let content = format!("<pre tabindex=\"0\">{content}</pre>\n");
         save(&(file.clone() + ".html"), document(options.style, &name, &content))?;
@@ -74,7 +74,7 @@ pub fn grade(options: &Options, roster: &str) -> Result<(), Problem> {
     }
     save("grades.csv", grades(&students))?;
     save("index.html", class_page(options, &students))?;
-    say(&format!("\n{}", out.join("index.html").display()));
+    print(&format!("\n{}", out.join("index.html").display()));
     students.iter().try_for_each(|student| options.sound(&student.verdicts))
 }
 
@@ -149,7 +149,7 @@ fn file_name(number: usize, name: &str) -> String {
 
 /// A page of its own; `title` and `content` are markup.
 fn document(style: Style, title: &str, content: &str) -> String {
-    let lang = style.say("uk", "en");
+    let lang = style.pick("uk", "en");
     pages::fill(TEMPLATE, &[("lang", lang), ("title", title), ("content", content)])
 }
 
@@ -197,10 +197,10 @@ fn class_page(options: &Options, students: &[Student]) -> String {
             )
         })
         .collect();
-    let first = style.say("Пояснити ще раз", "To be explained again");
+    let first = style.pick("Пояснити ще раз", "To be explained again");
     let content = format!(
         "<h2>{first}</h2>\n<ol>\n{again}</ol>\n\
          <div class=\"wide\" tabindex=\"0\"><table><tr><td></td>{heads}</tr>\n{body}</table></div>\n"
     );
-    document(style, style.say("Група", "The class"), &content)
+    document(style, style.pick("Група", "The class"), &content)
 }

@@ -18,7 +18,7 @@ mod started;
 use super::Problem;
 use super::arguments::Arguments;
 use super::client::{Place, random};
-use super::dissect::block::{Style, say};
+use super::dissect::block::{Style, print};
 use super::tap::record;
 use catalogue::{CHECKS, STAGES_OF_PARTS};
 use report::Reporter;
@@ -143,7 +143,7 @@ fn parse<'a>(arguments: &mut Arguments<'a>) -> Result<Options<'a>, Problem> {
 impl<'a> Options<'a> {
     /// It is no fault of the server.
     fn broken(&self, what: &str) -> Problem {
-        let words = self.style.say(
+        let words = self.style.pick(
             "перевірити не вдалося, і сервер у цьому не винен",
             "this could not be checked, and the server is not to blame",
         );
@@ -157,7 +157,7 @@ impl<'a> Options<'a> {
     }
 
     fn no_grade(&self, why: [&str; 2]) -> Problem {
-        let (yet, why) = (self.style.say("оцінки ще немає", "no grade yet"), self.style.of(why));
+        let (yet, why) = (self.style.pick("оцінки ще немає", "no grade yet"), self.style.of(why));
         Problem::Ended(NO_SERVER, format!("{yet}: {why}"))
     }
 
@@ -198,15 +198,17 @@ fn list(options: &Options) {
     let mut stage = None;
     for check in options.plan.checks() {
         if stage.replace(check.stage()) != Some(check.stage()) {
-            say(&reporter.heading(check.stage()));
+            print(&reporter.heading(check.stage()));
         }
         let star = if check.must { ' ' } else { '*' };
         let sentence = options.style.of(check.sentence());
-        say(&format!("{}{star} {sentence}  {}", check.id, reporter.read(check)));
+        print(&format!("{}{star} {sentence}  {}", check.id, reporter.read(check)));
     }
-    say(options
-        .style
-        .say("\n* порада; з --strict — вимога", "\n* advice; with --strict it is demanded"));
+    print(
+        options
+            .style
+            .pick("\n* порада; з --strict — вимога", "\n* advice; with --strict it is demanded"),
+    );
 }
 
 /// The server that is named, or the one that is started, if it starts.
@@ -239,12 +241,12 @@ fn check(options: &Options, server: Result<Subject, NotStarted>) -> Vec<Verdict>
     let text = options.form == Form::Text;
     if text {
         let place = place.as_ref().map_or(&*start, |place| place);
-        say(&format!("{title} · {place} · --seed {}", options.plan.seed));
+        print(&format!("{title} · {place} · --seed {}", options.plan.seed));
     }
     let mut tell = |verdict: &Verdict| {
         let told = reporter.tell(verdict);
         if text {
-            say(&told);
+            print(&told);
         }
     };
     let graded = server.is_ok();
@@ -262,10 +264,10 @@ fn check(options: &Options, server: Result<Subject, NotStarted>) -> Vec<Verdict>
             .collect(),
     };
     match options.form {
-        Form::Text if graded => say(&reporter.summary(&verdicts)),
+        Form::Text if graded => print(&reporter.summary(&verdicts)),
         Form::Text => {}
-        Form::Json => say(&reporter.json(&verdicts, &title)),
-        Form::Junit => say(&reporter.junit(&verdicts, &title)),
+        Form::Json => print(&reporter.json(&verdicts, &title)),
+        Form::Junit => print(&reporter.junit(&verdicts, &title)),
     }
     verdicts
 }

@@ -83,7 +83,7 @@ impl<'a> Reporter<'a> {
         let check = verdict.check;
         let mut out = String::new();
         let status = match verdict.attempts {
-            [_, 0] => self.style.say("ще ні", "not yet"),
+            [_, 0] => self.style.pick("ще ні", "not yet"),
             _ => self.word(verdict.status),
         };
         let _ = writeln!(
@@ -94,7 +94,7 @@ impl<'a> Reporter<'a> {
         );
         let who = match verdict.connection {
             0 => String::new(),
-            number => format!("{} {number}: ", self.style.say("з’єднання", "connection")),
+            number => format!("{} {number}: ", self.style.pick("з’єднання", "connection")),
         };
         let words = verdict.told(&self.style);
         self.part(&mut out, ["прийшло", "came"], &format!("{who}{words}"));
@@ -105,8 +105,8 @@ impl<'a> Reporter<'a> {
         }
         self.part(&mut out, READ, &self.read(check));
         let tries = match verdict.attempts {
-            [0, 2] => self.style.say("двічі невдало", "failed twice"),
-            [_, 2] => self.style.say("вдалася 1 з 2", "1 of 2 passed"),
+            [0, 2] => self.style.pick("двічі невдало", "failed twice"),
+            [_, 2] => self.style.pick("вдалася 1 з 2", "1 of 2 passed"),
             _ => "",
         };
         self.part(&mut out, ["спроби", "tries"], tries);
@@ -115,7 +115,7 @@ impl<'a> Reporter<'a> {
         out += &self.bytes(verdict).unwrap_or_default();
         let said: Vec<&str> = verdict.said.lines().collect();
         for line in &said[said.len().saturating_sub(SAID_LINES_MAX)..] {
-            let _ = writeln!(out, "  {:<9}{line}", self.style.say("сервер", "server"));
+            let _ = writeln!(out, "  {:<9}{line}", self.style.pick("сервер", "server"));
         }
         out.trim_end().into()
     }
@@ -140,7 +140,7 @@ impl<'a> Reporter<'a> {
             line.replace("127.0.0.1 3000", &format!("{ip} {port}"))
         };
         let n =
-            self.style.say("N — id найновішого повідомлення", "N is the id of the newest message");
+            self.style.pick("N — id найновішого повідомлення", "N is the id of the newest message");
         let n = if typed(TRY).contains("lastId=N") { format!("({n})") } else { String::new() };
         let start = self.start.to_string();
         let lines =
@@ -200,7 +200,7 @@ impl<'a> Reporter<'a> {
         let text: String =
             row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
         let mut out = String::new();
-        let label = self.style.say("байти", "bytes");
+        let label = self.style.pick("байти", "bytes");
         let _ = writeln!(out, "  {label:<9}{start:04x}  {:<47}  {text}", hex(row));
         let _ = writeln!(
             out,
@@ -223,19 +223,20 @@ impl<'a> Reporter<'a> {
         let count = |status| verdicts.iter().filter(|verdict| verdict.status == status).count();
         let counts = [Status::Pass, Status::Advice, Status::Fail, Status::NotRun]
             .map(|status| format!("{} {}", self.word(status), count(status)));
-        let points = self.style.say("балів", "points");
+        let points = self.style.pick("балів", "points");
         let mut out = format!("\n{points} {had}/{max}: {}", counts.join(", "));
         let _ = write!(out, "; --seed {}", self.plan.seed);
         let next = verdicts.iter().find(|verdict| verdict.status == Status::Fail);
         if let Some(Verdict { check, .. }) = next {
-            let fix = self.style.say("далі", "next");
-            let again = self
-                .style
-                .say("виправте й перевірте саме це: --only", "fix it, and check only this: --only");
+            let fix = self.style.pick("далі", "next");
+            let again = self.style.pick(
+                "виправте й перевірте саме це: --only",
+                "fix it, and check only this: --only",
+            );
             let _ = write!(out, "\n{fix} {}: {again} {}", check.id, check.id);
             let more = self
                 .style
-                .say("більше про це: rawchat 1, а тоді", "more about it: rawchat 1, and then");
+                .pick("більше про це: rawchat 1, а тоді", "more about it: rawchat 1, and then");
             let _ = write!(out, "\n{more} http://127.0.0.1:3000/checks#{}", check.id);
         }
         out

@@ -6,7 +6,7 @@ use super::report::{outcome_json, quantile, thousands, time};
 use super::{Crowd, Errand, Outcome, Plan, Technique, USERS_MAX, browser, timetable::MESSAGES_MAX};
 use crate::tools::arguments::Arguments;
 use crate::tools::client::Place;
-use crate::tools::dissect::block::{Style, say};
+use crate::tools::dissect::block::{Style, print};
 use crate::tools::json::object;
 use crate::tools::{Problem, invitation};
 use crate::wire::json::quoted;
@@ -64,7 +64,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
         Plan { errand, warm_up, technique, place, users, rate, length, pause, rtt, seed, live };
     enough_descriptors(users).map_err(not_offered)?;
     let outcome = super::run(plan.clone(), |_| {}).map_err(not_offered)?;
-    say(&match json {
+    print(&match json {
         true => summary_json(&plan, &outcome),
         false => summary(&plan, &outcome, &style).trim_end().into(),
     });
@@ -158,13 +158,13 @@ pub(super) fn show(crowd: &Crowd, style: &Style) {
         match crowd.began.get() {
             None => {
                 let entered = crowd.entered.load(Ordering::Relaxed);
-                write(&format!("{} {entered}", style.say("заходять:", "coming in:")));
+                write(&format!("{} {entered}", style.pick("заходять:", "coming in:")));
             }
             Some(began) => write(&format!(
                 "{:.0} / {:.0} s   {} {} /s   {} /s   50 % {}   99 % {}",
                 began.elapsed().as_secs_f64(),
                 (crowd.plan.warm_up + crowd.plan.length).as_secs_f64(),
-                style.say("доставлено", "delivered"),
+                style.pick("доставлено", "delivered"),
                 number((now.1 - delivered) as f64 / seconds),
                 bytes((now.2 - passed) as f64 / seconds),
                 or_dash(quantile(&ages, 0.5), time),

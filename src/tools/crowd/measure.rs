@@ -17,7 +17,7 @@ use super::{Errand, Moment, Outcome, Plan, Technique, USERS_MAX, browser, post};
 use crate::tools::Problem;
 use crate::tools::arguments::Arguments;
 use crate::tools::client::Connection;
-use crate::tools::dissect::block::{Style, say};
+use crate::tools::dissect::block::{Style, print};
 use crate::tools::json::{array, object, or_null};
 use crate::wire::json::quoted;
 use std::fs::File;
@@ -132,7 +132,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
         let page = html::page(&report, style.language);
         file.write_all(page.as_bytes()).map_err(|error| Problem::Failed(error.to_string()))?;
     }
-    say(&if json { report.json() } else { table(&report, &style) });
+    print(&if json { report.json() } else { table(&report, &style) });
     report.verdict()
 }
 

@@ -25,9 +25,9 @@ pub fn table(report: &Report, style: &Style) -> String {
         let shown = |figure: &String| in_one(&in_both(figure), style);
         let measured = cells.iter().map(|(measured, _)| shown(measured)).collect();
         let model = cells.iter().map(|(_, model)| model.as_ref().map(shown).unwrap_or_default());
-        lines.push((style.say(uk, en).to_string(), measured));
+        lines.push((style.pick(uk, en).to_string(), measured));
         if cells.iter().any(|(_, model)| model.is_some()) {
-            lines.push((style.say("  модель", "  model").to_string(), model.collect()));
+            lines.push((style.pick("  модель", "  model").to_string(), model.collect()));
         }
     }
     let count = |text: &String| text.chars().count();

@@ -36,8 +36,8 @@ impl Style {
     }
 
     /// A text in the language that is spoken.
-    pub fn say<'a>(&self, uk: &'a str, en: &'a str) -> &'a str {
-        self.language.say(uk, en)
+    pub fn pick<'a>(&self, uk: &'a str, en: &'a str) -> &'a str {
+        self.language.pick(uk, en)
     }
 
     /// The same, where both texts are one value.
@@ -58,7 +58,7 @@ const BYTES: &str = "36";
 pub const DIM: &str = "2";
 
 /// Prints a line. That nobody reads it (`| head -1`) is no error.
-pub fn say(text: &str) {
+pub fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
@@ -311,30 +311,30 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> (
                 Some(_) => format!("{} {}", line(&[Method]), line(&target)),
                 None => format!("{} {}", line(&[Status]), line(&[Reason])),
             };
-            let what = if what == " " { style.say("не HTTP", "no HTTP").into() } else { what };
+            let what = if what == " " { style.pick("не HTTP", "no HTTP").into() } else { what };
             let head = of(Kind::EmptyLine)
                 .map_or(total, |end| end.bytes().end - fields[first].bytes().start);
-            let (head_word, body) = (style.say("(голова)", "head"), style.say("(тіло)", "body"));
+            let (head_word, body) = (style.pick("(голова)", "head"), style.pick("(тіло)", "body"));
             (what, format!("{total} B = {head} {head_word} + {} {body}", total - head))
         }
         Kind::Frame => {
             let opcode = of(Kind::Opcode).map_or(3, |field| field.number(bytes));
             let fin = of(Kind::Fin).is_none_or(|field| field.number(bytes) == 1);
             let name = match opcode {
-                0 => style.say("кадр-продовження", "continuation frame"),
-                1 => style.say("кадр із текстом", "text frame"),
-                2 => style.say("кадр із даними", "binary frame"),
-                8 => style.say("кадр close", "close frame"),
-                9 => style.say("кадр ping", "ping frame"),
-                10 => style.say("кадр pong", "pong frame"),
-                _ => style.say("невідомий кадр", "unknown frame"),
+                0 => style.pick("кадр-продовження", "continuation frame"),
+                1 => style.pick("кадр із текстом", "text frame"),
+                2 => style.pick("кадр із даними", "binary frame"),
+                8 => style.pick("кадр close", "close frame"),
+                9 => style.pick("кадр ping", "ping frame"),
+                10 => style.pick("кадр pong", "pong frame"),
+                _ => style.pick("невідомий кадр", "unknown frame"),
             };
-            let more = if fin { "" } else { style.say(", далі буде", ", more to come") };
+            let more = if fin { "" } else { style.pick(", далі буде", ", more to come") };
             let key = if of(Kind::MaskingKey).is_some() { 4 } else { 0 };
-            let words = [style.say("(заголовок)", "header"), style.say("(ключ)", "key")];
+            let words = [style.pick("(заголовок)", "header"), style.pick("(ключ)", "key")];
             let header = total - content - key;
             let key = if key > 0 { format!(" + {key} {}", words[1]) } else { String::new() };
-            let payload = style.say("(вміст)", "payload");
+            let payload = style.pick("(вміст)", "payload");
             (
                 format!("{name}{more}"),
                 format!("{total} B = {header} {}{key} + {content} {payload}", words[0]),
@@ -342,9 +342,9 @@ pub fn summary(fields: &[Field], first: usize, bytes: &[u8], style: &Style) -> (
         }
         Kind::TlsRecord => ("TLS".into(), format!("{total} B")),
         Kind::EarlyLine => {
-            (style.say("порожній рядок", "an empty line").into(), format!("{total} B"))
+            (style.pick("порожній рядок", "an empty line").into(), format!("{total} B"))
         }
-        Kind::Unknown => (style.say("незрозуміле", "not understood").into(), format!("{total} B")),
-        _ => (style.say("тіло", "body").into(), format!("{total} B")),
+        Kind::Unknown => (style.pick("незрозуміле", "not understood").into(), format!("{total} B")),
+        _ => (style.pick("тіло", "body").into(), format!("{total} B")),
     }
 }

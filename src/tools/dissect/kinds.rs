@@ -15,7 +15,7 @@ pub enum Language {
 }
 
 impl Language {
-    pub fn say<'a>(self, uk: &'a str, en: &'a str) -> &'a str {
+    pub fn pick<'a>(self, uk: &'a str, en: &'a str) -> &'a str {
         self.of([uk, en])
     }
 
@@ -72,7 +72,7 @@ impl Row {
             Some((first, last)) => (number(first)..=number(last)).contains(&number(value)),
             None => *of == "*" || value.split(", ").any(|word| word == *of),
         };
-        self.meanings.iter().find(fits).map_or("", |[_, uk, en]| language.say(uk, en))
+        self.meanings.iter().find(fits).map_or("", |[_, uk, en]| language.pick(uk, en))
     }
 }
 

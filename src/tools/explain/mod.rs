@@ -6,7 +6,7 @@ mod pasted;
 
 use super::Problem;
 use super::arguments::Arguments;
-use super::dissect::block::{self, Style, block, clipped, say, wrap};
+use super::dissect::block::{self, Style, block, clipped, print, wrap};
 use super::dissect::verdict::Judge;
 use super::dissect::{Context, Field, Kind, Side, dissect};
 use pasted::Form;
@@ -61,7 +61,7 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
     if bytes.is_empty() {
         return Err(arguments.problem("there are no bytes to explain"));
     }
-    say(&explain(&bytes, form, from, &style));
+    print(&explain(&bytes, form, from, &style));
     Ok(())
 }
 
@@ -95,18 +95,18 @@ fn explain(bytes: &[u8], form: Form, from: Option<Side>, style: &Style) -> Strin
     let (fields, _) = dissect(bytes, &mut Context::guess(from));
     let mut out = String::new();
     let form = match form {
-        Form::Hex => style.say("прочитано як шістнадцяткові", "read as hexadecimal"),
-        Form::Decimal => style.say("прочитано як десяткові", "read as decimal"),
-        Form::Binary => style.say("прочитано як двійкові", "read as binary"),
-        Form::Escaped => style.say("прочитано як текст із \\x81", "read as text with \\x81"),
-        Form::Curl => style.say("прочитано з рядків curl -v", "read from the lines of curl -v"),
-        Form::Raw => style.say("прочитано як є", "read as they are"),
+        Form::Hex => style.pick("прочитано як шістнадцяткові", "read as hexadecimal"),
+        Form::Decimal => style.pick("прочитано як десяткові", "read as decimal"),
+        Form::Binary => style.pick("прочитано як двійкові", "read as binary"),
+        Form::Escaped => style.pick("прочитано як текст із \\x81", "read as text with \\x81"),
+        Form::Curl => style.pick("прочитано з рядків curl -v", "read from the lines of curl -v"),
+        Form::Raw => style.pick("прочитано як є", "read as they are"),
     };
     let who = match from {
-        Side::Client => style.say("від клієнта", "from a client"),
-        Side::Server => style.say("від сервера", "from a server"),
+        Side::Client => style.pick("від клієнта", "from a client"),
+        Side::Server => style.pick("від сервера", "from a server"),
     };
-    let bytes_word = style.say("Байтів", "Bytes");
+    let bytes_word = style.pick("Байтів", "Bytes");
     let _ = writeln!(out, "{bytes_word}: {}, {who}, {form}.", bytes.len());
     let mut judge = Judge::new(from, false);
     for first in (0..fields.len()).filter(|&index| fields[index].parent.is_none()) {
@@ -121,7 +121,7 @@ fn explain(bytes: &[u8], form: Form, from: Option<Side>, style: &Style) -> Strin
     if only_bare_lf(&fields) {
         let uk = "Усі рядки кінчаються самим LF, як у скопійованому тексті: додайте --crlf.";
         let en = "All lines end in a bare LF, as in copied text: add --crlf to read CR LF there.";
-        wrap(&mut out, style.say(uk, en), 0);
+        wrap(&mut out, style.pick(uk, en), 0);
     }
     out.trim_end().into()
 }

@@ -43,11 +43,11 @@ pub static FILES: &[File] = files! {
     4: "src/techniques/t4_websocket.rs" "src/wire/handshake.rs" "src/wire/frame.rs"
        "src/wire/message.rs" "src/techniques/t4_conversation.rs"
        "src/techniques/t4_timeline.rs" "src/techniques/t4_broadcast.rs" "src/techniques/t4_member.rs" "public/4.html";
-    5: "src/handler/write.rs" "src/wire/violation.rs" "src/wire/control.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
+    5: "src/handler/places.rs" "src/handler/write.rs" "src/wire/violation.rs" "src/wire/control.rs" "src/wire/budget.rs" "src/wire/buffer.rs" "src/wire/payload.rs" "src/wire/http/body.rs" "src/wire/http/refusal.rs"
        "src/wire/http/host.rs"
        "src/techniques/said.rs" "src/wire/json.rs" "src/wire/form.rs" "src/wire/html.rs"
        "src/wire/date.rs" "src/wire/visible.rs" "src/server/limits.rs"
-       "src/server/door.rs" "src/techniques/t3_waiting.rs" "src/techniques/t4_events.rs" "src/techniques/t4_brake.rs" "src/techniques/t4_echo.rs"
+       "src/server/door.rs" "src/techniques/t4_events.rs" "src/techniques/t4_brake.rs" "src/techniques/t4_echo.rs"
        "src/tools/site.rs" "src/tools/pages.rs" "src/main.rs" "src/log.rs" "public/draw.js" "public/4.js";
     6: "src/tools/mod.rs" "src/tools/journal.rs" "src/tools/json.rs" "src/tools/command_line.rs" "src/tools/invitation.rs" "src/tools/lecture/mod.rs"
        "src/tools/lecture/source.rs" "src/tools/lecture/markdown.rs"

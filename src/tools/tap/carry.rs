@@ -5,7 +5,7 @@
 use super::Chunk;
 use super::trouble::{Switchboard, Trouble};
 use crate::handler::Places;
-use crate::tools::dissect::block::say;
+use crate::tools::dissect::block::print;
 use crate::tools::dissect::stream::Stream;
 use crate::tools::dissect::{Context, Side};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
@@ -108,7 +108,7 @@ fn connect(number: u64, client: TcpStream, to: &str, shared: &Arc<Shared>) {
     let server = match TcpStream::connect(to) {
         Ok(server) => server,
         Err(error) => {
-            say(&format!("{number}: {to}: {error}"));
+            print(&format!("{number}: {to}: {error}"));
             return;
         }
     };

@@ -16,7 +16,7 @@ pub mod watch;
 
 use super::arguments::Arguments;
 use super::dissect::Side;
-use super::dissect::block::{Style, say};
+use super::dissect::block::{Style, print};
 use super::{Problem, feed, site};
 use carry::Queue;
 use page::{Live, Page};
@@ -91,14 +91,14 @@ pub fn run(mut arguments: Arguments) -> Result<(), Problem> {
         return Err(arguments.problem(format!("--to {to} is this tap itself")));
     }
     let style = options.terminal.style;
-    let shows = style.say("показано все, що йде до", "shows all that goes to");
+    let shows = style.pick("показано все, що йде до", "shows all that goes to");
     let beside = options.page.is_some() || [page.port().wrapping_sub(1), 0].contains(&options.port);
     let on_page = match beside {
-        true => style.say("на сторінці", "on a page:"),
+        true => style.pick("на сторінці", "on a page:"),
         false => style
-            .say("на сторінці (наступний порт зайнято)", "the next port is taken, so on a page:"),
+            .pick("на сторінці (наступний порт зайнято)", "the next port is taken, so on a page:"),
     };
-    say(&format!("http://{address}\n\n{shows} {to}\n{on_page} http://{page}"));
+    print(&format!("http://{address}\n\n{shows} {to}\n{on_page} http://{page}"));
     warn(&style, page, save.is_some());
     let listeners = (listener, page_listener);
     serve(listeners, to.into(), options.trouble, Some(options.terminal), save)
@@ -165,13 +165,17 @@ fn listen_beside(host: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr), P
 /// Says who can read along.
 fn warn(style: &Style, page: SocketAddr, saves: bool) {
     if saves {
-        say(style
-            .say("записує й куки, і чужі слова", "keeps cookies and other people's words, too"));
+        print(
+            style.pick(
+                "записує й куки, і чужі слова",
+                "keeps cookies and other people's words, too",
+            ),
+        );
     }
     if !page.ip().is_loopback() {
         let uk = "сторінку, а на ній cookie й чужі слова, бачить уся мережа";
         let en = "the network sees the page, and on it cookies and other people's words";
-        say(style.say(uk, en));
+        print(style.pick(uk, en));
     }
 }
 
@@ -195,7 +199,7 @@ fn open(path: &str, options: &Options) -> Result<(), Problem> {
     }
     let Some((page, port)) = page.zip(options.page) else { return Ok(()) };
     let (listener, address) = site::listen((options.page_host, port).into(), "--page")?;
-    say(&format!("http://{address}"));
+    print(&format!("http://{address}"));
     warn(&options.terminal.style, address, false);
     site::serve(listener, page::FILES, page.handler())?;
     loop {
@@ -279,7 +283,7 @@ impl Looker {
         if let Some(file) = &mut self.save
             && let Err(error) = record::write(file, chunk)
         {
-            say(&format!("--save: {error}"));
+            print(&format!("--save: {error}"));
             self.save = None;
         }
         let mut rows = String::new();

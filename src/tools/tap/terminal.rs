@@ -61,7 +61,7 @@ fn row(exchange: &Exchange, style: &Style) -> String {
     let middle = format!("{arrow}  {:<24} {size:>6} B  ", clipped(&what, 24));
     let left = COLUMNS.saturating_sub(start.chars().count() + middle.chars().count());
     let lost = if exchange.swallowed {
-        style.say("Не передано. ", "Not passed on. ")
+        style.pick("Не передано. ", "Not passed on. ")
     } else {
         ""
     };
@@ -78,7 +78,7 @@ impl Sum {
         let mut text = String::new();
         let mut part = |uk, en, number: String| {
             let separator = if text.is_empty() { "" } else { ", " };
-            let _ = write!(text, "{separator}{} {number}", language.say(uk, en));
+            let _ = write!(text, "{separator}{} {number}", language.pick(uk, en));
         };
         part("запитів", "requests", self.requests.to_string());
         part("порожніх відповідей", "empty answers", self.empty_answers.to_string());

@@ -8,7 +8,7 @@ mod readers;
 
 use crate::handler::{Reply, only};
 use crate::tools::arguments::Arguments;
-use crate::tools::dissect::block::say;
+use crate::tools::dissect::block::print;
 use crate::tools::invitation::lan_address;
 use crate::tools::{Parts, Problem, pages, site};
 use crate::wire::form;
@@ -53,7 +53,7 @@ pub fn run(mut arguments: Arguments, parts: Parts) -> Result<(), Problem> {
         site::start(listener, places, site::chat(handler))?;
         addresses.push(here(address));
     }
-    say(&invitation(here(page), &addresses, host));
+    print(&invitation(here(page), &addresses, host));
     let race = Race::new(addresses, knobs);
     race.begin().map_err(failed)?;
     let raced = race.clone();
