@@ -11,7 +11,7 @@ pub const MESSAGES_MAX: usize = 5_000;
 /// And those that are kept are no more than this as JSON, and as much again as users and texts.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most in one answer, as a JSON array: a slow reader must not keep a forgotten log in memory.
-pub const EXCERPT_BYTES_MAX: usize = 128 * 1024;
+pub const LIST_BYTES_MAX: usize = 128 * 1024;
 
 #[derive(Debug)]
 pub struct Message {
@@ -32,7 +32,7 @@ pub struct Room {
     state: Mutex<State>,
     /// Rung after every push, and by [`Room::ring`].
     arrived: Condvar,
-    render: fn(&Message) -> String,
+    to_json: fn(u64, &str, &str, u64) -> String,
 }
 
 /// Ids are 1, 2, 3, … up to `newest`, without gaps: "everything after 7" is a slice, not a search.
@@ -46,18 +46,17 @@ struct State {
 }
 
 impl Room {
-    /// `render` gives a message the form in which it travels.
-    pub fn new(render: fn(&Message) -> String) -> Room {
-        Room { epoch: now_ms(), state: Mutex::default(), arrived: Condvar::new(), render }
+    /// `to_json` makes the JSON of a message, of its id, user, text and timestamp.
+    pub fn new(to_json: fn(u64, &str, &str, u64) -> String) -> Room {
+        Room { epoch: now_ms(), state: Mutex::default(), arrived: Condvar::new(), to_json }
     }
 
     /// §3.2 Says something: give it the next id, push it, ring.
     pub fn say(&self, user: String, text: String) -> Arc<Message> {
         let mut state = lock(&self.state);
         let (id, timestamp) = (state.newest + 1, now_ms());
-        let mut message = Message { id, user, text, timestamp, json: Box::default() };
-        message.json = (self.render)(&message).into();
-        let message = Arc::new(message);
+        let json = (self.to_json)(id, &user, &text, timestamp).into();
+        let message = Arc::new(Message { id, user, text, timestamp, json });
         state.newest = id;
         state.bytes += message.json.len();
         state.messages.push_back(message.clone());
@@ -75,7 +74,7 @@ impl Room {
     pub fn since(&self, id: Option<u64>) -> Vec<Arc<Message>> {
         let state = lock(&self.state);
         let kept = state.messages.len();
-        let forgotten = state.newest - kept as u64;
+        let forgotten = state.newest - kept as u64; // the messages up to this id
         // The index of the first message to be given.
         let begin = match id {
             Some(id) => known(id, state.newest).saturating_sub(forgotten) as usize,
@@ -135,12 +134,12 @@ pub fn known(id: u64, newest: u64) -> u64 {
     if id > newest { 0 } else { id }
 }
 
-/// How many of these are no more than [`EXCERPT_BYTES_MAX`] as a JSON array; one, at least.
+/// How many of these are no more than [`LIST_BYTES_MAX`] as a JSON array; one, at least.
 fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
     let (mut count, mut bytes) = (0, "[".len());
     for message in messages {
         bytes += message.json.len() + ",".len(); // or the bracket
-        if count > 0 && bytes > EXCERPT_BYTES_MAX {
+        if count > 0 && bytes > LIST_BYTES_MAX {
             break;
         }
         count += 1;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{AGES, DEADLINE, Dice, eventually};
-use rawchat::room::{EXCERPT_BYTES_MAX, LOG_BYTES_MAX, MESSAGES_MAX, Message, Room};
+use rawchat::room::{LIST_BYTES_MAX, LOG_BYTES_MAX, MESSAGES_MAX, Message, Room};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A message is its own text, so that sizes are easy to count.
 fn room() -> Room {
-    Room::new(|message| match message.text.as_str() {
+    Room::new(|_, _, text, _| match text {
         "panic" => panic!("as the test asked"),
         text => text.to_string(),
     })
@@ -203,15 +203,15 @@ fn the_last_5000_messages_are_kept() {
 
 #[test]
 fn at_most_128_kib_are_given_out_at_once() {
-    assert_eq!(EXCERPT_BYTES_MAX, 128 * 1024);
+    assert_eq!(LIST_BYTES_MAX, 128 * 1024);
     for (second, fit) in [("yy", vec![1, 2]), ("yyy", vec![1])] {
         let room = room();
-        say(&room, &"x".repeat(EXCERPT_BYTES_MAX - "[,yy]".len()));
+        say(&room, &"x".repeat(LIST_BYTES_MAX - "[,yy]".len()));
         say(&room, second);
         assert_eq!(ids(&room.since(Some(0))), fit);
     }
     let room = room();
-    talk(&room, 10, &"x".repeat(EXCERPT_BYTES_MAX / 7 - 2));
+    talk(&room, 10, &"x".repeat(LIST_BYTES_MAX / 7 - 2));
     let given = |id| ids(&room.since(id));
     assert_eq!(given(Some(0)), (1..=7).collect::<Vec<_>>(), "the next ones");
     assert_eq!(given(Some(2)), (3..=9).collect::<Vec<_>>());
@@ -223,7 +223,7 @@ fn at_most_128_kib_are_given_out_at_once() {
     assert_eq!(given(None), (4..=11).collect::<Vec<_>>());
     let waited = room.wait_since(Some(1), Duration::ZERO);
     assert_eq!(ids(&waited), (2..=8).collect::<Vec<_>>(), "a wait gives no more");
-    say(&room, &"x".repeat(EXCERPT_BYTES_MAX + 1));
+    say(&room, &"x".repeat(LIST_BYTES_MAX + 1));
     say(&room, "z");
     assert_eq!(given(Some(11)), [12], "but one, at least");
     assert_eq!(given(Some(12)), [13]);
@@ -247,7 +247,7 @@ fn a_thread_that_panics_with_the_lock_held_does_not_end_the_room() {
     thread::scope(|scope| {
         let reader = scope.spawn(|| sleep(&room, 1, &asleep));
         all_sleep(&asleep, 1);
-        // `render` is called with the lock held.
+        // `to_json` is called with the lock held.
         assert!(catch_unwind(AssertUnwindSafe(|| say(&room, "panic"))).is_err());
         assert_eq!(say(&room, "after"), 2, "the id was not used up");
         assert_eq!(reader.join().unwrap(), [2]);

@@ -21,7 +21,7 @@ struct Chat {
 /// Somebody is here, and nothing has happened yet. It lasts: a thread that a broken timeline would
 /// not let go does not keep a test from failing.
 fn chat() -> (&'static Chat, u64) {
-    let room = Room::new(|m| format!(r#"{{"id":{},"text":"{}"}}"#, m.id, m.text));
+    let room = Room::new(|id, _, text, _| format!(r#"{{"id":{id},"text":"{text}"}}"#));
     let chat: &Chat = Box::leak(Box::new(Chat { room, timeline: Timeline::default() }));
     (chat, chat.join("Zoe"))
 }

@@ -105,9 +105,9 @@ impl Default for Timing {
 
 impl Chat {
     pub fn new(technique: &'static Technique, timing: Timing) -> Arc<Chat> {
-        let room = Arc::new(Room::new(|message| {
-            let (user, text) = (json::quoted(&message.user), json::quoted(&message.text));
-            let (id, time) = (message.id, date::iso8601(message.timestamp));
+        let room = Arc::new(Room::new(|id, user, text, timestamp| {
+            let (user, text) = (json::quoted(user), json::quoted(text));
+            let time = date::iso8601(timestamp);
             format!(r#"{{"id":{id},"user":{user},"text":{text},"timestamp":"{time}"}}"#)
         }));
         let (timeline, started) = (Arc::default(), Instant::now());

@@ -26,7 +26,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
     let last_id = api::last_id(request)?;
     let after = last_id.unwrap_or(0);
     event!("§3.5", "-", "asks for what comes after {after}");
-    let _waiting = chat.waiting.take();
+    let _place = chat.waiting.take(); // until this function ends
     let began = Instant::now();
     loop {
         let left = chat.timing.hold.saturating_sub(began.elapsed());

@@ -608,7 +608,7 @@ fn the_limits_on_the_page_are_those_of_the_source() {
         ("FIELDS_MAX", http::FIELDS_MAX.to_string()),
         ("BODY_BYTES_MAX", kib(http::BODY_BYTES_MAX)),
         ("DEPTH_MAX", json::DEPTH_MAX.to_string()),
-        ("EXCERPT_BYTES_MAX", kib(room::EXCERPT_BYTES_MAX)),
+        ("LIST_BYTES_MAX", kib(room::LIST_BYTES_MAX)),
         ("PAGE_MESSAGES_MAX", t1_refresh::PAGE_MESSAGES_MAX.to_string()),
         ("USER_CHARS_MAX", said::USER_CHARS_MAX.to_string()),
         ("TEXT_CHARS_MAX", said::TEXT_CHARS_MAX.to_string()),

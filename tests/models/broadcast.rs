@@ -228,7 +228,7 @@ pub struct Chat {
 }
 
 fn open() -> Arc<Chat> {
-    let room = Room::new(|message| format!(r#"{{"id":{}}}"#, message.id));
+    let room = Room::new(|id, _, _, _| format!(r#"{{"id":{id}}}"#));
     let timing = Timing { heartbeat: FOREVER, stall: FOREVER, ..Timing::default() };
     let chat = Arc::new(Chat { room, timeline: Timeline::default(), timing });
     t4_broadcast::start(chat.clone()).unwrap();

@@ -20,7 +20,7 @@ use shuttle::thread;
 use sync::Arc;
 
 fn room() -> Arc<Room> {
-    Arc::new(Room::new(|message| message.text.clone()))
+    Arc::new(Room::new(|_, _, text, _| text.into()))
 }
 
 fn explore(model: fn(Arc<Room>)) {
