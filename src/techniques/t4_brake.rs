@@ -6,22 +6,24 @@
 use super::t4_timeline::{State, TIMELINE_BYTES_MAX, Timeline};
 use crate::room::lock;
 use std::sync::{MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 /// They wait while the broadcaster has more than this to deliver. So nothing is forgotten that it
-/// has not delivered yet. Less than a piece: one round is enough.
+/// has not delivered yet. Those who keep up are given as much in one round.
 pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
-/// Anyone who speaks waits so long at the most for a reader that takes what comes, but slowly.
+/// Anyone who speaks waits so long for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
-/// And it does not wait for one that has taken nothing for so long.
+/// And not for one that has taken nothing for so long.
 pub const STALLED_AFTER: Duration = Duration::from_secs(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 
 impl Timeline {
     /// For a slow reader a speaker waits a little, and not for ever; then for the broadcaster.
     pub(super) fn when_followed(&self) -> MutexGuard<'_, State> {
-        let far_behind = |state: &mut State| state.end - state.slowest > FAR_BEHIND_BYTES;
-        drop(self.round_done.wait_timeout_while(lock(&self.state), PAUSE, far_behind));
+        if lock(&self.state).behind > FAR_BEHIND_BYTES {
+            thread::sleep(PAUSE);
+        }
         self.when_delivered()
     }
 
@@ -34,11 +36,11 @@ impl Timeline {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The broadcaster tells where it is, and where the slowest reader is, and those that wait for
-    /// them check again.
-    pub fn set_delivered(&self, delivered: u64, slowest: u64) {
+    /// The broadcaster tells where it is, and how far behind the slowest reader is, and those that
+    /// wait for it check again.
+    pub fn set_delivered(&self, delivered: u64, behind: u64) {
         let mut state = lock(&self.state);
-        (state.delivered, state.slowest) = (delivered, slowest);
+        (state.delivered, state.behind) = (delivered, behind);
         drop(state);
         self.round_done.notify_all();
     }

@@ -1,7 +1,6 @@
 //! The writing half of the chat: one broadcaster writes to everybody, and waits for nobody.
 
 use super::Chat;
-use crate::room::lock;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,22 +29,19 @@ fn broadcast(chat: &Chat) {
             last_heartbeat = Instant::now();
         }
         patience = timing.heartbeat.saturating_sub(last_heartbeat.elapsed());
-        let end = timeline.end();
-        let (mut slowest, mut piece) = (end, None);
-        let members = lock(&timeline.members).clone();
-        for member in members {
+        let (end, mut behind) = (timeline.end(), 0);
+        for member in timeline.members() {
             // A panic is printed, and costs only this member. (To the compiler we promise with
             // `AssertUnwindSafe` that nothing is left half done.)
-            match catch_unwind(AssertUnwindSafe(|| member.deliver(&mut piece, end))) {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some(place))) => {
-                    slowest = slowest.min(place);
-                    patience = patience.min(RETRY);
-                }
+            match catch_unwind(AssertUnwindSafe(|| member.deliver(end))) {
+                Ok(Ok(bytes)) => behind = behind.max(bytes),
                 Ok(Err(error)) => member.cut_off(error),
                 Err(_) => member.cut_off(io::Error::other("something went wrong here")),
             }
         }
-        timeline.set_delivered(end, slowest);
+        if behind > 0 {
+            patience = patience.min(RETRY);
+        }
+        timeline.set_delivered(end, behind);
     }
 }

@@ -3,34 +3,14 @@
 use crate::room::{Message, now_ms};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{date, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Who is in the chat: the names, and how many connections each has.
-#[derive(Default, Clone)]
-pub struct Here(pub BTreeMap<Arc<str>, usize>);
+pub struct Here(pub Vec<(Arc<str>, usize)>);
 
 impl Here {
-    /// A connection comes in. The others are told if it is the first of that name.
-    pub fn join(&mut self, user: &str) -> Option<Vec<u8>> {
-        let count = self.0.entry(user.into()).or_default();
-        *count += 1;
-        (*count == 1).then(|| presence("user_joined", user, self.connections()))
-    }
-
-    /// A connection goes. The others are told if it was the last of that name.
-    pub fn leave(&mut self, user: &str) -> Option<Vec<u8>> {
-        let count = self.0.get_mut(user)?;
-        *count -= 1;
-        if *count > 0 {
-            return None;
-        }
-        self.0.remove(user);
-        Some(presence("user_left", user, self.connections()))
-    }
-
     pub fn connections(&self) -> usize {
-        self.0.values().sum()
+        self.0.iter().map(|(_, count)| count).sum()
     }
 }
 
@@ -47,7 +27,7 @@ pub fn message(message: &Message) -> Vec<u8> {
 }
 
 /// `kind` is `user_joined` or `user_left`.
-fn presence(kind: &str, user: &str, connections: usize) -> Vec<u8> {
+pub fn presence(kind: &str, user: &str, connections: usize) -> Vec<u8> {
     let (user, time) = (json::quoted(user), date::iso8601(now_ms()));
     let who = format!(r#""username":{user},"connectedClients":{connections}"#);
     text(&format!(r#"{{"type":"{kind}",{who},"timestamp":"{time}"}}"#))
@@ -63,7 +43,7 @@ pub fn heartbeat() -> Vec<u8> {
 /// The first two messages of each connection: where it is, and who else is there.
 pub fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
     let Joined { here, newest, .. } = joined;
-    let users: Vec<String> = here.0.keys().map(|user| json::quoted(user)).collect();
+    let users: Vec<String> = here.0.iter().map(|(user, _)| json::quoted(user)).collect();
     let (users, connections) = (users.join(","), here.connections());
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
     let place = format!(r#""connectedClients":{connections},"lastId":{newest},"epoch":{epoch}"#);

@@ -3,7 +3,6 @@
 use super::Chat;
 use super::t4_brake::STALLED_AFTER;
 use super::t4_events::{self as events, Joined};
-use super::t4_timeline::Piece;
 use crate::handler::{write_at_once, write_whole};
 use crate::room::{known, lock};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
@@ -17,6 +16,8 @@ use std::time::Instant;
 
 /// What a slow reader may make us answer (pongs, errors) before it is cut off.
 pub const UNSENT_BYTES_MAX: usize = 256 * 1024;
+/// A member is given so many pieces in one round; if it is far behind, more of them in the next.
+const PIECES_MAX: usize = 8;
 const TOO_SLOW: &str = "too slow: some of what you missed is forgotten, come back with lastId";
 const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 
@@ -24,17 +25,18 @@ const TOO_MANY: &str = "too many slow readers at the moment, try again later";
 pub struct Member {
     chat: Arc<Chat>,
     socket: Arc<TcpStream>,
-    pub user: String,
+    pub user: Arc<str>,
     unsent: Mutex<Unsent>,
 }
 
-/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once the member is
-/// in the list of members, only the thread that holds its lock, or has sealed it, writes to its socket.
+/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once it has a place,
+/// only the thread that holds its lock, or has sealed it, writes to its socket.
 #[derive(Default)]
 pub struct Unsent {
-    /// The rest of an event, and what its own thread has answered. Not empty: the socket was full.
+    /// Events, and what its own thread has answered. Not empty after a write: the socket is full.
     bytes: Vec<u8>,
-    place: u64,
+    /// `None`: it is not given events yet, or not any more.
+    place: Option<u64>,
     /// Nothing may follow `bytes`: they end with a close (RFC 6455 §5.5.1), or the member was cut
     /// off, or its thread has ended.
     closed: bool,
@@ -59,15 +61,15 @@ impl Membership {
     ) -> io::Result<Membership> {
         // Whenever its own thread writes and waits.
         socket.set_write_timeout(Some(chat.timing.stall))?;
-        let joined = chat.timeline.join(&chat.room, &user);
-        let unsent = Mutex::new(Unsent { place: joined.place, ..Unsent::default() });
-        let member = Arc::new(Member { chat: chat.clone(), socket, user, unsent });
+        let member = Member::new(chat, socket, &user);
+        let joined = chat.timeline.join(&chat.room, &member);
         let membership = Membership(member.clone());
         event!("§4.10", &member.user, "joins, connections: {}", joined.here.connections());
+        let place = joined.place;
         member.catch_up(joined, last_id)?;
         // From here on the broadcaster writes to it, too. (Nobody has waited for it until now: if what
         // comes next for it is forgotten already, it is closed as too slow.)
-        lock(&chat.timeline.members).push(member);
+        lock(&member.unsent).place = Some(place);
         chat.room.ring();
         Ok(membership)
     }
@@ -76,18 +78,21 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let Membership(member) = self;
-        let Chat { room, timeline, .. } = &*member.chat;
         let unsent = member.seal();
-        lock(&timeline.members).retain(|other| !Arc::ptr_eq(other, member));
         // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
-        timeline.leave(room, &member.user);
+        member.chat.timeline.leave(&member.chat.room, member);
         // A slow reader gets what one write takes of the rest, its close frame too, before FIN.
         let _ = (&*member.socket).write(&unsent.bytes);
     }
 }
 
 impl Member {
+    pub fn new(chat: &Arc<Chat>, socket: Arc<TcpStream>, user: &str) -> Arc<Member> {
+        let (chat, user, unsent) = (chat.clone(), user.into(), Mutex::default());
+        Arc::new(Member { chat, socket, user, unsent })
+    }
+
     /// Writes the greeting and what was missed after `last_id`. This thread may wait: nobody else
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
@@ -116,34 +121,31 @@ impl Member {
         }
     }
 
-    /// Gives a member the events from its place to `end`, as many as its socket takes. They are in
-    /// `piece` if that begins at its place, as for all who keep up; else the piece is made anew.
-    /// `Some`: there is more for it, from this place on. The brake (§4.11) looks for the slowest.
-    pub fn deliver(&self, piece: &mut Option<Piece>, end: u64) -> io::Result<Option<u64>> {
+    /// Gives a member the events from its place to `end`, as many as its socket takes. Returns how many
+    /// bytes are still to be sent: the brake (§4.11) looks for the slowest.
+    pub fn deliver(&self, end: u64) -> io::Result<u64> {
         let mut unsent = lock(&self.unsent);
         self.flush(&mut unsent)?;
-        if unsent.bytes.is_empty() && !unsent.closed && unsent.place < end {
-            if piece.as_ref().is_none_or(|piece| piece.place != unsent.place) {
-                *piece = self.chat.timeline.piece(unsent.place, end);
+        for _ in 0..PIECES_MAX {
+            let Some(place) = unsent.place else { break };
+            if !unsent.bytes.is_empty() || place >= end {
+                break;
             }
-            match piece {
+            match self.chat.timeline.piece(place) {
                 Some(piece) => {
-                    let written = write_at_once(&self.socket, &piece.bytes)?;
-                    // The rest of the event that the write stops in, before anything else.
-                    let stop = piece.end_of_event(written);
-                    unsent.bytes.extend_from_slice(&piece.bytes[written..stop]);
-                    unsent.place += stop as u64; // with what is in `bytes` now
+                    unsent.place = Some(place + piece.len() as u64);
+                    unsent.bytes = piece;
                 }
-                // The next round writes it.
                 None => unsent.push(Opcode::Close, &close_payload(1008, TOO_SLOW)),
             }
+            self.flush(&mut unsent)?;
         }
-        if unsent.bytes.is_empty() && (unsent.closed || unsent.place >= end) {
-            return Ok(None);
-        }
-        // For a stalled one nobody waits: it counts as if it had everything.
+        let bytes = unsent.bytes.len() as u64;
         let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > STALLED_AFTER);
-        Ok(Some(if stalled { end } else { unsent.place }))
+        match unsent.place {
+            Some(place) if !stalled => Ok(bytes + end.saturating_sub(place)),
+            _ => Ok(bytes), // for a stalled one nobody waits: it counts as if it had all the events
+        }
     }
 
     /// Sends a frame of its own thread's: a pong, an answer, a close. `Err`: before this the member was
@@ -215,6 +217,8 @@ impl Member {
 impl Unsent {
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::encode(&mut self.bytes, opcode, payload, None);
-        self.closed |= opcode == Opcode::Close;
+        if opcode == Opcode::Close {
+            (self.closed, self.place) = (true, None);
+        }
     }
 }

@@ -7,13 +7,15 @@
 use super::t4_events::{self as events, Here, Joined};
 use super::t4_member::Member;
 use crate::room::{Message, Room, lock};
-use std::collections::VecDeque;
+use crate::wire::budget::FREE_BYTES;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Older events are forgotten, and a member that has not had them yet is closed.
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What a member is given at once: less than a socket's buffer holds.
-pub const PIECE_BYTES_MAX: usize = 128 * 1024;
+/// What a member is given at once. If all sockets are full, as much may be left for each member: it is
+/// what each connection may have beside the memory for all.
+pub const PIECE_BYTES_MAX: usize = FREE_BYTES;
 
 /// Its lock is taken before the room's, never the other way.
 #[derive(Default)]
@@ -21,62 +23,59 @@ pub struct Timeline {
     pub(super) state: Mutex<State>,
     /// Rung when the broadcaster has done a round.
     pub(super) round_done: Condvar,
-    /// Whom the broadcaster writes to.
-    pub members: Mutex<Vec<Arc<Member>>>,
 }
 
-/// forgotten | oldest …… `slowest` …… `delivered` …… `end` | what has not happened yet
+/// forgotten | oldest …… `delivered` …… `end` | what has not happened yet
 #[derive(Default)]
 pub(super) struct State {
-    /// Each with its place.
-    events: VecDeque<(u64, Box<[u8]>)>,
+    /// Whole events, as many as fit, and the place of the first of them.
+    pieces: VecDeque<(u64, Vec<u8>)>,
     pub(super) end: u64,
-    here: Here,
+    /// Who is in the chat: each name, with its connections.
+    members: BTreeMap<Arc<str>, Vec<Arc<Member>>>,
     /// Where the broadcaster's last round ended: all who keep up have had the events before it.
     pub(super) delivered: u64,
-    /// The place of the slowest member, of those that still take what they are given.
-    pub(super) slowest: u64,
-}
-
-/// Events that follow one another, from `place` on.
-pub struct Piece {
-    pub place: u64,
-    pub bytes: Vec<u8>,
-    /// Where each of them ends in `bytes`.
-    ends: Vec<usize>,
-}
-
-impl Piece {
-    /// Where the event ends that a write of `written` bytes stops in: of events that end at 10 and 20
-    /// it is 20 for 13. It is 20 for 10, too, because something must be left of a write that was cut
-    /// short: by that we know a full socket.
-    pub fn end_of_event(&self, written: usize) -> usize {
-        self.ends.iter().copied().find(|end| *end > written).unwrap_or(written)
-    }
+    /// How many bytes the slowest member did not have then, of those that still take what they are given.
+    pub(super) behind: u64,
 }
 
 impl Timeline {
-    /// A connection comes in. One lock for all of it, so nothing falls between the list of names,
-    /// the messages in the room and the events to come (which begin after its own `user_joined`).
-    pub fn join(&self, room: &Room, user: &str) -> Joined {
+    /// A connection comes in; the others are told if it is the first of that name. One lock for all
+    /// of it, so nothing falls between the list of names, the messages in the room and the events
+    /// to come (which begin after its own `user_joined`).
+    pub fn join(&self, room: &Room, member: &Arc<Member>) -> Joined {
         let mut state = self.when_delivered();
-        if let Some(event) = state.here.join(user) {
-            state.push(event);
+        let theirs = state.members.entry(member.user.clone()).or_default();
+        theirs.push(member.clone());
+        let is_first = theirs.len() == 1;
+        let here = state.here();
+        if is_first {
+            state.push(events::presence("user_joined", &member.user, here.connections()));
             room.ring();
         }
-        Joined { here: state.here.clone(), newest: room.counts().0, place: state.end }
+        Joined { here, newest: room.counts().0, place: state.end }
     }
 
-    pub fn leave(&self, room: &Room, user: &str) {
+    /// A connection goes; the others are told if it was the last of that name.
+    pub fn leave(&self, room: &Room, member: &Arc<Member>) {
         let mut state = self.when_delivered();
-        if let Some(event) = state.here.leave(user) {
-            state.push(event);
+        let Some(theirs) = state.members.get_mut(&member.user) else { return };
+        theirs.retain(|other| !Arc::ptr_eq(other, member));
+        if theirs.is_empty() {
+            state.members.remove(&member.user);
+            let connections = state.here().connections();
+            state.push(events::presence("user_left", &member.user, connections));
             room.ring();
         }
     }
 
     pub fn here(&self) -> Here {
-        lock(&self.state).here.clone()
+        lock(&self.state).here()
+    }
+
+    /// Whom the broadcaster writes to.
+    pub fn members(&self) -> Vec<Arc<Member>> {
+        lock(&self.state).members.values().flatten().cloned().collect()
     }
 
     /// Says something in the room, when the members can follow, and tells them.
@@ -86,7 +85,7 @@ impl Timeline {
         // whom `room.say` wakes, gets no `end` from us before the message is here.
         let message = room.say(user, text);
         // Nobody is here unless part 4 runs over this room.
-        if !state.here.0.is_empty() {
+        if !state.members.is_empty() {
             state.push(events::message(&message));
         }
         message
@@ -103,37 +102,34 @@ impl Timeline {
         lock(&self.state).end
     }
 
-    /// What comes next between `place` and `end`; `None` if some of it is forgotten already.
-    pub fn piece(&self, place: u64, end: u64) -> Option<Piece> {
+    /// The events from `place` on, as many as are in one piece; `None` if some are forgotten already.
+    pub fn piece(&self, place: u64) -> Option<Vec<u8>> {
         let state = lock(&self.state);
-        if place < state.oldest() {
-            return None;
-        }
-        let mut piece = Piece { place, bytes: Vec::new(), ends: Vec::new() };
-        let next = state.events.partition_point(|(begin, _)| *begin < place); // binary search
-        for (_, event) in state.events.range(next..).take_while(|(begin, _)| *begin < end) {
-            if !piece.bytes.is_empty() && piece.bytes.len() + event.len() > PIECE_BYTES_MAX {
-                break;
-            }
-            piece.bytes.extend_from_slice(event);
-            piece.ends.push(piece.bytes.len());
-        }
-        Some(piece)
+        // From the back, where all who keep up find theirs.
+        let mut pieces = state.pieces.iter().rev();
+        let (begin, bytes) = pieces.find(|(begin, _)| *begin <= place)?;
+        Some(bytes[(place - begin) as usize..].to_vec())
     }
 }
 
 impl State {
     fn push(&mut self, event: Vec<u8>) {
-        let place = self.end;
+        let is_full = |last: &(u64, Vec<u8>)| last.1.len() + event.len() > PIECE_BYTES_MAX;
+        if self.pieces.back().is_none_or(is_full) {
+            self.pieces.push_back((self.end, Vec::with_capacity(PIECE_BYTES_MAX)));
+        }
         self.end += event.len() as u64;
-        self.events.push_back((place, event.into()));
-        while self.end - self.oldest() > TIMELINE_BYTES_MAX as u64 {
-            self.events.pop_front();
+        if let Some((_, last)) = self.pieces.back_mut() {
+            last.extend(event);
+        }
+        let oldest_kept = self.end.saturating_sub(TIMELINE_BYTES_MAX as u64);
+        while self.pieces.front().is_some_and(|(begin, _)| *begin < oldest_kept) {
+            self.pieces.pop_front();
         }
     }
 
-    /// The place of the oldest event that is kept.
-    fn oldest(&self) -> u64 {
-        self.events.front().map_or(self.end, |(place, _)| *place)
+    fn here(&self) -> Here {
+        let counts = self.members.iter().map(|(user, theirs)| (user.clone(), theirs.len()));
+        Here(counts.collect())
     }
 }

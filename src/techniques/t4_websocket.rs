@@ -10,9 +10,9 @@
 //!   thread finds the end of the stream there, and takes its connection out of the chat. One who needs
 //!   what is forgotten is sent a close, by the broadcaster; its thread ends at the answer, or at silence.
 //! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's,
-//!   never the other way. The list of members is locked alone.
-//! - A newcomer: its own thread writes to it what it has missed, then makes it a member, and then
-//!   begins to read: a thread does one thing at a time.
+//!   never the other way.
+//! - A newcomer: its own thread writes to it what it has missed, then leaves the writing to the
+//!   broadcaster, and then begins to read: a thread does one thing at a time.
 //!
 //! Leaves out: subprotocols, extensions (so no compression).
 

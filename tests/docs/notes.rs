@@ -588,6 +588,7 @@ fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
     let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_brake::PAUSE.as_millis());
     let (stalled, stall) = (t4_brake::STALLED_AFTER.as_secs(), Timing::default().stall.as_secs());
     let (half, unsent) = (timeline / 2, t4_member::UNSENT_BYTES_MAX >> 10);
+    let piece = t4_timeline::PIECE_BYTES_MAX >> 10;
     for (language, head, [ms, s, mib, kib]) in [
         ("en", "| the reader |", ["ms", "s", "MiB", "KiB"]),
         ("uk", "| читач |", ["мс", "с", "МіБ", "КіБ"]),
@@ -599,6 +600,7 @@ fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
         let amounts = words.windows(2).filter(|pair| [ms, s, mib, kib].contains(&pair[1]));
         let amounts: Vec<String> = amounts.map(|pair| pair.join(" ")).collect();
         let expected = [
+            format!("{piece} {kib}"),
             format!("{retry} {ms}"),
             format!("{half} {mib}"),
             format!("{pause} {ms}"),

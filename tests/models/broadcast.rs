@@ -45,7 +45,7 @@ use t4_timeline::Timeline;
 mod thread {
     use super::io;
     use real::prelude::rust_2024::*;
-    pub use shuttle::thread::{JoinHandle, yield_now};
+    pub use shuttle::thread::{JoinHandle, sleep, yield_now};
 
     pub struct Builder;
 
