@@ -33,8 +33,8 @@ fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
     Ok(list(chat, request, &chat.room.since(last_id)))
 }
 
-/// `[…]`, each message as the room keeps it. If there are newer ones, for which there was no space, the
-/// client is told where they are (RFC 8288 §3), and asks again at once.
+/// `[…]`, each message as the room keeps it. If there are newer ones (for which there was no space, or
+/// which came meanwhile) the client is told where they are (RFC 8288 §3), and asks again at once.
 pub fn list(chat: &Chat, request: &Request, messages: &[Arc<Message>]) -> Response {
     let json: Vec<&str> = messages.iter().map(|message| &*message.json).collect();
     let response = of_this_log(chat, Response::json(200, format!("[{}]", json.join(","))));

@@ -3,7 +3,7 @@
 /// Escapes text for HTML content and for attributes in double quotes.
 /// `<img onerror=…>` typed by a person is then just words on the page, not an image.
 pub fn escape(text: &str) -> String {
-    // `&` first: those of the others are ours.
+    // `&` first: the others are replaced with texts that begin with one.
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }
