@@ -48,11 +48,9 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
 /// socket close, so it wakes now and then to look: `peek` reads without taking. (Behind a request
 /// that was sent ahead it cannot see the end; then only the hold ends the wait.)
 fn has_gone(socket: &TcpStream) -> bool {
-    // Without this `peek` would wait for a byte.
-    if socket.set_nonblocking(true).is_err() {
-        return true;
-    }
-    let has_ended = match socket.peek(&mut [0]) {
+    // Else `peek` would wait for a byte.
+    let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut [0]));
+    let has_ended = match peeked {
         Ok(bytes) => bytes == 0, // FIN
         Err(error) => error.kind() != ErrorKind::WouldBlock,
     };
