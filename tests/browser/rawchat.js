@@ -12,7 +12,7 @@ import { after } from "node:test";
 import { chromium, firefox } from "playwright-core";
 
 // It ends a test that would hang for ever, and says nothing of how fast this machine is. The exercises hang on purpose, and need not do so for long.
-export const DEADLINE_MS = process.env.HANGS_SOON === undefined ? 120_000 : 10_000;
+export const DEADLINE_MS = process.env.HANGS_SOON === undefined ? 120_000 : 15_000;
 // What Chromium and Firefox write to the console when the server is gone.
 const CUT_OFF = /ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INTERNET_DISCONNECTED|INCOMPLETE_CHUNKED)|Firefox can’t establish a connection/;
 const here = import.meta.dirname;
