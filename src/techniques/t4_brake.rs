@@ -15,7 +15,7 @@ pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
 /// Anyone who speaks waits so long for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
 /// And not for one that has taken nothing for so long.
-pub const STALLED_AFTER: Duration = Duration::from_secs(5);
+pub const IGNORED_AFTER: Duration = Duration::from_secs(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 
 impl Timeline {

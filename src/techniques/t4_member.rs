@@ -1,7 +1,7 @@
 //! A member of the chat: how it joins, what is still to be sent to it, and how it leaves.
 
 use super::Chat;
-use super::t4_brake::STALLED_AFTER;
+use super::t4_brake::IGNORED_AFTER;
 use super::t4_events::{self as events, Joined};
 use crate::handler::{write_at_once, write_whole};
 use crate::room::{known, lock};
@@ -141,7 +141,7 @@ impl Member {
             self.flush(&mut unsent)?;
         }
         let bytes = unsent.bytes.len() as u64;
-        let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > STALLED_AFTER);
+        let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > IGNORED_AFTER);
         match unsent.place {
             Some(place) if !stalled => Ok(bytes + end.saturating_sub(place)),
             _ => Ok(bytes), // for a stalled one nobody waits: it counts as if it had all the events

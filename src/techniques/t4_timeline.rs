@@ -45,9 +45,9 @@ impl Timeline {
     /// to come (which begin after its own `user_joined`).
     pub fn join(&self, room: &Room, member: &Arc<Member>) -> Joined {
         let mut state = self.when_delivered();
-        let theirs = state.members.entry(member.user.clone()).or_default();
-        theirs.push(member.clone());
-        let is_first = theirs.len() == 1;
+        let same_name = state.members.entry(member.user.clone()).or_default();
+        same_name.push(member.clone());
+        let is_first = same_name.len() == 1;
         let here = state.here();
         if is_first {
             state.push(events::presence("user_joined", &member.user, here.connections()));
@@ -59,9 +59,9 @@ impl Timeline {
     /// A connection goes; the others are told if it was the last of that name.
     pub fn leave(&self, room: &Room, member: &Arc<Member>) {
         let mut state = self.when_delivered();
-        let Some(theirs) = state.members.get_mut(&member.user) else { return };
-        theirs.retain(|other| !Arc::ptr_eq(other, member));
-        if theirs.is_empty() {
+        let Some(same_name) = state.members.get_mut(&member.user) else { return };
+        same_name.retain(|other| !Arc::ptr_eq(other, member));
+        if same_name.is_empty() {
             state.members.remove(&member.user);
             let connections = state.here().connections();
             state.push(events::presence("user_left", &member.user, connections));
@@ -129,7 +129,7 @@ impl State {
     }
 
     fn here(&self) -> Here {
-        let counts = self.members.iter().map(|(user, theirs)| (user.clone(), theirs.len()));
+        let counts = self.members.iter().map(|(user, same_name)| (user.clone(), same_name.len()));
         Here(counts.collect())
     }
 }

@@ -54,10 +54,10 @@ fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
             drop(member.unsent_if_open()?); // one that was told to go is not listened to
-            let answer = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
+            let told = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
-            answer.map_or(Ok(()), |answer| send(Opcode::Text, answer.as_bytes()))
+            told.map_or(Ok(()), |text| send(Opcode::Text, text.as_bytes()))
         };
         // However it ends, it is over: `membership` is dropped, and with that the member leaves.
         let _ = converse(&socket, early, CHAT_BYTES_MAX, chat.timing.heartbeat, send, on_message);

@@ -586,7 +586,7 @@ fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
     use rawchat::techniques::{Timing, t4_brake, t4_broadcast, t4_member, t4_timeline};
     let timeline = t4_timeline::TIMELINE_BYTES_MAX >> 20;
     let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_brake::PAUSE.as_millis());
-    let (stalled, stall) = (t4_brake::STALLED_AFTER.as_secs(), Timing::default().stall.as_secs());
+    let (stalled, stall) = (t4_brake::IGNORED_AFTER.as_secs(), Timing::default().stall.as_secs());
     let (half, unsent) = (timeline / 2, t4_member::UNSENT_BYTES_MAX >> 10);
     let piece = t4_timeline::PIECE_BYTES_MAX >> 10;
     for (language, head, [ms, s, mib, kib]) in [
