@@ -549,11 +549,9 @@ fn empty_lines_are_no_request_and_keep_no_connection() {
 #[test]
 fn a_person_may_be_slower_than_an_idle_connection_between_two_keys() {
     let server = start(Limits { idle: SHORT, ..patient() });
-    let mut client = server.client();
-    client.send("GET /messages HTTP/1.1\r\nHo");
-    client.socket.set_read_timeout(Some(2 * SHORT)).unwrap();
-    assert!(client.fill().is_err(), "nothing comes for longer than `idle`");
-    client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let begin = "GET /messages HTTP/1.1\r\nHo";
+    let mut client = Client::before_idle(server.address, begin, 2 * SHORT);
+    assert_eq!(client.unread(), b"", "nothing comes for longer than `idle`");
     assert_eq!(client.ask("st: x\r\n\r\n").text(), "[]");
 }
 
@@ -561,8 +559,8 @@ fn a_person_may_be_slower_than_an_idle_connection_between_two_keys() {
 fn a_connection_without_a_request_is_closed_after_a_while_and_without_a_word() {
     let server = start(Limits { idle: SHORT, ..patient() });
     server.client().ends();
-    let mut client = server.client();
-    assert_eq!(client.ask(get("/messages")).status, 200);
+    let mut client = Client::before_idle(server.address, &get("/messages"), DEADLINE);
+    assert_eq!(client.response().status, 200);
     client.ends();
 }
 
@@ -602,8 +600,7 @@ fn a_reader_that_takes_an_answer_in_drips_is_cut_off_as_a_whole() {
     // Long enough for a socket that was full to have space again.
     let limits = Limits { idle: Duration::from_millis(500), ..patient() };
     let address = serve(limits, places.clone(), Arc::new(handler));
-    let mut client = Client::connect(address);
-    client.send(get("/"));
+    let mut client = Client::before_idle(address, &get("/"), DEADLINE);
     client.read_until("\r\n\r\n");
     let mut taken = 0;
     eventually("cut off in the middle", || {

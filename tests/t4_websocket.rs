@@ -582,7 +582,8 @@ fn a_message_in_fragments_is_whole_within_two_periods_or_its_sender_is_dropped()
 fn an_echo_that_is_read_in_drips_is_cut_off_as_a_whole() {
     let limits = Limits { idle: Duration::from_millis(300), ..common::patient() };
     let server = Server::with(4, limits, common::calm());
-    let mut client = echo(&server);
+    let mut client = Client::before_idle(server.address, &handshake("/echo"), DEADLINE);
+    assert_eq!(client.response().status, 101);
     socket2::SockRef::from(&client.socket).set_recv_buffer_size(64 * 1024).unwrap();
     client.send(masked(Opcode::Binary, vec![7; ECHO_BYTES_MAX]));
     let mut taken = 0;

@@ -11,6 +11,7 @@ use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::json::quoted;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
+use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -228,6 +229,24 @@ impl Client {
         let mut client = Client::connect(address);
         let response = client.ask(handshake(target));
         assert_eq!(response.status, 101, "{response:?}");
+        client
+    }
+
+    /// Says `first` to a server that soon closes what is idle, and waits for what comes, for `patience`
+    /// at the most. A test that is not run for a while comes too late with it: then it begins again.
+    pub fn before_idle(address: SocketAddr, first: &str, patience: Duration) -> Client {
+        let mut begun = None;
+        eventually("what is said first comes in time", || {
+            let client = begun.insert(Client::connect(address));
+            client.socket.set_read_timeout(Some(patience)).unwrap();
+            let _ = client.socket.write_all(first.as_bytes());
+            match client.fill() {
+                Ok(count) => count > 0,
+                Err(error) => matches!(error.kind(), WouldBlock | TimedOut),
+            }
+        });
+        let client = begun.unwrap();
+        client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
         client
     }
 
