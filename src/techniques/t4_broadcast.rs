@@ -15,7 +15,7 @@ pub fn start(chat: Arc<Chat>) -> io::Result<()> {
     thread::Builder::new().name("broadcaster".into()).spawn(move || broadcast(&chat)).map(drop)
 }
 
-/// §4.7 Waits for news and gives each member all of it in one write. A write costs some five
+/// §4.7 Waits for news and gives each member all of it, mostly in one write. A write costs some five
 /// microseconds whether it carries one frame or twenty, so under load, when news gathers while
 /// the last round is under way, a round costs no more and carries more.
 fn broadcast(chat: &Chat) {

@@ -29,8 +29,8 @@ pub struct Member {
     unsent: Mutex<Unsent>,
 }
 
-/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once it has a place,
-/// only the thread that holds its lock, or has sealed it, writes to its socket.
+/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once it has had a
+/// place, only the thread that holds its lock, or has sealed it, writes to its socket.
 #[derive(Default)]
 pub struct Unsent {
     /// Events, and what its own thread has answered. Not empty after a write: the socket is full.
