@@ -1,4 +1,4 @@
-// What parts 2, 3 and 4 do alike: what they have read, what they have said, how they ask and how they wait.
+// What parts 2, 3 and 4 do alike (part 1 only keeps its draft with it): what they have read, what they have said, how they ask and how they wait.
 // What differs, the technique, is the script at the top of each page. What is seen is drawn by draw.js.
 
 import { $, append, bytes, count, element, journal, me, note, number, own, seconds, status, t } from "/draw.js";
@@ -133,7 +133,7 @@ function speak() {
 async function failed(entry, error) {
   if (error instanceof Refusal) return outbox.refuse(error.message, entry);
   outbox.doubt(entry);
-  entry.since = Infinity; // not at once again: the server may have too much to do
+  entry.since = Infinity; // no request begins later, so nothing settles it in the pause: the server may have too much to do
   await pause(Math.random() * BACKOFF_MS_MAX);
   entry.since = performance.now();
   await catchUp().catch(() => {}); // if nobody answers, the technique asks on by itself

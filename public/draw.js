@@ -9,7 +9,7 @@ const HIDDEN_MS = 1_000; // between two drawings of a page that nobody sees
 export const $ = (id) => document.getElementById(id);
 const lang = document.documentElement.lang;
 
-/** The name this page writes under. */
+/** The name this page writes under. It is never empty: whoever has none is given the page that asks for it. */
 export const me = document.body.dataset.user;
 
 /** One text in both languages, side by side, where it is used. */

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub const MESSAGES_MAX: usize = 5_000;
 /// And those that are kept are no more than this as JSON, and as much again as users and texts.
 pub const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The most in one answer, as a JSON array: a slow reader must not keep a forgotten log in memory.
+/// The most in one answer, as a JSON array: each slow reader keeps a copy of it in memory.
 pub const LIST_BYTES_MAX: usize = 128 * 1024;
 
 #[derive(Debug)]
@@ -85,8 +85,8 @@ impl Room {
     }
 
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
-    /// nothing when `patience` has run out. Without an `id` it waits only in an empty log. (A message
-    /// that comes after the wait, before `since`, is in the answer, too.)
+    /// nothing when `patience` has run out. With no `id`, or with one of another log, it waits only in an
+    /// empty log. (A message that comes after the wait, before `since`, is in the answer, too.)
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Vec<Arc<Message>> {
         self.wait_while(patience, |newest, _| newest == known(id.unwrap_or(0), newest));
         self.since(id)

@@ -14,10 +14,10 @@ use crate::wire::http::{Asked, Refusal, Request, Response, Source, read_body, re
 use crate::{event, log};
 use door::{Door, NO_PLACE, turn_away, unavailable};
 pub use limits::{CONNECTIONS_MAX, Limits, STACK_BYTES, TURNED_AWAY_MAX};
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// Serves, and never returns.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
@@ -59,7 +59,7 @@ struct Connection {
     buf: Buffer,
     /// `GET /messages`, for the log. Empty between an answer and the next head.
     request_line: String,
-    /// What a request takes of the memory for those that are not whole, until it is answered.
+    /// Memory of an unfinished request, then of its unwritten answer: out of a budget for all.
     share: Share,
 }
 
@@ -80,8 +80,9 @@ impl Connection {
             // A client that says its name in the address is called by it in the log.
             log::user(|| request.query("user").unwrap_or_default().trim().to_string());
             let asked = request.asked();
-            // The `Err` of a handler is an answer, too.
-            match handler(&request, &self.socket).unwrap_or_else(Reply::Http) {
+            let reply = handler(&request, &self.socket).unwrap_or_else(Reply::Http);
+            drop(request);
+            match reply {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
                     self.answer(response, asked)?;
@@ -90,11 +91,11 @@ impl Connection {
                     }
                 }
                 Reply::Upgrade(response, take_over) => {
-                    self.answer(response, asked)?;
-                    drop(request);
-                    self.buf.shrink();
-                    // Here HTTP lets go of the connection.
-                    take_over(self.socket.clone(), std::mem::take(&mut self.buf));
+                    // Here HTTP lets go of the connection, unless 503 went out in place of 101.
+                    if self.answer(response, Asked { goes_on: false, ..asked })? == 101 {
+                        self.buf.shrink();
+                        take_over(self.socket.clone(), std::mem::take(&mut self.buf));
+                    }
                     return self.hang_up();
                 }
             }
@@ -139,10 +140,10 @@ impl Connection {
         self.hang_up()
     }
 
-    fn answer(&mut self, mut response: Response, asked: Asked) -> io::Result<()> {
+    /// Returns the status that was sent: 503, if there is no memory for `response`.
+    fn answer(&mut self, mut response: Response, asked: Asked) -> io::Result<u16> {
         let mut bytes = response.encode(asked, now_s());
-        let mut share = Share::default();
-        if !share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX) {
+        if !self.share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX) {
             response = unavailable("too many slow readers at the moment").text();
             bytes = response.encode(asked, now_s());
         }
@@ -153,20 +154,19 @@ impl Connection {
         let line = std::mem::take(&mut self.request_line);
         let (status, why, size) = (response.status, response.why, bytes.len());
         event!("§1.6", "-", "{line} -> {status}, {size} B out{why}");
-        Ok(())
+        Ok(status)
     }
 
     /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,
     /// and an RST may overtake the answer and wipe it out on the other side. So: say that nothing
-    /// more will come, read on for a while, then close. RFC 9112 §9.6
+    /// more will come, and read on until the other side has closed, too. RFC 9112 §9.6
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         self.buf = Buffer::default();
-        let deadline = Instant::now() + self.limits.linger;
-        self.socket.set_read_timeout(Some(self.limits.linger))?;
-        // Until the other side has closed, too, or has gone.
-        let hear = || (&*self.socket).read(&mut [0; 1024]).is_ok_and(|count| count > 0);
-        while Instant::now() < deadline && hear() {}
+        let mut source = self.within(self.limits.linger);
+        while source.wait().is_ok() {
+            *source.buf() = Buffer::default();
+        }
         Ok(())
     }
 }

@@ -96,6 +96,31 @@ fn a_body_is_counted_no_longer_than_until_its_request_is_answered() {
     }
 }
 
+#[test]
+fn a_handshake_that_is_answered_503_for_lack_of_memory_opens_no_websocket() {
+    let _in_line = in_line();
+    let server = Server::start(4);
+    for target in ["/echo", "/?user=Bob"] {
+        let mut client = server.client();
+        let body = "x".repeat(BODY_BYTES_MAX);
+        let length = format!("\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n");
+        client.send(handshake(target).replace("\r\n\r\n", &length));
+        client.send(&body[1..]);
+        // Of the body no more is counted after this, and then there is no memory for an answer.
+        let counted = BUFFER_BYTES_MAX - FREE_BYTES;
+        eventually("what has come is counted", || taken() == counted);
+        let mut rest = Share::default();
+        assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX - counted, TAKEN_BYTES_MAX));
+        client.send("x");
+        let refused = client.response();
+        assert_eq!((refused.status, refused.field("Connection")), (503, Some("close")), "{target}");
+        client.send(masked(Opcode::Text, "is anybody there?"));
+        client.ends();
+        drop((client, rest));
+        eventually("what was taken is given back", || taken() == 0);
+    }
+}
+
 /// RFC 9110 §10.2.3
 #[test]
 fn an_answer_for_which_there_is_no_memory_is_503_and_a_short_one_is_given() {

@@ -8,9 +8,10 @@ use common::{
 };
 use rawchat::handler::{Places, Reply};
 use rawchat::server::Limits;
-use rawchat::wire::http::Response;
+use rawchat::wire::http::{Request, Response};
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -498,6 +499,27 @@ fn a_client_that_goes_on_sending_forever_is_cut_off() {
     assert_eq!(client.response().status, 400);
     eventually("the server has closed", || client.socket.write_all(b"more and more").is_err());
     eventually("its place is free", || server.chat.places.taken() == 0);
+}
+
+/// One deadline for all of it: what comes in the last moment does not begin it anew.
+#[test]
+fn a_client_that_goes_on_sending_is_heard_only_for_what_is_left_of_the_time() {
+    let (told, sockets) = mpsc::channel();
+    let told = Mutex::new(told);
+    let handler = Arc::new(move |_: &Request, socket: &Arc<TcpStream>| {
+        told.lock().unwrap().send(socket.clone()).unwrap();
+        Ok(Reply::Http(Response::new(204)))
+    });
+    let address = serve(patient(), Places::default(), handler);
+    let mut client = Client::connect(address);
+    client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.response().status, 204);
+    client.ends();
+    let socket = sockets.recv().unwrap();
+    eventually("the server waits for less than at first", || {
+        client.send("more");
+        socket.read_timeout().unwrap() < Some(AGES - SHORT)
+    });
 }
 
 /// RFC 9110 §15.5.9

@@ -29,7 +29,7 @@ fn subscribe(chat: &Chat, request: &Request, socket: &TcpStream) -> Result<Reply
     let _place = chat.waiting.take(); // until this function ends
     let began = Instant::now();
     loop {
-        let left = chat.timing.hold.saturating_sub(began.elapsed());
+        let left = chat.timing.hold.saturating_sub(began.elapsed()); // 0: the last look
         let news = chat.room.wait_since(last_id, left.min(chat.timing.glance));
         if !news.is_empty() {
             return Ok(Reply::Http(api::list(chat, request, &news)));

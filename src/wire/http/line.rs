@@ -27,7 +27,7 @@ pub(super) const TRAILER: Line = Line("trailers", HEAD_BYTES_MAX, 431);
 /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
 ///
 /// Waits for the line behind the first `used` bytes, which are the lines before it. They stay in the
-/// buffer, and share one limit.
+/// buffer, and share one limit; only a last CR LF may stand beyond it.
 pub(super) fn next_line<'a>(
     source: &'a mut impl Source,
     used: &mut usize,
@@ -37,7 +37,7 @@ pub(super) fn next_line<'a>(
     let (start, mut end) = (*used, *used);
     loop {
         let data = source.buf().data();
-        // However the line drips, no byte of it is looked at twice.
+        // However the line drips, no byte of it is looked at twice, but a CR at its end.
         let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         let found = data[end..].iter().position(is_control);
         end = found.map_or(data.len(), |at| end + at);
