@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A socket that was full is tried again after this.
+/// A member that has not been given everything is tried again after this.
 pub const RETRY: Duration = Duration::from_millis(10);
 
 /// Starts the broadcaster. `Err`: there is no thread for it.

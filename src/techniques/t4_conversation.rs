@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// and answers pings and closes itself, with `send`. RFC 6455 §5.5, §7
 ///
 /// A message may have `bytes_max` bytes. It takes of the memory for all connections while it grows,
-/// and then until `on_message` is done with it: whoever does not read its echo holds it up. After a
+/// and then until `on_message` is done with it: on `/echo` a slow reader holds it up. After a
 /// silence of `period` a ping is sent; two of them end the conversation, and so does a message whose
 /// fragments take longer.
 pub fn converse(

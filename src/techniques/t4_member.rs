@@ -82,7 +82,7 @@ impl Drop for Membership {
         // The log says it first: once it has left, the others are told.
         event!("§4.10", &member.user, "leaves");
         member.chat.timeline.leave(&member.chat.room, member);
-        // A slow reader gets what one write takes of the rest, its close frame too, before FIN.
+        // A slow reader gets the rest before FIN, its close too. This thread may wait: it has left.
         let _ = (&*member.socket).write(&unsent.bytes);
     }
 }
@@ -121,8 +121,8 @@ impl Member {
         }
     }
 
-    /// Gives a member the events from its place to `end`, as many as its socket takes. Returns how many
-    /// bytes are still to be sent: the brake (§4.11) looks for the slowest.
+    /// Gives a member the events up to `end` or beyond, as many as its socket takes. Returns how many
+    /// bytes are left: if any, it is tried again soon, and the brake (§4.11) looks for the slowest.
     pub fn deliver(&self, end: u64) -> io::Result<u64> {
         let mut unsent = lock(&self.unsent);
         self.flush(&mut unsent)?;
@@ -144,7 +144,7 @@ impl Member {
         let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > IGNORED_AFTER);
         match unsent.place {
             Some(place) if !stalled => Ok(bytes + end.saturating_sub(place)),
-            _ => Ok(bytes), // for a stalled one nobody waits: it counts as if it had all the events
+            _ => Ok(bytes), // for a stalled one nobody waits: of it only the rest counts
         }
     }
 
@@ -155,7 +155,7 @@ impl Member {
         unsent.push(opcode, payload);
         let flushed = self.flush(&mut unsent);
         if !unsent.bytes.is_empty() {
-            self.chat.room.ring();
+            self.chat.room.ring(); // the broadcaster may be asleep: it has to try the rest again
         }
         drop(unsent); // `cut_off` takes the lock, too
         if let Err(error) = flushed {
@@ -191,7 +191,7 @@ impl Member {
         }
         let held = unsent.bytes.capacity();
         if unsent.bytes.len() > UNSENT_BYTES_MAX || !unsent.share.resize(held, TAKEN_BYTES_MAX) {
-            return Err(io::Error::other("takes too little, and there is no memory for the rest"));
+            return Err(io::Error::other("takes too little, and there is no room for the rest"));
         }
         Ok(())
     }

@@ -4,13 +4,13 @@
 //! - Who reads: each connection has a thread, and it alone reads (`t4_conversation`).
 //! - Who writes: news comes from one more thread for all, the broadcaster, which sleeps on the room's
 //!   Condvar as part 3 did, and never waits for a reader (`t4_broadcast`, `t4_member`). Pongs, answers
-//!   and closes come from the connection's own thread; of these the broadcaster writes only the rest
-//!   that a full socket did not take.
+//!   and most closes come from the connection's own thread. What a full socket did not take, either
+//!   of the two writes, under the lock of `unsent`.
 //! - Who ends whom: who finds that a socket has taken nothing for 30 s shuts it down. The connection's
 //!   thread finds the end of the stream there, and takes its connection out of the chat. One who needs
-//!   what is forgotten is sent a close, by the broadcaster; its thread ends at the answer, or at silence.
-//! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's,
-//!   never the other way.
+//!   what is forgotten is sent a close, by the broadcaster; its thread ends when it next has to answer.
+//! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's, never
+//!   the other way. Who waits for a round of the broadcaster holds no `unsent`: the round needs it.
 //! - A newcomer: its own thread writes to it what it has missed, then leaves the writing to the
 //!   broadcaster, and then begins to read: a thread does one thing at a time.
 //!
@@ -53,7 +53,7 @@ fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
         let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
-            drop(member.unsent_if_open()?); // one that was told to go is not listened to
+            drop(member.unsent_if_open()?); // open? (lock not kept: `say` may wait for a round)
             let told = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
