@@ -63,7 +63,7 @@ impl Timeline {
         same_name.retain(|other| !Arc::ptr_eq(other, member));
         if same_name.is_empty() {
             state.members.remove(&member.user);
-            let connections = state.here().connections();
+            let connections = state.members.values().map(Vec::len).sum();
             state.push(events::presence("user_left", &member.user, connections));
             room.ring();
         }
