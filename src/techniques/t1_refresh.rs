@@ -30,7 +30,7 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Reply, Response> {
 }
 
 /// Fills in what a page shows of the chat: the reader's name (empty, if none is given) and, where a
-/// page has a place for them (part 1), the messages. Languages and the like are filled in later (`tools/pages.rs`).
+/// page has a place for them (part 1), the messages. `tools/pages.rs` fills in languages and the like.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
     only(GET, request)?;
     let name = said::name(request.query("user"))?;

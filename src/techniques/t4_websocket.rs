@@ -53,7 +53,7 @@ fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
         let member = &membership.0;
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
-            drop(member.unsent_if_open()?); // open? (lock not kept: `say` may wait for a round)
+            drop(member.unsent_if_open()?); // may it still speak? (`say` must not hold this lock)
             let told = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
