@@ -1,5 +1,4 @@
-//! What stands between the server and a technique: a request goes in, a reply comes out. (And what
-//! both need: to write to a socket, and to count.)
+//! What stands between the server and a technique: a request goes in, a reply comes out.
 
 mod places;
 mod write;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 pub use write::{write_at_once, write_whole};
 
 /// Answers one request; the socket is there to be watched. `Err` is an answer, too: with it `?`
-/// ends a handler early.
+/// ends a handler early. After a panic there is no answer: the connection is closed.
 pub type Handler = dyn Fn(&Request, &Arc<TcpStream>) -> Result<Reply, Response> + Send + Sync;
 
 /// What a handler answers. The server writes it.
@@ -27,7 +26,7 @@ pub enum Reply {
 
 /// `Ok` for a method of `allow`. `Err`: to OPTIONS the list of them, to any other method 405.
 /// RFC 9110 §9.3.7, §15.5.6
-pub fn only(allow: &'static str, request: &Request) -> Result<(), Response> {
+pub fn check_method(allow: &'static str, request: &Request) -> Result<(), Response> {
     let method = request.method.as_str();
     let response = match method {
         "OPTIONS" => Response::new(204),

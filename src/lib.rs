@@ -3,7 +3,7 @@
 //! ```text
 //!           who brings the news?                what the server does
 //! 1 refresh       the reader, with F5           answers at once
-//! 2 short polling the page, every 3 s           answers at once (the very same server)
+//! 2 short polling the page, 3 s after an answer answers at once (the very same server)
 //! 3 long polling  the page, always asking       the thread sleeps on the room's Condvar
 //! 4 WebSocket     the server                    one thread sleeps there, and writes to everybody
 //! ```
@@ -21,7 +21,6 @@
 //!   [`techniques::t4_member`] write it.
 //!
 //! Everything else is to be believed at first, and read last: the page `/source` has this order, too.
-//! The § numbers follow the subjects of the lecture, so in a file they do not always stand in a row.
 //!
 //! Absent on purpose: a disk, accounts, TLS, HTTP/2, compression.
 

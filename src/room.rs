@@ -1,6 +1,4 @@
-//! §3.1 The room: what was said, and waiting for what comes next.
-//!
-//! One Mutex and one Condvar serve all four techniques. Leaves out: a disk, other rooms, accounts.
+//! §3.1 The room: what was said, and waiting for what comes next. Leaves out: a second room.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -46,7 +44,7 @@ struct State {
 }
 
 impl Room {
-    /// `to_json` makes the JSON of a message, of its id, user, text and timestamp.
+    /// `to_json`: of id, user, text and timestamp. A parameter, so that this file needs std alone.
     pub fn new(to_json: fn(u64, &str, &str, u64) -> String) -> Room {
         Room { epoch: now_ms(), state: Mutex::default(), arrived: Condvar::new(), to_json }
     }
@@ -85,10 +83,11 @@ impl Room {
     }
 
     /// §3.3 The wait that part 3 is about: what comes after `id` as soon as there is something, or
-    /// nothing when `patience` has run out. With no `id`, or with one of another log, it waits only in an
-    /// empty log. (A message that comes after the wait, before `since`, is in the answer, too.)
+    /// nothing when `patience` has run out. With no `id`, or with one above the newest, it waits only in
+    /// an empty log. (A message that comes after the wait, before `since`, is in the answer, too.)
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Vec<Arc<Message>> {
-        self.wait_while(patience, |newest, _| newest == known(id.unwrap_or(0), newest));
+        let after = id.unwrap_or(0);
+        self.wait_while(patience, |newest, _| newest == known(after, newest));
         self.since(id)
     }
 
@@ -129,12 +128,12 @@ impl Room {
     }
 }
 
-/// A `lastId` from before the server was restarted counts as 0.
+/// An id above the newest is from before a restart, and counts as 0; a smaller one passes (§2.3).
 pub fn known(id: u64, newest: u64) -> u64 {
     if id > newest { 0 } else { id }
 }
 
-/// How many of these are no more than [`LIST_BYTES_MAX`] as a JSON array; one, at least.
+/// How many of these, the first in any case, are within [`LIST_BYTES_MAX`] as a JSON array.
 fn how_many_fit<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> usize {
     let (mut count, mut bytes) = (0, "[".len());
     for message in messages {

@@ -1,8 +1,6 @@
 //! §1.1 The server: accepts, gives each connection a thread, reads requests, writes replies.
 //!
-//! Knows no technique: it is handed a handler. A thread per connection costs some 12 KiB of memory
-//! and reads from top to bottom; servers for millions put the connections in a table and ask the
-//! system which of them is ready (epoll), which is faster and reads inside out.
+//! Knows no technique: it is handed a handler. Leaves out: many connections per thread (epoll).
 
 mod door;
 mod limits;
@@ -19,10 +17,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Serves, and never returns.
+/// Serves until the process ends.
 pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Arc<Handler>) {
     let mut door = Door::new(listener);
-    // This thread accepts and does nothing else: only 128 newcomers fit in the queue.
+    // This thread waits for no client: only 128 newcomers fit in the kernel's queue.
     for number in 1.. {
         let Some(socket) = door.accept() else { continue };
         let place = places.take();
@@ -34,14 +32,15 @@ pub fn serve(listener: TcpListener, limits: Limits, places: &Places, handler: Ar
         }
         let (socket, handler) = (Arc::new(socket), handler.clone());
         let newcomer = socket.clone();
-        let (buf, request_line, share) = (Buffer::default(), String::new(), Share::default());
+        let (buf, label, share) = (Buffer::default(), String::new(), Share::default());
         // In a box: on the stack it would cost each thread one page more.
-        let mut connection = Box::new(Connection { socket, limits, buf, request_line, share });
+        let mut connection = Box::new(Connection { socket, limits, buf, label, share });
         let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
             let _place = place;
             log::connection(number);
             let ended = connection.run(beyond > 0, &*handler);
-            event!("§1.1", "-", "closed: {}", ended.err().map_or("done".into(), log::why));
+            let why = if let Err(error) = ended { log::why(error) } else { "done".to_string() };
+            event!("§1.1", "-", "closed: {why}");
         });
         match spawned {
             Ok(_) => door.succeeded(),
@@ -57,8 +56,8 @@ struct Connection {
     socket: Arc<TcpStream>,
     limits: Limits,
     buf: Buffer,
-    /// `GET /messages`, for the log. Empty between an answer and the next head.
-    request_line: String,
+    /// The request, as in the log: `GET /messages`. Empty between an answer and the next head.
+    label: String,
     /// Memory of an unfinished request, then of its unwritten answer: out of a budget for all.
     share: Share,
 }
@@ -70,30 +69,29 @@ impl Connection {
         self.socket.set_nodelay(true)?;
         self.socket.set_write_timeout(Some(self.limits.idle))?;
         if full {
-            return self.answer_refusal(unavailable(NO_PLACE));
+            return self.send_refusal(unavailable(NO_PLACE));
         }
-        while self.begins_request() {
+        while self.begins_request().is_ok() {
             let request = match self.read_request() {
                 Ok(request) => request,
-                Err(refusal) => return self.answer_refusal(refusal),
+                Err(refusal) => return self.send_refusal(refusal),
             };
             // A client that says its name in the address is called by it in the log.
             log::user(|| request.query("user").unwrap_or_default().trim().to_string());
             let asked = request.asked();
             let reply = handler(&request, &self.socket).unwrap_or_else(Reply::Http);
-            drop(request);
+            drop(request); // its body would take memory while the answer is on its way
             match reply {
                 Reply::Gone => return Ok(()),
                 Reply::Http(response) => {
-                    self.answer(response, asked)?;
+                    self.send(response, asked)?;
                     if !asked.goes_on {
                         return self.hang_up();
                     }
                 }
                 Reply::Upgrade(response, take_over) => {
                     // Here HTTP lets go of the connection, unless 503 went out in place of 101.
-                    if self.answer(response, Asked { goes_on: false, ..asked })? == 101 {
-                        self.buf.shrink();
+                    if self.send(response, Asked { goes_on: false, ..asked })? == 101 {
                         take_over(self.socket.clone(), std::mem::take(&mut self.buf));
                     }
                     return self.hang_up();
@@ -103,46 +101,45 @@ impl Connection {
         Ok(())
     }
 
-    /// Between two requests a connection may be idle for a while. `false`: for too long, or the
-    /// client has gone; who has begun no request waits for no answer.
-    fn begins_request(&mut self) -> bool {
-        self.buf.shrink();
+    /// Waits for the next request. `Err`: there is none, so nobody waits for an answer either.
+    fn begins_request(&mut self) -> Result<(), Refusal> {
         let mut source = self.within(self.limits.idle);
-        // Empty lines before a request are forgiven: people like to press Enter. RFC 9112 §2.2
-        while matches!(source.buf().data(), [] | [b'\r'] | [b'\r', b'\n', ..]) {
-            if source.buf().data().len() > 1 {
-                source.buf().consume(2);
-            } else if source.wait().is_err() {
-                return false;
+        loop {
+            match source.buf().data() {
+                // Empty lines are forgiven: people like to press Enter. RFC 9112 §2.2
+                [b'\r', b'\n', ..] => source.buf().consume(2),
+                [] | [b'\r'] => source.wait()?,
+                _ => return Ok(()),
             }
         }
-        true
     }
 
     /// `Err`: answer and close.
     fn read_request(&mut self) -> Result<Request, Refusal> {
         let request = read_head(&mut self.within(self.limits.head))?;
-        self.request_line = request.to_string();
+        self.label = request.to_string();
         let mut source = self.within(self.limits.body);
         source.owes_continue = request.expects_continue();
         let body = read_body(&mut source, &request)?;
         Ok(Request { body, ..request })
     }
 
-    /// Answers a request that is not understood, as far as it has come, and hangs up.
-    fn answer_refusal(&mut self, refusal: Refusal) -> io::Result<()> {
-        if self.request_line.is_empty() {
+    /// Answers a request that cannot be served, and hangs up. A full server has read nothing of it.
+    fn send_refusal(&mut self, refusal: Refusal) -> io::Result<()> {
+        if self.label.is_empty() {
             let came = String::from_utf8_lossy(self.buf.data());
-            self.request_line = came.lines().next().unwrap_or("(nothing)").to_string();
+            self.label = came.lines().next().unwrap_or("(nothing)").to_string();
         }
-        let by_head = self.request_line.starts_with("HEAD ");
-        self.answer(refusal.text(), Asked { by_head, ..Asked::default() })?;
+        let by_head = self.label.starts_with("HEAD ");
+        self.send(refusal.text(), Asked { by_head, ..Asked::default() })?;
         self.hang_up()
     }
 
     /// Returns the status that was sent: 503, if there is no memory for `response`.
-    fn answer(&mut self, mut response: Response, asked: Asked) -> io::Result<u16> {
+    fn send(&mut self, mut response: Response, asked: Asked) -> io::Result<u16> {
         let mut bytes = response.encode(asked, now_s());
+        // What is still in the buffer was sent ahead, and counts.
+        self.buf.shrink();
         if !self.share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX) {
             response = unavailable("too many slow readers at the moment").text();
             bytes = response.encode(asked, now_s());
@@ -151,15 +148,15 @@ impl Connection {
         response.body = Vec::new();
         write_whole(&self.socket, &mut [IoSlice::new(&bytes)])?;
         self.share = Share::default();
-        let line = std::mem::take(&mut self.request_line);
+        let label = std::mem::take(&mut self.label);
         let (status, why, size) = (response.status, response.why, bytes.len());
-        event!("§1.6", "-", "{line} -> {status}, {size} B out{why}");
+        event!("§1.6", "-", "{label} -> {status}, {size} B out{why}");
         Ok(status)
     }
 
     /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,
-    /// and an RST may overtake the answer and wipe it out on the other side. So: say that nothing
-    /// more will come, and read on until the other side has closed, too. RFC 9112 §9.6
+    /// and an RST may overtake the answer and wipe it out on the other side. So: say that nothing more
+    /// will come, and read on until the other side has closed, too, or time is up. RFC 9112 §9.6
     fn hang_up(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)?;
         self.buf = Buffer::default();

@@ -5,6 +5,7 @@
 mod checks;
 
 use proptest::prelude::*;
+use rawchat::techniques::said;
 use rawchat::tools::json::elements;
 use rawchat::tools::pages;
 use rawchat::wire::http::{Request, Response};
@@ -440,7 +441,32 @@ fn what_shows_nothing_makes_no_name_and_tells_no_two_apart() {
     }
 }
 
+#[test]
+fn a_mark_that_stands_on_nothing_takes_its_space_with_it() {
+    for blank in
+        ["\u{301} ", " \u{301}", "\u{301} \u{301} ", "\u{200b}\u{301}\u{a0}", "\u{301}\n\u{301}"]
+    {
+        assert_eq!(what_shows(&format!("{blank}Alice")), "Alice", "{blank:?}");
+    }
+    assert_eq!(without_towers("\n\u{301} \u{301} hi"), "hi");
+    let tower = "\u{301}".repeat(MARKS_MAX);
+    assert_eq!(without_towers(&format!("hi{tower}\n\u{301}")), format!("hi{tower}"));
+}
+
 proptest! {
+    #[test]
+    fn what_is_taken_for_a_name_or_a_text_is_taken_as_it_is(
+        text in "([a ]|\u{301}{1,5}|[\u{a0}\n\u{200d}\u{200b}\u{85}\u{2028}\u{e34}]){0,20}",
+    ) {
+        let name = said::name(Some(text.clone())).unwrap();
+        prop_assert_eq!(said::name(Some(name.clone())).unwrap(), name.clone());
+        prop_assert!(name == name.split_whitespace().collect::<Vec<_>>().join(" "), "{:?}", name);
+        if let Ok(text) = said::text_of(&text) {
+            prop_assert_eq!(said::text_of(&text).unwrap(), text.clone());
+            prop_assert_eq!(text.trim(), text.clone());
+        }
+    }
+
     #[test]
     fn no_letter_carries_more_marks_than_it_may(
         letters in prop::collection::vec("[a-zїअก][\\p{Mn}\\p{Me}]{0,20}", 1..20),

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
-/// Writes all of `parts`, one behind the other. When the patience for one write has run out it
-/// begins no other: a reader in drips holds a thread at most twice as long as one that takes nothing.
+/// Writes all of `parts` in this order, without joining them first. One write waits for the socket's
+/// write timeout at most, and after so long no other is begun: a reader in drips gets twice as long.
 pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Result<()> {
     let began = Instant::now();
     loop {
@@ -22,7 +22,6 @@ pub fn write_whole(mut socket: &TcpStream, mut parts: &mut [IoSlice]) -> io::Res
             thread::yield_now();
             return Ok(());
         }
-        // Mostly one write takes all, and nobody gets here.
         if socket.write_timeout()?.is_some_and(|patience| began.elapsed() >= patience) {
             return Err(ErrorKind::TimedOut.into());
         }

@@ -66,8 +66,8 @@ impl Door {
     /// A newcomer has come in.
     pub(super) fn succeeded(&mut self) {
         if self.failures > 0 && self.failed_at.elapsed() > CALM {
-            let count = std::mem::take(&mut self.failures);
-            event!("§1.16", "-", "there are threads again, after {count} failures");
+            let n = std::mem::take(&mut self.failures);
+            event!("§1.16", "-", "there are threads again, or descriptors, after {n} failures");
         }
     }
 }

@@ -47,7 +47,7 @@ impl Default for Limits {
 
 impl Connection {
     pub(super) fn within(&mut self, patience: Duration) -> Within<'_> {
-        Within { connection: self, held: 0, owes_continue: false, began: Instant::now(), patience }
+        Within { connection: self, body: 0, owes_continue: false, began: Instant::now(), patience }
     }
 }
 
@@ -55,7 +55,7 @@ impl Connection {
 pub(super) struct Within<'a> {
     connection: &'a mut Connection,
     /// The memory that the body takes outside of the buffer, in bytes.
-    held: usize,
+    body: usize,
     /// Whether the client asks if its body is wanted before it sends it, as curl does with a long one.
     pub(super) owes_continue: bool,
     began: Instant,
@@ -67,8 +67,8 @@ impl Source for Within<'_> {
         &mut self.connection.buf
     }
 
-    fn hold(&mut self, bytes: usize) {
-        self.held = bytes;
+    fn body_takes(&mut self, bytes: usize) {
+        self.body = bytes;
     }
 
     /// Reads once.
@@ -79,7 +79,7 @@ impl Source for Within<'_> {
             let go_on = IoSlice::new(b"HTTP/1.1 100 Continue\r\n\r\n");
             write_whole(socket, &mut [go_on]).or(Err(cut_short()))?;
         }
-        if !share.resize(self.held + buf.held(), UNFINISHED_BYTES_MAX) {
+        if !share.resize(self.body + buf.held(), UNFINISHED_BYTES_MAX) {
             return Err(unavailable("too many unfinished requests at the moment"));
         }
         let left = self.patience.saturating_sub(self.began.elapsed());
@@ -90,7 +90,7 @@ impl Source for Within<'_> {
         let waits = socket.set_read_timeout(Some(left));
         match waits.and_then(|()| buf.fill(&mut &**socket)) {
             Ok(1..) => Ok(()),
-            Err(error) if timed_out(&error) => Ok(()),
+            Err(error) if timed_out(&error) => Ok(()), // and the next call refuses
             Ok(0) | Err(_) => Err(cut_short()),
         }
     }

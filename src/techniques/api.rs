@@ -1,9 +1,9 @@
 //! §1.14 What all four parts answer: messages and counts.
 
 use super::{Chat, said};
-use crate::handler::only;
+use crate::handler::check_method;
 use crate::room::{Message, now_ms};
-use crate::wire::http::{GET, GET_AND_POST, Refusal, Request, Response, is_number, refuse};
+use crate::wire::http::{METHODS, READ_ONLY, Refusal, Request, Response, is_number, refuse};
 use crate::wire::{date, json};
 use crate::{event, log};
 use std::sync::Arc;
@@ -23,23 +23,24 @@ pub fn data(chat: &Chat, request: &Request) -> Result<Response, Response> {
 }
 
 fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(GET_AND_POST, request)?;
+    check_method(METHODS, request)?;
     if request.method == "POST" {
         let message = say_posted(chat, request)?;
         let body = format!("{{\"success\":true,\"message\":{}}}", message.json);
         return Ok(of_this_log(chat, Response::json(201, body)));
     }
-    let last_id = last_id(request)?;
-    Ok(list(chat, request, &chat.room.since(last_id)))
+    let after = last_id(request)?;
+    Ok(list(chat, request, &chat.room.since(after)))
 }
 
 /// `[…]`, each message as the room keeps it. If there are newer ones (for which there was no space, or
 /// which came meanwhile) the client is told where they are (RFC 8288 §3), and asks again at once.
 pub fn list(chat: &Chat, request: &Request, messages: &[Arc<Message>]) -> Response {
+    let (newest, _) = chat.room.counts();
     let json: Vec<&str> = messages.iter().map(|message| &*message.json).collect();
     let response = of_this_log(chat, Response::json(200, format!("[{}]", json.join(","))));
     match messages.last() {
-        Some(last) if last.id < chat.room.counts().0 => {
+        Some(last) if last.id < newest => {
             let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);
             response.with("Link", next)
         }
@@ -52,7 +53,7 @@ pub fn of_this_log(chat: &Chat, response: Response) -> Response {
     response.with("Log-Epoch", chat.room.epoch.to_string())
 }
 
-/// `lastId`: what the reader has already. A number, and nothing but a number.
+/// `lastId`: what the reader has already. A number; one that no u64 can hold is above any id.
 pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
     match request.query("lastId") {
         None => Ok(None),
@@ -61,7 +62,7 @@ pub fn last_id(request: &Request) -> Result<Option<u64>, Refusal> {
     }
 }
 
-/// What a POST says is said.
+/// Takes the message out of a POST, says it in the room, and returns it.
 pub fn say_posted(chat: &Chat, request: &Request) -> Result<Arc<Message>, Response> {
     request.check_origin()?;
     let (user, text) = said::posted(request)?;
@@ -71,8 +72,9 @@ pub fn say_posted(chat: &Chat, request: &Request) -> Result<Arc<Message>, Respon
     Ok(message)
 }
 
+/// `connections` are this part's, all else is the room's; `oldestWaitingTime` in ms, uptime in s.
 fn stats(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(GET, request)?;
+    check_method(READ_ONLY, request)?;
     let (newest, kept) = chat.room.counts();
     let (waiting, wait) = (chat.waiting.taken(), chat.waiting.longest().as_millis());
     let here = chat.timeline.here();

@@ -46,7 +46,7 @@ pub static TECHNIQUES: [Technique; 4] = [
         number: 2,
         name: "polling",
         page: include_str!("../../public/2.html"),
-        watch: "a request every 3 s, news or not",
+        watch: "a request 3 s after each answer, news or not",
         handler: t2_short_polling::handler,
     },
     Technique {
@@ -85,7 +85,7 @@ pub struct Timing {
     pub hold: Duration,
     /// Part 3: a parked client that has gone is noticed within this.
     pub glance: Duration,
-    /// Part 4: a heartbeat and a ping every so often; two without an answer end a connection.
+    /// Part 4: a heartbeat and a ping every so often; silence of twice as long ends a connection.
     pub heartbeat: Duration,
     /// Part 4: a reader that takes nothing for so long is cut off.
     pub stall: Duration,
@@ -115,7 +115,7 @@ impl Chat {
         Arc::new(Chat { room, waiting, timeline, technique, timing, places, started })
     }
 
-    /// Another technique over the same room, for connections of its own.
+    /// Another technique over the same room: it counts connections of its own, and the rest is shared.
     pub fn beside(&self, technique: &'static Technique) -> Arc<Chat> {
         Arc::new(Chat { technique, places: Places::default(), ..self.clone() })
     }

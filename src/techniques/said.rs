@@ -73,7 +73,7 @@ pub fn name(user: Option<String>) -> Result<String, Refusal> {
 
 /// A text, trimmed: something that can be seen, and not too much of it.
 pub fn text_of(text: &str) -> Result<String, Refusal> {
-    let text = without_towers(text.trim());
+    let text = without_towers(text);
     if what_shows(&text).is_empty() {
         return refuse(400, "the text is empty", "a word or two");
     }

@@ -3,18 +3,18 @@
 //! Works with scripts turned off. The other parts are this server and a little more.
 
 use super::{Chat, api, said};
-use crate::handler::{Handler, Reply, only};
+use crate::handler::{Handler, Reply, check_method};
 use crate::room::Message;
 use crate::wire::html::escape_value;
-use crate::wire::http::{GET, Request, Response};
+use crate::wire::http::{READ_ONLY, Request, Response};
 use crate::wire::{date, form};
 use std::io;
 use std::sync::Arc;
 
-/// Messages written into a page; `GET /messages` has the others.
+/// Messages written into a page: the newest.
 pub const PAGE_MESSAGES_MAX: usize = 200;
 
-/// Parts 1 and 2 have no need of the socket.
+/// The handler of parts 1 and 2: it answers at once, and never looks at the socket.
 pub fn handler(chat: Arc<Chat>) -> io::Result<Arc<Handler>> {
     Ok(Arc::new(move |request, _socket| answer(&chat, request)))
 }
@@ -32,15 +32,17 @@ pub fn answer(chat: &Chat, request: &Request) -> Result<Reply, Response> {
 /// Fills in what a page shows of the chat: the reader's name (empty, if none is given) and, where a
 /// page has a place for them (part 1), the messages. `tools/pages.rs` fills in languages and the like.
 fn page(chat: &Chat, request: &Request) -> Result<Response, Response> {
-    only(GET, request)?;
+    check_method(READ_ONLY, request)?;
     let name = said::name(request.query("user"))?;
     let user = if name == said::NOBODY { String::new() } else { escape_value(&name) };
-    let newest = chat.room.since(None);
-    let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
-    let messages: String = shown.iter().map(|message| item(message)).collect();
     let page = chat.technique.page.replace("{{user}}", &user);
-    let page = page.replace("{{user_url}}", &form::encode(&name));
-    let page = page.replace("{{messages}}", &messages);
+    let mut page = page.replace("{{user_url}}", &form::encode(&name));
+    if page.contains("{{messages}}") {
+        let newest = chat.room.since(None);
+        let shown = &newest[newest.len().saturating_sub(PAGE_MESSAGES_MAX)..];
+        let items: String = shown.iter().map(|message| item(message)).collect();
+        page = page.replace("{{messages}}", &items);
+    }
     Ok(Response::new(200).body("text/html; charset=utf-8", page))
 }
 
@@ -51,6 +53,7 @@ fn item(message: &Message) -> String {
         user => escape_value(user),
     };
     let text = escape_value(&message.text);
+    // The time of the day is of UTC; with scripts the page makes it local.
     let time = format!(r#"<time datetime="{time}">{}</time>"#, &time[11..19]);
     format!(
         "<li data-id=\"{id}\"><b dir=\"auto\">{user}</b> {time}<p dir=\"auto\">{text}</p></li>\n"

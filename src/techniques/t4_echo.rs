@@ -2,9 +2,9 @@
 
 use super::Chat;
 use super::t4_conversation::converse;
-use crate::handler::{Reply, only, write_whole};
+use crate::handler::{Reply, check_method, write_whole};
 use crate::wire::frame::{self, Header, Opcode};
-use crate::wire::http::{GET, Request, Response};
+use crate::wire::http::{READ_ONLY, Request, Response};
 use crate::wire::message::Received;
 use crate::wire::{buffer::Buffer, handshake};
 use std::io::{self, IoSlice};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub const ECHO_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub fn enter(chat: &Chat, request: &Request) -> Result<Reply, Response> {
-    only(GET, request)?;
+    check_method(READ_ONLY, request)?;
     let period = chat.timing.heartbeat;
     let echo = move |socket: Arc<TcpStream>, early: Buffer| {
         let send = |opcode, payload: &[u8]| write_frame(&socket, opcode, &[payload.to_vec()]);

@@ -8,11 +8,11 @@
 //! ```
 //! Leaves out: names of events, chunks (the end of the connection is the end of the answer).
 
-use crate::handler::{Reply, only, write_whole};
+use crate::handler::{Reply, check_method, write_whole};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::buffer::timed_out;
 use crate::wire::date::imf_fixdate;
-use crate::wire::http::{GET, Request, Response};
+use crate::wire::http::{READ_ONLY, Request, Response};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::TcpStream;
@@ -89,7 +89,7 @@ impl Feed {
 
     /// Answers with the rows after those that the reader has, and goes on for as long as it reads.
     pub fn answer(&self, request: &Request, socket: &TcpStream) -> Result<Reply, Response> {
-        only(GET, request)?;
+        check_method(READ_ONLY, request)?;
         if request.method == "HEAD" {
             return Ok(Reply::Http(Response::new(200).body(CONTENT_TYPE, "")));
         }

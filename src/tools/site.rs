@@ -2,9 +2,9 @@
 //! others).
 
 use super::{Problem, lecture, pages};
-use crate::handler::{Handler, Places, Reply, only};
+use crate::handler::{Handler, Places, Reply, check_method};
 use crate::server::{self, Limits};
-use crate::wire::http::{GET, Refusal, Request, Response, authority, refuse};
+use crate::wire::http::{READ_ONLY, Refusal, Request, Response, authority, refuse};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
@@ -88,7 +88,7 @@ pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
         let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) else {
             return handler(request, socket);
         };
-        only(GET, request)?;
+        check_method(READ_ONLY, request)?;
         Ok(Reply::Http(Response::new(200).body(kind, *text)))
     }))
 }

@@ -1,5 +1,5 @@
-//! Bytes <-> values. No socket, no thread, no clock, no printing: each function here can be tried
-//! with a literal in a test, and works the same at both ends of a connection.
+//! Bytes <-> values. No socket, no thread, no clock, no printing: each function here can be tried with
+//! a literal in a test. (Shared by all threads: a count in `budget`, spare memory in `payload`.)
 
 pub mod budget;
 pub mod buffer;

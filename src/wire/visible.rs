@@ -20,8 +20,9 @@ pub fn what_shows(text: &str) -> String {
     without_towers(&words.join(" "))
 }
 
-/// At most [`MARKS_MAX`] marks on each letter, and none without a letter.
+/// At most [`MARKS_MAX`] marks on each letter, none without a letter, no white space at the ends.
 pub fn without_towers(text: &str) -> String {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || is_mark(c));
     let mut out = String::new();
     let mut marks = MARKS_MAX; // there is no letter yet that could carry one
     for c in text.chars() {
@@ -35,6 +36,7 @@ pub fn without_towers(text: &str) -> String {
         }
         out.push(c);
     }
+    out.truncate(out.trim_end().len());
     out
 }
 

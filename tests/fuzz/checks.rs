@@ -72,7 +72,7 @@ impl Source for Pieces<'_> {
         }
     }
 
-    fn hold(&mut self, bytes: usize) {
+    fn body_takes(&mut self, bytes: usize) {
         assert!(bytes <= 2 * http::BODY_BYTES_MAX);
     }
 }

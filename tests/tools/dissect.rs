@@ -609,7 +609,7 @@ const READ_NOT_REFUSED: &[(Kind, &str)] = &[
     (Kind::Cookie, "Cookie"),
     (Kind::Content, "bytes(source, size)"),
     (Kind::ChunkExtension, "split_once(';')"),
-    (Kind::BodyEnd, "fields(source, &mut used, TRAILER)"),
+    (Kind::BodyEnd, "fields(source, &mut used, TRAILERS)"),
     (Kind::Response, "fn encode"),
     (Kind::StatusLine, "HTTP/1.1 "),
     (Kind::Status, "status.to_string()"),

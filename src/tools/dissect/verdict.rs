@@ -124,7 +124,7 @@ impl Source for Came<'_> {
         }
     }
 
-    fn hold(&mut self, _bytes: usize) {}
+    fn body_takes(&mut self, _bytes: usize) {}
 }
 
 fn frames(from: Side) -> State {

@@ -5,10 +5,10 @@
 pub mod markdown;
 pub mod source;
 
-use crate::handler::{Handler, Reply, only};
+use crate::handler::{Handler, Reply, check_method};
 use crate::tools::pages;
 use crate::wire::html::escape;
-use crate::wire::http::{GET, Request, Response};
+use crate::wire::http::{READ_ONLY, Request, Response};
 use markdown::{Links, digits, heading_of, inline, render};
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +50,7 @@ pub fn beside(handler: Arc<Handler>) -> Arc<Handler> {
             "/source.css" => |_: &Request| Response::new(200).body("text/css; charset=utf-8", CSS),
             _ => return handler(request, socket),
         };
-        only(GET, request)?;
+        check_method(READ_ONLY, request)?;
         let _turn = TURN.lock();
         Ok(Reply::Http(respond(request)))
     })

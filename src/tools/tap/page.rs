@@ -3,14 +3,14 @@
 use super::ring::{Kept, Ring};
 use super::trouble::{NAMES, Switchboard};
 use super::watch::{Exchange, Seen};
-use crate::handler::{Handler, Reply, only};
+use crate::handler::{Handler, Reply, check_method};
 use crate::tools::dissect::block::{Style, clipped, summary};
 use crate::tools::dissect::{Language, Side};
 use crate::tools::feed::{Feed, PAUSE, Patience};
 use crate::tools::json::{array, object};
 use crate::tools::pages;
 use crate::tools::site::{self, File};
-use crate::wire::http::{GET, Request, Response, refuse};
+use crate::wire::http::{METHODS, READ_ONLY, Request, Response, refuse};
 use crate::wire::json::quoted;
 use crate::wire::{form, html};
 use std::collections::{BTreeMap, VecDeque};
@@ -164,7 +164,7 @@ impl Page {
     pub fn handler(self: Arc<Page>) -> Arc<Handler> {
         Arc::new(move |request, socket| match request.path.as_str() {
             "/" => {
-                only(GET, request)?;
+                check_method(READ_ONLY, request)?;
                 let title = html::escape(&self.title);
                 let live = if self.live.is_some() { "yes" } else { "" };
                 let values = [("title", &*title), ("live", live)];
@@ -179,7 +179,7 @@ impl Page {
 
     /// `GET /exchange?row=7`
     fn open(&self, request: &Request) -> Result<Response, Response> {
-        only(GET, request)?;
+        check_method(READ_ONLY, request)?;
         let asked = request.query("row").unwrap_or_default();
         let state = self.state();
         let kept = asked.parse().ok().and_then(|row| state.ring.get(row));
@@ -195,7 +195,7 @@ impl Page {
 
     /// `GET` tells what is in force, `POST` with `rtt=50ms` changes it.
     fn trouble(&self, request: &Request) -> Result<Response, Response> {
-        only("GET, HEAD, POST, OPTIONS", request)?;
+        check_method(METHODS, request)?;
         let Some(Live { switches, .. }) = &self.live else {
             refuse(404, "a recording cannot be disturbed", "rawchat tap --to HOST:PORT")?
         };

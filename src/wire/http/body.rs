@@ -1,7 +1,7 @@
 //! §1.4 How long is the body? Only the head can say (RFC 9112 §6), and two answers are an attack.
 
 use super::head::fields;
-use super::line::{CHUNK_LINE, Source, TRAILER, bytes, next_line};
+use super::line::{CHUNK_LINE, Source, TRAILERS, bytes, next_line};
 use super::{Refusal, Request, is_number, refuse};
 use crate::wire::buffer::BUFFER_BYTES_MAX;
 
@@ -80,7 +80,7 @@ fn chunks(source: &mut impl Source) -> Result<Vec<u8>, Refusal> {
         // 2. So many bytes.
         body.extend_from_slice(bytes(source, size)?);
         source.buf().consume(size);
-        source.hold(body.capacity());
+        source.body_takes(body.capacity());
         // 3. CR LF.
         for byte in b"\r\n" {
             if bytes(source, 1)? != [*byte] {
@@ -91,7 +91,7 @@ fn chunks(source: &mut impl Source) -> Result<Vec<u8>, Refusal> {
     }
     // 4. Trailers, up to an empty line.
     let mut used = 0;
-    fields(source, &mut used, TRAILER)?;
+    fields(source, &mut used, TRAILERS)?;
     source.buf().consume(used);
     Ok(body)
 }

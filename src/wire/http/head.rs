@@ -1,7 +1,7 @@
 //! §1.2 A request's head: the request line, the fields, an empty line (RFC 9112 §2 to §5).
 
 use super::host::{check_host, minor_version, take_apart};
-use super::line::{FIELD, Line, REQUEST_LINE, Source, next_line};
+use super::line::{Limit, REQUEST_LINE, Source, WHOLE_HEAD, next_line};
 use super::{Refusal, Request, refuse};
 
 /// A longer request line is 414.
@@ -13,9 +13,9 @@ pub const FIELDS_MAX: usize = 100;
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX, "else 414 would never be said");
 
 /// The methods of a resource that is only read: whoever may GET it may ask for its HEAD alone.
-pub const GET: &str = "GET, HEAD, OPTIONS";
+pub const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 /// All methods of this server. PUT, DELETE and PATCH it knows, and answers 405; others are 501.
-pub const GET_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
+pub const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"];
 /// Advice where a request line is wrong.
 pub(super) const TRY_LINE: &str = "GET /messages HTTP/1.1";
@@ -26,11 +26,10 @@ pub fn read_head(source: &mut impl Source) -> Result<Request, Refusal> {
     // 1. The request line, its length judged before it is complete.
     let mut request = request_line(next_line(source, &mut used, REQUEST_LINE)?)?;
     // 2. One field in each line, up to the empty line.
-    request.fields = fields(source, &mut used, FIELD)?;
+    request.fields = fields(source, &mut used, WHOLE_HEAD)?;
     // 3. What only the whole head can tell.
     check_host(&request)?;
-    let other = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue"));
-    if let Some(other) = other {
+    if let Some(other) = request.list("Expect").find(|e| !e.eq_ignore_ascii_case("100-continue")) {
         return refuse(417, format!("cannot meet Expect: {other}"), "Expect: 100-continue");
     }
     source.buf().consume(used);
@@ -50,7 +49,7 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
     }
     let minor = minor_version(version)?;
     if !KNOWN_METHODS.contains(&method) {
-        return refuse(501, format!("{method} is not implemented, {GET_AND_POST} are"), TRY_LINE);
+        return refuse(501, format!("{method} is not implemented, {METHODS} are"), TRY_LINE);
     }
     let (target_host, path, query) = take_apart(method, target)?;
     Ok(Request { method: method.into(), path, query, minor, target_host, ..Request::default() })
@@ -60,11 +59,11 @@ fn request_line(line: &[u8]) -> Result<Request, Refusal> {
 pub(super) fn fields(
     source: &mut impl Source,
     used: &mut usize,
-    kind: Line,
+    limit: Limit,
 ) -> Result<Vec<(String, String)>, Refusal> {
     let mut fields = Vec::new();
     loop {
-        let line = next_line(source, used, kind)?;
+        let line = next_line(source, used, limit)?;
         if line.is_empty() {
             return Ok(fields);
         }

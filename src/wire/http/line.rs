@@ -8,32 +8,32 @@ use crate::wire::buffer::Buffer;
 pub trait Source {
     /// What has come and is not consumed.
     fn buf(&mut self) -> &mut Buffer;
-    /// Waits until more has come. `Err`: nothing more will, or not in time.
+    /// Waits for more, and may return before it has come. `Err`: it never will, or not in time.
     fn wait(&mut self) -> Result<(), Refusal>;
     /// Is told how many bytes of memory an unfinished body takes outside of the buffer.
-    fn hold(&mut self, bytes: usize);
+    fn body_takes(&mut self, bytes: usize);
 }
 
-/// A kind of line: what has a limit, the limit in bytes, and the status beyond it.
+/// What has a limit, the limit in bytes, and the status beyond it.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) struct Line(&'static str, usize, u16);
+pub(super) struct Limit(&'static str, usize, u16);
 
-pub(super) const REQUEST_LINE: Line = Line("a request line", REQUEST_LINE_BYTES_MAX, 414);
-pub(super) const FIELD: Line = Line("a head", HEAD_BYTES_MAX, 431);
-pub(super) const CHUNK_LINE: Line = Line("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400);
-pub(super) const TRAILER: Line = Line("trailers", HEAD_BYTES_MAX, 431);
+pub(super) const REQUEST_LINE: Limit = Limit("a request line", REQUEST_LINE_BYTES_MAX, 414);
+pub(super) const WHOLE_HEAD: Limit = Limit("a head", HEAD_BYTES_MAX, 431);
+pub(super) const CHUNK_LINE: Limit = Limit("the line before a chunk", CHUNK_LINE_BYTES_MAX, 400);
+pub(super) const TRAILERS: Limit = Limit("trailers", HEAD_BYTES_MAX, 431);
 
 /// §1.3 A line ends in CR LF, both of them. Two programs that disagree about where a line ends
 /// disagree about where a request ends: that gap is called request smuggling. RFC 9112 §2.2
 ///
 /// Waits for the line behind the first `used` bytes, which are the lines before it. They stay in the
-/// buffer, and share one limit; only a last CR LF may stand beyond it.
+/// buffer and share one limit, in which the last CR LF, and an empty line after it, need not fit.
 pub(super) fn next_line<'a>(
     source: &'a mut impl Source,
     used: &mut usize,
-    line: Line,
+    limit: Limit,
 ) -> Result<&'a [u8], Refusal> {
-    let Line(what, bytes_max, status) = line;
+    let Limit(what, bytes_max, status) = limit;
     let (start, mut end) = (*used, *used);
     loop {
         let data = source.buf().data();
@@ -41,10 +41,10 @@ pub(super) fn next_line<'a>(
         let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
         let found = data[end..].iter().position(is_control);
         end = found.map_or(data.len(), |at| end + at);
-        if end > bytes_max.max(start) {
+        if end > bytes_max && end > start {
             let long =
                 Refusal::new(status, format!("{what} of over {bytes_max} bytes"), "a shorter one");
-            return Err(if line == FIELD { with_longest(long, data) } else { long });
+            return Err(if limit == WHOLE_HEAD { with_longest(long, data) } else { long });
         }
         match &data[end..] {
             [] | [b'\r'] => source.wait()?,
@@ -56,7 +56,7 @@ pub(super) fn next_line<'a>(
                     "telnet, or nc -C (nc -c on macOS): they send CR LF when you press Enter",
                 );
             }
-            [byte, ..] => return Err(control_character(*byte, end == 0 && line == REQUEST_LINE)),
+            [byte, ..] => return Err(control_character(*byte, end == 0 && limit == REQUEST_LINE)),
         }
     }
     *used = end + b"\r\n".len();

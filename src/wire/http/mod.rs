@@ -11,7 +11,7 @@ mod request;
 mod response;
 
 pub use body::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, read_body};
-pub use head::{FIELDS_MAX, GET, GET_AND_POST, HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, read_head};
+pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, METHODS, READ_ONLY, REQUEST_LINE_BYTES_MAX, read_head};
 pub use host::{authority, is_number};
 pub use line::Source;
 pub use refusal::{Refusal, refuse};

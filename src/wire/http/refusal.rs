@@ -71,8 +71,7 @@ pub(super) fn with_longest(mut refusal: Refusal, head: &[u8]) -> Refusal {
     let (name, value) = field.split_once(": ").unwrap_or(("(no name)", field));
     refusal.problem += &format!("; its longest field is {name} ({} bytes)", value.len());
     if name.eq_ignore_ascii_case("Cookie") {
-        refusal.advice =
-            "delete this host's cookies, or open 127.0.0.1 instead of localhost".to_string();
+        refusal.advice = "delete this host's cookies, or open 127.0.0.1, not localhost".into();
     }
     refusal
 }

@@ -3,8 +3,7 @@
 use crate::wire::form;
 use std::fmt;
 
-/// A request. [`read_head`](super::read_head) makes it, without its body, which
-/// [`read_body`](super::read_body) brings.
+/// [`read_head`](super::read_head) makes it, and [`read_body`](super::read_body) brings the body.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// `GET`, `POST`, … (case-sensitive).
@@ -30,7 +29,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// What an answer must know of its request.
+/// What an answer must know of its request. The default: a GET, and the last on its connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
     /// RFC 9110 §9.3.2: HEAD is GET without the content.
@@ -83,10 +82,13 @@ impl Request {
     /// Whether it comes from a browser that will show the answer: that names HTML among what it takes.
     /// Programs name JSON, or take anything (`*/*`). RFC 9110 §12.5.1
     pub fn wants_page(&self) -> bool {
-        let kind =
-            |item: &str| item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let names = |wanted| self.list("Accept").any(|item| kind(item) == wanted);
-        names("text/html") && !names("application/json")
+        let accepts = |wanted| {
+            self.list("Accept").any(|item| {
+                let (media_type, _weight) = item.split_once(';').unwrap_or((item, ""));
+                media_type.trim().eq_ignore_ascii_case(wanted)
+            })
+        };
+        accepts("text/html") && !accepts("application/json")
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body. RFC 9110 §10.1.1

@@ -35,8 +35,7 @@ impl Response {
         Response::new(status).body("application/json; charset=utf-8", body)
     }
 
-    /// Head and body in one piece: written in two, they would cost 40 ms wherever Nagle's algorithm
-    /// meets a delayed acknowledgement. `now_s` is the time, in seconds since 1970.
+    /// Head and body in one piece. `now_s` is the time, in seconds since 1970.
     pub fn encode(&self, asked: Asked, now_s: u64) -> Vec<u8> {
         let status = self.status;
         let mut head = String::new();
@@ -48,7 +47,7 @@ impl Response {
             field(name, value);
         }
         // RFC 9110 §8.6: not where there can be no content.
-        if !matches!(status, 100..=199 | 204 | 304) {
+        if !matches!(status, 100..=199 | 204) {
             field("Content-Length", &self.body.len().to_string());
         }
         if status == 503 {
@@ -56,14 +55,13 @@ impl Response {
         }
         // §2.2 A poll answered from a cache would never see anything new. RFC 9111 §5.2.2.5
         field("Cache-Control", "no-store");
-        // A browser takes a file for what Content-Type says, and no other site may show it. Fetch
-        // Standard §3.6, §3.7
+        // No browser guesses what a file is, and no other site shows it. Fetch Standard §3.6, §3.7
         field("X-Content-Type-Options", "nosniff");
         field("Cross-Origin-Resource-Policy", "same-origin");
         // RFC 9110 §7.8: an Upgrade is named in Connection too.
         let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade");
-        // Behind 101 there is no HTTP to close.
-        match (upgrade, status == 101 || asked.goes_on) {
+        let stays_open = status == 101 || asked.goes_on; // behind 101 there is no HTTP to close
+        match (upgrade, stays_open) {
             (true, true) => field("Connection", "Upgrade"),
             (true, false) => field("Connection", "Upgrade, close"),
             (false, false) => field("Connection", "close"),

@@ -6,13 +6,13 @@
 mod engine;
 mod readers;
 
-use crate::handler::{Reply, only};
+use crate::handler::{Reply, check_method};
 use crate::tools::arguments::Arguments;
 use crate::tools::dissect::block::print;
 use crate::tools::invitation::lan_address;
 use crate::tools::{Parts, Problem, pages, site};
 use crate::wire::form;
-use crate::wire::http::{GET, Refusal, Request, Response, refuse};
+use crate::wire::http::{READ_ONLY, Refusal, Request, Response, refuse};
 use engine::{CROWD_MAX, Knobs, Race};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -93,22 +93,22 @@ fn answer(race: &Arc<Race>, request: &Request, socket: &TcpStream) -> Result<Rep
     let response = match request.path.as_str() {
         "/events" => return race.feed.answer(request, socket),
         "/" => {
-            only(GET, request)?;
+            check_method(READ_ONLY, request)?;
             let ports = race.addresses.iter().map(|address| address.port().to_string());
             let ports = ports.collect::<Vec<_>>().join(" ");
             pages::page(PAGE, request, &[("ports", &ports)])
         }
         "/say" => {
-            only("POST", request)?;
+            check_method("POST", request)?;
             race.say(request).map_err(|error| no_longer(&error))?
         }
         "/reload" => {
-            only("POST", request)?;
+            check_method("POST", request)?;
             race.reload();
             Response::new(204)
         }
         "/knobs" => {
-            only("POST", request)?;
+            check_method("POST", request)?;
             let knobs = turned(race.knobs(), &String::from_utf8_lossy(&request.body))?;
             race.turn(knobs).map_err(|error| no_longer(&error))?;
             Response::new(204)
