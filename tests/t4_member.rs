@@ -10,6 +10,7 @@ use rawchat::wire::frame::Opcode;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn member() -> (Arc<Chat>, Membership, Client) {
     let chat = Chat::new(&TECHNIQUES[3], calm());
@@ -56,6 +57,17 @@ fn what_a_full_socket_did_not_take_of_an_answer_follows_without_any_news() {
     for _ in 0..fill(&membership.0) {
         assert!(client.frame() == (Opcode::Text, ANSWER.to_vec()));
     }
+}
+
+/// Whoever makes us answer without end, and reads nothing, makes no rounds without end.
+#[test]
+fn an_answer_behind_others_that_are_tried_again_does_not_wake_the_broadcaster() {
+    let (chat, membership, _client) = member();
+    let rings = || chat.room.wait_while(Duration::ZERO, |_, _| false).1;
+    fill(&membership.0);
+    let before = rings();
+    (0..100).for_each(|_| membership.0.send(Opcode::Pong, b"").unwrap());
+    assert_eq!(rings(), before);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn chat() -> (&'static Chat, u64, Arc<Member>) {
     let chat = techniques::Chat::new(&TECHNIQUES[3], calm());
     let chat: &Chat = Box::leak(Box::new(Chat { chat, socket }));
     let (zoe, joined) = chat.join("Zoe");
-    (chat, joined.place, zoe)
+    (chat, joined.offset, zoe)
 }
 
 impl Chat {
@@ -74,7 +74,7 @@ impl Chat {
 
     /// All of it, to everybody.
     fn deliver(&self) {
-        self.timeline().set_delivered(self.end(), 0);
+        self.timeline().round_ended(self.end(), 0);
     }
 
     fn piece(&self, place: u64) -> Vec<u8> {
@@ -125,7 +125,7 @@ fn presence_counts_connections_and_speaks_of_names() {
     let (bob, joined) = chat.join("Bob");
     assert_eq!((joined.here.connections(), joined.newest), (2, 0));
     assert_eq!(chat.story(begin), ["+Bob"]);
-    assert_eq!(joined.place, chat.end(), "nobody is told of its own coming");
+    assert_eq!(joined.offset, chat.end(), "nobody is told of its own coming");
     let (bob_again, joined) = chat.join("Bob");
     assert_eq!(joined.here.connections(), 3);
     let (_alice, joined) = chat.join("Alice");
@@ -156,7 +156,7 @@ fn a_newcomer_s_events_begin_where_its_welcome_ends() {
     let (carol, _) = chat.join("Carol");
     chat.say("newer");
     chat.leave(&carol);
-    assert_eq!(chat.story(joined.place), ["2", "+Carol", "3", "-Carol"]);
+    assert_eq!(chat.story(joined.offset), ["2", "+Carol", "3", "-Carol"]);
 }
 
 /// As in parts 1 to 3: then the timeline takes no memory, and the room tells it all.
@@ -167,9 +167,9 @@ fn what_is_said_while_nobody_is_here_is_the_room_s_to_tell() {
     chat.talk(3, "x");
     assert_eq!(chat.story(begin), ["-Zoe"]);
     let (_bob, joined) = chat.join("Bob");
-    assert_eq!((joined.newest, joined.place), (3, chat.end()));
+    assert_eq!((joined.newest, joined.offset), (3, chat.end()));
     chat.say("x");
-    assert_eq!(chat.story(joined.place), ["4"]);
+    assert_eq!(chat.story(joined.offset), ["4"]);
 }
 
 /// A piece may be asked for from the middle on, and grows until there is no space in it.
@@ -245,7 +245,7 @@ fn who_speaks_or_comes_or_goes_faster_than_all_can_be_told_is_made_to_wait() {
     let leaver = thread::spawn(move || chat.leave(&zoe));
     let speaker = thread::spawn(|| chat.say("x"));
     // They check again, and there is still no space.
-    chat.timeline().set_delivered(0, 0);
+    chat.timeline().round_ended(0, 0);
     assert!(!newcomer.is_finished() && !leaver.is_finished() && !speaker.is_finished());
     assert_eq!((chat.newest(), chat.connections()), (said, 1));
     chat.deliver();
@@ -271,7 +271,7 @@ fn of_many_who_wait_only_as_many_speak_as_may() {
     for more in (10..=SPEAKERS).step_by(10) {
         let last_but_one = chat.end() + 9 * length;
         let delivered = last_but_one - UNDELIVERED_BYTES_MAX as u64;
-        chat.timeline().set_delivered(delivered, 0);
+        chat.timeline().round_ended(delivered, 0);
         eventually("ten more", || chat.newest() >= said + more);
         assert_eq!(chat.newest(), said + more);
     }
@@ -283,7 +283,7 @@ fn a_reader_that_is_far_behind_slows_a_speaker_down_and_does_not_stop_it() {
     let (chat, ..) = chat();
     let half = TIMELINE_BYTES_MAX as u64 / 2;
     let pace = |behind| {
-        chat.timeline().set_delivered(chat.end(), behind);
+        chat.timeline().round_ended(chat.end(), behind);
         let began = Instant::now();
         for _ in 0..SAID {
             chat.say("x");
@@ -309,7 +309,7 @@ fn all_that_is_said_by_speakers_who_are_made_to_wait_is_told_once_and_in_order()
             let piece = chat.piece(place);
             told.extend(story(&piece));
             place += piece.len() as u64;
-            chat.timeline().set_delivered(place, 0);
+            chat.timeline().round_ended(place, 0);
         }
     }
     assert_eq!(told, ids(1, 4 * EACH));

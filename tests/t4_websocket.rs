@@ -562,12 +562,25 @@ fn a_message_in_fragments_is_whole_within_two_periods_or_its_sender_is_dropped()
         assert_eq!(client.frame().0, Opcode::Ping);
         client.send(masked(Opcode::Pong, ""));
     }
+    never_ends(client, &first, &masked(Opcode::Pong, ""));
+}
+
+/// Nothing of it is kept, and yet it is a message that does not end.
+#[test]
+fn a_message_of_empty_fragments_is_whole_within_two_periods_or_its_sender_is_dropped() {
+    let server = with_heartbeat(PERIOD);
+    let [first, more] = [Opcode::Text, Opcode::Continuation].map(|o| fragment(false, o, b""));
+    never_ends(echo(&server), &first, &more);
+}
+
+/// `first` begins a message, and each ping is answered with `sign`.
+fn never_ends(mut client: Client, first: &[u8], sign: &[u8]) {
     let began = Instant::now();
     client.send(first);
     let (code, reason) = loop {
         assert!(began.elapsed() < DEADLINE);
         match client.frame() {
-            (Opcode::Ping, _) => client.send(masked(Opcode::Pong, "")),
+            (Opcode::Ping, _) => client.send(sign),
             (Opcode::Close, payload) => break (payload[..2].to_vec(), payload[2..].to_vec()),
             other => panic!("{other:?}"),
         }

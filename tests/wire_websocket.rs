@@ -5,7 +5,7 @@
 mod checks;
 
 use proptest::prelude::*;
-use rawchat::wire::buffer::{Buffer, timed_out};
+use rawchat::wire::buffer::{BUFFER_BYTES_MAX, Buffer, timed_out};
 use rawchat::wire::control::close_payload;
 use rawchat::wire::frame::{self, Header, Opcode, Side, decode, encode};
 use rawchat::wire::handshake::{accept_key, answer, wanted};
@@ -530,6 +530,24 @@ fn a_read_that_was_interrupted_may_be_tried_again_and_loses_nothing() {
         assert!(timed_out(&buf.fill(&mut reader).unwrap_err()));
         assert_eq!((buf.fill(&mut reader).unwrap(), buf.data()), (2, read));
     }
+}
+
+/// A page that pings every few seconds keeps no more than it needs, whatever it said before.
+#[test]
+fn a_buffer_gives_its_memory_back_when_reads_are_small_again() {
+    let mut buf = Buffer::default();
+    let mut read = |bytes: &[u8]| {
+        let mut reader = bytes;
+        while !reader.is_empty() {
+            buf.fill(&mut reader).unwrap();
+        }
+        buf.consume(buf.data().len());
+        buf.held()
+    };
+    let idle = read(b"ping");
+    assert_eq!(read(&[7; BUFFER_BYTES_MAX - 1]), BUFFER_BYTES_MAX);
+    read(b"ping");
+    assert_eq!(read(b"ping"), idle);
 }
 
 // ---- For any bytes

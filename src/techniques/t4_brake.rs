@@ -9,8 +9,8 @@ use std::sync::{MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// They wait while the broadcaster has more than this to deliver. So nothing is forgotten that it
-/// has not delivered yet. Those who keep up are given as much in one round.
+/// They wait while the broadcaster has more than this to deliver: so nothing is forgotten before it
+/// has been round with it, and who keeps up is given as much in one round.
 pub const UNDELIVERED_BYTES_MAX: usize = 64 * 1024;
 /// Anyone who speaks waits so long for a reader that takes what comes, but slowly.
 pub const PAUSE: Duration = Duration::from_millis(5);
@@ -19,28 +19,27 @@ pub const IGNORED_AFTER: Duration = Duration::from_secs(5);
 const FAR_BEHIND_BYTES: u64 = TIMELINE_BYTES_MAX as u64 / 2;
 
 impl Timeline {
-    /// For a slow reader a speaker waits a little, and not for ever; then for the broadcaster.
-    pub(super) fn when_followed(&self) -> MutexGuard<'_, State> {
+    /// The lock, for a speaker: for a slow reader it waits a little first, and not for ever.
+    pub(super) fn lock_to_speak(&self) -> MutexGuard<'_, State> {
         if lock(&self.state).behind > FAR_BEHIND_BYTES {
             thread::sleep(PAUSE);
         }
-        self.when_delivered()
+        self.lock_with_space()
     }
 
-    /// Waits until there is space for one event more, as long as it must: this ends, because the
-    /// broadcaster waits for nobody. The caller keeps the lock until the event is there, because
-    /// thousands may wake here at once.
-    pub(super) fn when_delivered(&self) -> MutexGuard<'_, State> {
-        let too_much = |s: &mut State| s.end - s.delivered > UNDELIVERED_BYTES_MAX as u64;
+    /// The lock, when there is space for one event more: that comes, because the broadcaster waits
+    /// for nobody. The caller keeps it until the event is there: thousands may wake here at once.
+    pub(super) fn lock_with_space(&self) -> MutexGuard<'_, State> {
+        let too_much = |s: &mut State| s.end - s.round_end > UNDELIVERED_BYTES_MAX as u64;
         let waited = self.round_done.wait_while(lock(&self.state), too_much);
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The broadcaster tells where it is, and how far behind the slowest reader is, and those that
-    /// wait for it check again.
-    pub fn set_delivered(&self, delivered: u64, behind: u64) {
+    /// The broadcaster tells where its round ended, and how far behind the slowest reader is, and
+    /// those that wait for it check again.
+    pub fn round_ended(&self, round_end: u64, behind: u64) {
         let mut state = lock(&self.state);
-        (state.delivered, state.behind) = (delivered, behind);
+        (state.round_end, state.behind) = (round_end, behind);
         drop(state);
         self.round_done.notify_all();
     }

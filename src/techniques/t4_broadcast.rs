@@ -21,27 +21,25 @@ pub fn start(chat: Arc<Chat>) -> io::Result<()> {
 fn broadcast(chat: &Chat) {
     let Chat { room, timeline, timing, .. } = chat;
     let mut last_heartbeat = Instant::now();
-    let (mut seen, mut patience) = ((0, 0), Duration::ZERO); // the first round begins at once
+    let (mut seen, mut patience) = ((0, 0), timing.heartbeat);
     loop {
         seen = room.wait_while(patience, |newest, rings| (newest, rings) == seen);
         if last_heartbeat.elapsed() >= timing.heartbeat {
             timeline.push_heartbeat();
             last_heartbeat = Instant::now();
         }
-        patience = timing.heartbeat.saturating_sub(last_heartbeat.elapsed());
         let (end, mut behind) = (timeline.end(), 0);
         for member in timeline.members() {
             // A panic is printed, and costs only this member. (To the compiler we promise with
             // `AssertUnwindSafe` that nothing is left half done.)
             match catch_unwind(AssertUnwindSafe(|| member.deliver(end))) {
-                Ok(Ok(bytes)) => behind = behind.max(bytes),
+                Ok(Ok(lacks)) => behind = behind.max(lacks),
                 Ok(Err(error)) => member.cut_off(error),
                 Err(_) => member.cut_off(io::Error::other("something went wrong here")),
             }
         }
-        if behind > 0 {
-            patience = patience.min(RETRY);
-        }
-        timeline.set_delivered(end, behind);
+        let heartbeat_in = timing.heartbeat.saturating_sub(last_heartbeat.elapsed());
+        patience = if behind > 0 { RETRY.min(heartbeat_in) } else { heartbeat_in };
+        timeline.round_ended(end, behind);
     }
 }

@@ -15,11 +15,11 @@ impl Here {
 }
 
 /// What a newcomer finds: the messages up to `newest` are in the room, as far as they are kept, and
-/// all that happens later is in the timeline from `place` on.
+/// all that happens later is in the timeline from `offset` on.
 pub struct Joined {
     pub here: Here,
     pub newest: u64,
-    pub place: u64,
+    pub offset: u64,
 }
 
 pub fn message(message: &Message) -> Vec<u8> {
@@ -40,14 +40,14 @@ pub fn heartbeat() -> Vec<u8> {
     frames
 }
 
-/// The first two messages of each connection: where it is, and who else is there.
+/// The first two messages of each connection: where it is, and who is here.
 pub fn greeting(joined: Joined, epoch: u64) -> Vec<u8> {
     let Joined { here, newest, .. } = joined;
     let users: Vec<String> = here.0.iter().map(|(user, _)| json::quoted(user)).collect();
     let (users, connections) = (users.join(","), here.connections());
     let hello = r#""message":"rawchat, part 4: WebSocket""#;
-    let place = format!(r#""connectedClients":{connections},"lastId":{newest},"epoch":{epoch}"#);
-    let welcome = text(&format!(r#"{{"type":"welcome",{hello},{place}}}"#));
+    let numbers = format!(r#""connectedClients":{connections},"lastId":{newest},"epoch":{epoch}"#);
+    let welcome = text(&format!(r#"{{"type":"welcome",{hello},{numbers}}}"#));
     [welcome, text(&format!(r#"{{"type":"user_list","users":[{users}]}}"#))].concat()
 }
 

@@ -9,7 +9,7 @@ use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::control::close_payload;
 use crate::wire::frame::{self, Opcode};
 use crate::{event, log};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -29,14 +29,14 @@ pub struct Member {
     unsent: Mutex<Unsent>,
 }
 
-/// What is still to be sent to a member: `bytes`, then the events from `place` on. Once it has had a
-/// place, only the thread that holds its lock, or has sealed it, writes to its socket.
+/// What is still to be sent to a member: `bytes`, then the events from `offset` on. As soon as it has
+/// an offset, one writes to its socket only under this lock, or after `seal`.
 #[derive(Default)]
 pub struct Unsent {
     /// Events, and what its own thread has answered. Not empty after a write: the socket is full.
     bytes: Vec<u8>,
     /// `None`: it is not given events yet, or not any more.
-    place: Option<u64>,
+    offset: Option<u64>,
     /// Nothing may follow `bytes`: they end with a close (RFC 6455 §5.5.1), or the member was cut
     /// off, or its thread has ended.
     closed: bool,
@@ -52,7 +52,8 @@ pub struct Membership(pub Arc<Member>);
 impl Membership {
     /// A newcomer joins. Its own thread greets it and gives it what it has missed since `last_id`,
     /// as far as that is kept (without a `last_id` nothing). What happens after it has joined it
-    /// gets as every member does. `Err`: it took nothing for too long, or has gone.
+    /// gets as every member does. `Err`: it took too little for too long, there was no memory for it,
+    /// or it has gone.
     pub fn new(
         chat: &Arc<Chat>,
         socket: Arc<TcpStream>,
@@ -65,11 +66,11 @@ impl Membership {
         let joined = chat.timeline.join(&chat.room, &member);
         let membership = Membership(member.clone());
         event!("§4.10", &member.user, "joins, connections: {}", joined.here.connections());
-        let place = joined.place;
+        let offset = joined.offset;
         member.catch_up(joined, last_id)?;
-        // From here on the broadcaster writes to it, too. (Nobody has waited for it until now: if what
-        // comes next for it is forgotten already, it is closed as too slow.)
-        lock(&member.unsent).place = Some(place);
+        // From here on the broadcaster writes to it, too, and is told so. (Nobody has waited for it
+        // until now: if what comes next for it is forgotten already, it is closed as too slow.)
+        lock(&member.unsent).offset = Some(offset);
         chat.room.ring();
         Ok(membership)
     }
@@ -83,7 +84,7 @@ impl Drop for Membership {
         event!("§4.10", &member.user, "leaves");
         member.chat.timeline.leave(&member.chat.room, member);
         // A slow reader gets the rest before FIN, its close too. This thread may wait: it has left.
-        let _ = (&*member.socket).write(&unsent.bytes);
+        let _ = write_whole(&member.socket, &mut [IoSlice::new(&unsent.bytes)]);
     }
 }
 
@@ -102,7 +103,7 @@ impl Member {
         loop {
             // Thousands of newcomers may wait here at once.
             let mut share = Share::default();
-            if !share.resize(bytes.len(), TAKEN_BYTES_MAX) {
+            if !share.resize(bytes.capacity(), TAKEN_BYTES_MAX) {
                 self.send(Opcode::Close, &close_payload(1013, TOO_MANY))?;
                 return Err(io::Error::other(TOO_MANY));
             }
@@ -110,7 +111,7 @@ impl Member {
             if last_id >= newest {
                 return Ok(());
             }
-            bytes.clear();
+            bytes = Vec::new(); // the list of who is here may have been long
             for message in room.since(Some(last_id)) {
                 last_id = message.id;
                 // A later one is in the timeline.
@@ -122,18 +123,18 @@ impl Member {
     }
 
     /// Gives a member the events up to `end` or beyond, as many as its socket takes. Returns how many
-    /// bytes are left: if any, it is tried again soon, and the brake (§4.11) looks for the slowest.
+    /// bytes it lacks: more than 0, and it is tried again soon; the most sets the brake (§4.11).
     pub fn deliver(&self, end: u64) -> io::Result<u64> {
         let mut unsent = lock(&self.unsent);
         self.flush(&mut unsent)?;
         for _ in 0..PIECES_MAX {
-            let Some(place) = unsent.place else { break };
-            if !unsent.bytes.is_empty() || place >= end {
+            let Some(offset) = unsent.offset else { break };
+            if !unsent.bytes.is_empty() || offset >= end {
                 break;
             }
-            match self.chat.timeline.piece(place) {
+            match self.chat.timeline.piece(offset) {
                 Some(piece) => {
-                    unsent.place = Some(place + piece.len() as u64);
+                    unsent.offset = Some(offset + piece.len() as u64);
                     unsent.bytes = piece;
                 }
                 None => unsent.push(Opcode::Close, &close_payload(1008, TOO_SLOW)),
@@ -142,9 +143,9 @@ impl Member {
         }
         let bytes = unsent.bytes.len() as u64;
         let stalled = unsent.full_since.is_some_and(|since| since.elapsed() > IGNORED_AFTER);
-        match unsent.place {
-            Some(place) if !stalled => Ok(bytes + end.saturating_sub(place)),
-            _ => Ok(bytes), // for a stalled one nobody waits: of it only the rest counts
+        match unsent.offset {
+            Some(offset) if !stalled => Ok(bytes + end.saturating_sub(offset)),
+            _ => Ok(bytes), // a stalled one is tried again, but nobody waits for it
         }
     }
 
@@ -152,10 +153,11 @@ impl Member {
     /// told to go, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut unsent = self.unsent_if_open()?;
+        let is_tried_again = !unsent.bytes.is_empty();
         unsent.push(opcode, payload);
         let flushed = self.flush(&mut unsent);
-        if !unsent.bytes.is_empty() {
-            self.chat.room.ring(); // the broadcaster may be asleep: it has to try the rest again
+        if !unsent.bytes.is_empty() && !is_tried_again {
+            self.chat.room.ring(); // the broadcaster may be asleep
         }
         drop(unsent); // `cut_off` takes the lock, too
         if let Err(error) = flushed {
@@ -207,7 +209,7 @@ impl Member {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// From here on nobody but the caller, who is given what is unsent, writes to it.
+    /// Takes what is unsent: from here on only the caller may write it.
     fn seal(&self) -> Unsent {
         let closed = Unsent { closed: true, ..Unsent::default() };
         std::mem::replace(&mut *lock(&self.unsent), closed)
@@ -218,7 +220,7 @@ impl Unsent {
     fn push(&mut self, opcode: Opcode, payload: &[u8]) {
         frame::encode(&mut self.bytes, opcode, payload, None);
         if opcode == Opcode::Close {
-            (self.closed, self.place) = (true, None);
+            (self.closed, self.offset) = (true, None);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! §4.10 The timeline: what the members of the chat are told, in one order, and who they are.
 //!
 //! An event is kept as it travels, as a frame or two: a server does not mask, so the bytes are the
-//! same for everybody. All events together are one stream of bytes, and a place in it is the number of
-//! bytes before it. The place of a member is where its next event begins.
+//! same for everybody. All events together are one stream of bytes, and an offset is the number of
+//! bytes before it. The offset of a member is where its next event begins.
 
 use super::t4_events::{self as events, Here, Joined};
 use super::t4_member::Member;
@@ -13,8 +13,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 /// Older events are forgotten, and a member that has not had them yet is closed.
 pub const TIMELINE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What a member is given at once. If all sockets are full, as much may be left for each member: it is
-/// what each connection may have beside the memory for all.
+/// The most a member is given at once, and so the most of events that a full socket leaves over: it is
+/// free of charge in the memory for all.
 pub const PIECE_BYTES_MAX: usize = FREE_BYTES;
 
 /// Its lock is taken before the room's, never the other way.
@@ -25,17 +25,17 @@ pub struct Timeline {
     pub(super) round_done: Condvar,
 }
 
-/// forgotten | oldest …… `delivered` …… `end` | what has not happened yet
+/// forgotten | oldest …… `round_end` …… `end` | what has not happened yet
 #[derive(Default)]
 pub(super) struct State {
-    /// Whole events, as many as fit, and the place of the first of them.
+    /// Whole events, as many as fit, behind the offset of the first of them.
     pieces: VecDeque<(u64, Vec<u8>)>,
     pub(super) end: u64,
     /// Who is in the chat: each name, with its connections.
     members: BTreeMap<Arc<str>, Vec<Arc<Member>>>,
     /// Where the broadcaster's last round ended: all who keep up have had the events before it.
-    pub(super) delivered: u64,
-    /// How many bytes the slowest member did not have then, of those that still take what they are given.
+    pub(super) round_end: u64,
+    /// How many bytes the slowest member lacked then; one that takes nothing any more is not waited for.
     pub(super) behind: u64,
 }
 
@@ -44,7 +44,7 @@ impl Timeline {
     /// of it, so nothing falls between the list of names, the messages in the room and the events
     /// to come (which begin after its own `user_joined`).
     pub fn join(&self, room: &Room, member: &Arc<Member>) -> Joined {
-        let mut state = self.when_delivered();
+        let mut state = self.lock_with_space();
         let same_name = state.members.entry(member.user.clone()).or_default();
         same_name.push(member.clone());
         let is_first = same_name.len() == 1;
@@ -53,12 +53,12 @@ impl Timeline {
             state.push(events::presence("user_joined", &member.user, here.connections()));
             room.ring();
         }
-        Joined { here, newest: room.counts().0, place: state.end }
+        Joined { here, newest: room.counts().0, offset: state.end }
     }
 
     /// A connection goes; the others are told if it was the last of that name.
     pub fn leave(&self, room: &Room, member: &Arc<Member>) {
-        let mut state = self.when_delivered();
+        let mut state = self.lock_with_space();
         let Some(same_name) = state.members.get_mut(&member.user) else { return };
         same_name.retain(|other| !Arc::ptr_eq(other, member));
         if same_name.is_empty() {
@@ -80,11 +80,11 @@ impl Timeline {
 
     /// Says something in the room, when the members can follow, and tells them.
     pub fn announce(&self, room: &Room, user: String, text: String) -> Arc<Message> {
-        let mut state = self.when_followed();
-        // The lock is ours now: messages stand here in the order of the room, and the broadcaster,
-        // whom `room.say` wakes, gets no `end` from us before the message is here.
+        let mut state = self.lock_to_speak();
+        // One lock for both lists, so one order. The broadcaster, whom `room.say` wakes, waits for
+        // this lock in `end`.
         let message = room.say(user, text);
-        // Nobody is here unless part 4 runs over this room.
+        // Where part 4 does not run nobody is here, and there is no broadcaster to make space again.
         if !state.members.is_empty() {
             state.push(events::message(&message));
         }
@@ -97,30 +97,28 @@ impl Timeline {
         lock(&self.state).push(events::heartbeat());
     }
 
-    /// The place of what has not happened yet.
+    /// The offset of what has not happened yet.
     pub fn end(&self) -> u64 {
         lock(&self.state).end
     }
 
-    /// The events from `place` on, as many as are in one piece; `None` if some are forgotten already.
-    pub fn piece(&self, place: u64) -> Option<Vec<u8>> {
+    /// The events from `offset` on, as many as are in one piece; `None` if some are forgotten already.
+    pub fn piece(&self, offset: u64) -> Option<Vec<u8>> {
         let state = lock(&self.state);
         // From the back, where all who keep up find theirs.
         let mut pieces = state.pieces.iter().rev();
-        let (begin, bytes) = pieces.find(|(begin, _)| *begin <= place)?;
-        Some(bytes[(place - begin) as usize..].to_vec())
+        let (begin, bytes) = pieces.find(|(begin, _)| *begin <= offset)?;
+        Some(bytes[(offset - begin) as usize..].to_vec())
     }
 }
 
 impl State {
     fn push(&mut self, event: Vec<u8>) {
-        let is_full = |last: &(u64, Vec<u8>)| last.1.len() + event.len() > PIECE_BYTES_MAX;
-        if self.pieces.back().is_none_or(is_full) {
-            self.pieces.push_back((self.end, Vec::with_capacity(PIECE_BYTES_MAX)));
-        }
+        let begin = self.end;
         self.end += event.len() as u64;
-        if let Some((_, last)) = self.pieces.back_mut() {
-            last.extend(event);
+        match self.pieces.back_mut() {
+            Some((_, last)) if last.len() + event.len() <= PIECE_BYTES_MAX => last.extend(event),
+            _ => self.pieces.push_back((begin, event)),
         }
         let oldest_kept = self.end.saturating_sub(TIMELINE_BYTES_MAX as u64);
         while self.pieces.front().is_some_and(|(begin, _)| *begin < oldest_kept) {

@@ -1,17 +1,17 @@
 //! §4 WebSocket: the connection stays open, both ways, and the server brings the news.
 //!
-//! The long poll has moved inside:
+//! The sleep of the long poll is now in one thread for all:
 //! - Who reads: each connection has a thread, and it alone reads (`t4_conversation`).
 //! - Who writes: news comes from one more thread for all, the broadcaster, which sleeps on the room's
 //!   Condvar as part 3 did, and never waits for a reader (`t4_broadcast`, `t4_member`). Pongs, answers
-//!   and most closes come from the connection's own thread. What a full socket did not take, either
-//!   of the two writes, under the lock of `unsent`.
+//!   and most closes come from the connection's own thread. What a full socket did not take is written
+//!   by whichever of the two holds the lock of `unsent`.
 //! - Who ends whom: who finds that a socket has taken nothing for 30 s shuts it down. The connection's
 //!   thread finds the end of the stream there, and takes its connection out of the chat. One who needs
 //!   what is forgotten is sent a close, by the broadcaster; its thread ends when it next has to answer.
 //! - Which lock first: a member's `unsent`, then the timeline's (`t4_timeline`), then the room's, never
 //!   the other way. Who waits for a round of the broadcaster holds no `unsent`: the round needs it.
-//! - A newcomer: its own thread writes to it what it has missed, then leaves the writing to the
+//! - A newcomer: its own thread writes to it what it has missed, then leaves the news to the
 //!   broadcaster, and then begins to read: a thread does one thing at a time.
 //!
 //! Leaves out: subprotocols, extensions (so no compression).
@@ -30,7 +30,7 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-/// The longest message of the chat; a longer one is closed with 1009.
+/// The longest message (else 1009): far longer than a text, so that too long a text is answered.
 pub const CHAT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Part 1's server, and the WebSockets. `Err`: there is no thread for the broadcaster.
@@ -54,10 +54,10 @@ fn enter_chat(chat: &Arc<Chat>, request: &Request) -> Result<Reply, Response> {
         let send = |opcode, payload: &[u8]| member.send(opcode, payload);
         let on_message = |message| {
             drop(member.unsent_if_open()?); // may it still speak? (`say` must not hold this lock)
-            let told = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
+            let answer = take_message(&chat, &member.user, message).unwrap_or_else(|problem| {
                 Some(format!(r#"{{"type":"error","error":{}}}"#, json::quoted(&problem)))
             });
-            told.map_or(Ok(()), |text| send(Opcode::Text, text.as_bytes()))
+            answer.map_or(Ok(()), |text| send(Opcode::Text, text.as_bytes()))
         };
         // However it ends, it is over: `membership` is dropped, and with that the member leaves.
         let _ = converse(&socket, early, CHAT_BYTES_MAX, chat.timing.heartbeat, send, on_message);

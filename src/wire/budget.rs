@@ -3,18 +3,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// For what comes in: no more of it is taken while this much is taken already, by requests whose body
-/// is not whole and by messages of WebSockets that are not dealt with. Then a request is answered 503,
-/// and a WebSocket is closed with 1013.
+/// For what comes in, bodies and messages that are not dealt with: no more of it is taken while this
+/// much is taken, by slow readers too. Then a request is 503, and a WebSocket is closed with 1013.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// For what goes out to slow readers: 128 MiB more, which those who send cannot use up. Beyond it an
 /// answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
-/// What each connection may have beside that (12,000 of them 281 MiB), so that a few long messages do
-/// not silence those who only chat: the longest text as UTF-8 (not in escapes), and its buffer.
+/// What each connection may have beside that, a member of the chat in each direction (12,000 of them
+/// 562 MiB): the longest text as UTF-8 (not in escapes), and its buffer. So nobody is silenced.
 pub const FREE_BYTES: usize = 24 * 1024;
 
-/// How much is taken, of both.
+/// How much is taken, in both directions.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// So many bytes one connection takes of it. They are given back when this is dropped.

@@ -30,10 +30,14 @@ impl Buffer {
         self.start += count;
     }
 
-    /// Reads once; `Ok(0)` is the end of the stream. A reader that fills all the space it is given
-    /// is given twice as much at once, to be counted before the next read waits. (There is always
-    /// space: a parser takes away or refuses what has come before [`BUFFER_BYTES_MAX`] are full.)
+    /// Reads once; `Ok(0)` is the end of the stream. If that fills it, it doubles at once, so that the
+    /// caller can count it before it reads again. (There is always space: a parser takes away or
+    /// refuses what has come before [`BUFFER_BYTES_MAX`] are full.)
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
+        // The last read needed little of it, or brought nothing.
+        if self.end <= BUFFER_BYTES_MIN {
+            self.shrink();
+        }
         self.bytes.resize(self.bytes.len().max(BUFFER_BYTES_MIN), 0);
         // What is left moves to the front. While a head drips in nothing is consumed, nor moved.
         if self.start > 0 {

@@ -30,7 +30,7 @@ fn take_close(payload: &[u8]) -> Result<Received, Violation> {
         [_] => violation(1002, "half a close code"),
         [high, low, reason @ ..] => {
             let code = u16::from_be_bytes([*high, *low]);
-            // RFC 6455 §7.4.1, §7.4.2: 1004 to 1006 and 1015 never travel.
+            // Those that may travel. RFC 6455 §7.4.1, §7.4.2
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return violation(1002, "a close code that must not travel");
             }

@@ -4,8 +4,7 @@ use super::http::{Refusal, Request, Response, refuse};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha1_smol::Sha1;
 
-/// RFC 6455 §1.3. A string that nobody else uses: a server with this string has read the RFC, and
-/// is not a cache or a mail server that happened to answer.
+/// A string that nobody else uses. RFC 6455 §1.3
 pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The RFC's own; the numbers below it were drafts. RFC 6455 §4.1
@@ -48,8 +47,8 @@ fn valid_key(request: &Request) -> Result<&str, Refusal> {
     }
 }
 
-/// `dGhlIHNhbXBsZSBub25jZQ==` becomes `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. It proves nothing about the
-/// client and hides nothing: it shows that the server meant to answer a WebSocket. RFC 6455 §4.2.2
+/// `dGhlIHNhbXBsZSBub25jZQ==` becomes `s3pPLMBiTxaQ9kYGzzhZRbK+xOo=`. It hides nothing: it shows that
+/// a server has read the RFC, and is no cache or mail server that happened to answer. RFC 6455 §4.2.2
 pub fn accept_key(key: &str) -> String {
     let mut sha1 = Sha1::new();
     sha1.update(key.as_bytes());

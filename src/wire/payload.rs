@@ -32,7 +32,7 @@ impl Payload {
     pub fn append(&mut self, bytes: &[u8], half: usize) -> &mut [u8] {
         let full = |last: &Vec<u8>| last.len() + bytes.len() > PIECE_BYTES;
         if self.0.last().is_none_or(full) {
-            let spare = SPARE.lock().ok().filter(|_| bytes.len() > PIECE_BYTES / 2);
+            let spare = if bytes.len() > PIECE_BYTES / 2 { SPARE.lock().ok() } else { None };
             let mut piece = spare.and_then(|mut spare| spare.pop()).unwrap_or_default();
             if let Some(last) = self.0.last_mut() {
                 piece.extend(last.drain(last.len() - half..));
@@ -55,9 +55,9 @@ impl Payload {
 /// Its pieces are kept for the next messages.
 impl Drop for Payload {
     fn drop(&mut self) {
-        let Ok(mut spare) = SPARE.lock() else { return };
-        for mut piece in self.0.drain(..) {
-            if piece.capacity() == PIECE_BYTES && spare.len() < SPARE_MAX {
+        for mut piece in self.0.drain(..).filter(|piece| piece.capacity() == PIECE_BYTES) {
+            let Ok(mut spare) = SPARE.lock() else { return };
+            if spare.len() < SPARE_MAX {
                 piece.clear();
                 spare.push(piece);
             }

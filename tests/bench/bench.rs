@@ -1,10 +1,11 @@
-//! What bytes cost, what a thousand readers cost, what an idle connection costs.
+//! What bytes cost, what a thousand readers cost, what an idle connection and the log cost.
 //!
-//! `cargo bench --bench rawchat`, or a part of it: `cargo bench --bench rawchat -- unmask`. Whatever
+//! `make bench`, or after it a part: `cargo bench -p benches -- unmask`. Whatever
 //! else the machine does shifts every time, so what is worth quoting is a ratio within one run.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod log;
 mod tap;
 
 use common::{AGES, Client, KEY, Process, Server, eventually, get, masked, patient};
@@ -78,6 +79,7 @@ fn main() {
     criterion.final_summary();
     figure("unmask ratio", unmask_ratio);
     figure("idle memory", idle_memory);
+    figure("log", log::cost);
     figure("tap", tap::table);
 }
 

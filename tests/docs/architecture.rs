@@ -12,7 +12,7 @@ const READING_LINES_MAX: usize = 3_000;
 /// Of the core, which is everything but the tools: lines of code, without comments.
 const CORE_LINES_MAX: usize = 3_000;
 /// The same with comments and empty lines. It may only fall: 3,000 is the aim.
-const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_665;
+const CORE_LINES_WITH_COMMENTS_MAX: usize = 3_664;
 /// What a step asks of a reader, comments and all: steps 1 and 4 four hours, with the scripts of their
 /// pages (33 and 65 lines), and step 3 one.
 const STEP_LINES_MAX: [(usize, usize); 3] = [(1, 884), (3, 250), (4, 916)];

@@ -583,12 +583,13 @@ fn marks_and_sections_of_rfcs_are_links_and_not_taken_for_each_other() {
 
 #[test]
 fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
+    use rawchat::room::LIST_BYTES_MAX;
     use rawchat::techniques::{Timing, t4_brake, t4_broadcast, t4_member, t4_timeline};
     let timeline = t4_timeline::TIMELINE_BYTES_MAX >> 20;
     let (retry, pause) = (t4_broadcast::RETRY.as_millis(), t4_brake::PAUSE.as_millis());
     let (stalled, stall) = (t4_brake::IGNORED_AFTER.as_secs(), Timing::default().stall.as_secs());
     let (half, unsent) = (timeline / 2, t4_member::UNSENT_BYTES_MAX >> 10);
-    let piece = t4_timeline::PIECE_BYTES_MAX >> 10;
+    let (piece, list) = (t4_timeline::PIECE_BYTES_MAX >> 10, LIST_BYTES_MAX >> 10);
     for (language, head, [ms, s, mib, kib]) in [
         ("en", "| the reader |", ["ms", "s", "MiB", "KiB"]),
         ("uk", "| читач |", ["мс", "с", "МіБ", "КіБ"]),
@@ -608,6 +609,8 @@ fn the_table_of_slow_readers_has_the_numbers_of_the_code() {
             format!("{stall} {s}"),
             format!("{timeline} {mib}"),
             format!("{unsent} {kib}"),
+            format!("{stall} {s}"),
+            format!("{list} {kib}"),
         ];
         assert_eq!(amounts, expected);
     }
