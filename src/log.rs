@@ -17,7 +17,7 @@ pub struct Event<'a> {
     pub user: &'a str,
     pub what: Arguments<'a>,
     /// The place in the source that says so, and the mark to read about it.
-    pub place: &'static Location<'static>,
+    pub location: &'static Location<'static>,
     pub mark: &'static str,
 }
 
@@ -50,11 +50,11 @@ pub fn user(name: impl FnOnce() -> String) {
 /// Tells of an event; [`event!`](crate::event) calls it.
 #[track_caller]
 pub fn tell(user: &str, what: Arguments, mark: &'static str) {
-    let place = Location::caller();
+    let location = Location::caller();
     let Some(listener) = LISTENER.get() else { return };
     USER.with_borrow(|known| {
         let user = if user == "-" && !known.is_empty() { known } else { user };
-        listener(&Event { connection: CONNECTION.get(), user, what, place, mark });
+        listener(&Event { connection: CONNECTION.get(), user, what, location, mark });
     });
 }
 

@@ -75,7 +75,7 @@ impl Room {
         let forgotten = state.newest - kept as u64; // the messages up to this id
         // The index of the first message to be given.
         let begin = match id {
-            Some(id) => known(id, state.newest).saturating_sub(forgotten) as usize,
+            Some(id) => known_or_0(id, state.newest).saturating_sub(forgotten) as usize,
             None => kept - how_many_fit(state.messages.iter().rev()),
         };
         let end = begin + how_many_fit(state.messages.range(begin..));
@@ -87,7 +87,7 @@ impl Room {
     /// an empty log. (A message that comes after the wait, before `since`, is in the answer, too.)
     pub fn wait_since(&self, id: Option<u64>, patience: Duration) -> Vec<Arc<Message>> {
         let after = id.unwrap_or(0);
-        self.wait_while(patience, |newest, _| newest == known(after, newest));
+        self.wait_while(patience, |newest, _| newest == known_or_0(after, newest));
         self.since(id)
     }
 
@@ -129,7 +129,7 @@ impl Room {
 }
 
 /// An id above the newest is from before a restart, and counts as 0; a smaller one passes (§2.3).
-pub fn known(id: u64, newest: u64) -> u64 {
+pub fn known_or_0(id: u64, newest: u64) -> u64 {
     if id > newest { 0 } else { id }
 }
 

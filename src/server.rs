@@ -130,8 +130,8 @@ impl Connection {
             let came = String::from_utf8_lossy(self.buf.data());
             self.label = came.lines().next().unwrap_or("(nothing)").to_string();
         }
-        let by_head = self.label.starts_with("HEAD ");
-        self.send(refusal.text(), Asked { by_head, ..Asked::default() })?;
+        let head_only = self.label.starts_with("HEAD ");
+        self.send(refusal.text(), Asked { head_only, ..Asked::default() })?;
         self.hang_up()
     }
 

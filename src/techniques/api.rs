@@ -36,9 +36,9 @@ fn messages(chat: &Chat, request: &Request) -> Result<Response, Response> {
 /// `[…]`, each message as the room keeps it. If there are newer ones (for which there was no space, or
 /// which came meanwhile) the client is told where they are (RFC 8288 §3), and asks again at once.
 pub fn list(chat: &Chat, request: &Request, messages: &[Arc<Message>]) -> Response {
-    let (newest, _) = chat.room.counts();
     let json: Vec<&str> = messages.iter().map(|message| &*message.json).collect();
     let response = of_this_log(chat, Response::json(200, format!("[{}]", json.join(","))));
+    let (newest, _) = chat.room.counts();
     match messages.last() {
         Some(last) if last.id < newest => {
             let next = format!("<{}?lastId={}>; rel=\"next\"", request.path, last.id);

@@ -72,8 +72,8 @@ pub fn converse(
                 (heard_by, pinged) = (Instant::now() + period, true);
             }
             Ok(None) => read(socket, &mut buf)?,
-            Err(Violation { code, reason, place }) => {
-                event!("§4.6", "-", "is closed with {code}: {reason} ({})", shown(place));
+            Err(Violation { code, reason, location }) => {
+                event!("§4.6", "-", "is closed with {code}: {reason} ({})", shown(location));
                 return close(code, reason);
             }
         }

@@ -4,7 +4,7 @@ use super::Chat;
 use super::t4_brake::IGNORED_AFTER;
 use super::t4_events::{self as events, Joined};
 use crate::handler::{write_at_once, write_whole};
-use crate::room::{known, lock};
+use crate::room::{known_or_0, lock};
 use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
 use crate::wire::control::close_payload;
 use crate::wire::frame::{self, Opcode};
@@ -98,7 +98,7 @@ impl Member {
     /// writes to this member yet.
     fn catch_up(&self, joined: Joined, last_id: Option<u64>) -> io::Result<()> {
         let (room, newest) = (&self.chat.room, joined.newest);
-        let mut last_id = known(last_id.unwrap_or(newest), newest);
+        let mut last_id = known_or_0(last_id.unwrap_or(newest), newest);
         let mut bytes = events::greeting(joined, room.epoch);
         loop {
             // Thousands of newcomers may wait here at once.

@@ -48,12 +48,12 @@ pub fn begin() -> io::Result<()> {
 
 impl Journal {
     fn line(&self, event: &Event) -> String {
-        let Event { connection, user, what, place, mark } = event;
+        let Event { connection, user, what, location, mark } = event;
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let time = &iso8601(now.as_millis() as u64)[11..23];
         // A name or a path may hold anything, and a terminal obeys what it cannot show.
         let text = format!("#{connection:<4} {user:<8} {what}").replace(is_invisible, "\u{fffd}");
-        let place = shown(place);
+        let place = shown(location);
         let (dim, end) = if self.coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
         format!("{dim}{time}{end} {text}  {dim}{place} {mark}{end}\n")
     }

@@ -19,6 +19,6 @@ pub mod visible;
 use std::panic::Location;
 
 /// `src/wire/frame.rs:90`, as the log and `/source#` have it, on Windows too.
-pub fn shown(place: &Location) -> String {
-    format!("{}:{}", place.file().replace('\\', "/"), place.line())
+pub fn shown(location: &Location) -> String {
+    format!("{}:{}", location.file().replace('\\', "/"), location.line())
 }

@@ -10,11 +10,11 @@ pub struct Violation {
     /// What came and what was expected; it travels in the close frame.
     pub reason: &'static str,
     /// The line of the source that found it, as in a refusal of HTTP.
-    pub place: &'static Location<'static>,
+    pub location: &'static Location<'static>,
 }
 
 /// For [`Violation`] as an error: `return violation(1002, "…")`.
 #[track_caller]
 pub fn violation<T>(code: u16, reason: &'static str) -> Result<T, Violation> {
-    Err(Violation { code, reason, place: Location::caller() })
+    Err(Violation { code, reason, location: Location::caller() })
 }

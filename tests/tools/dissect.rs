@@ -456,20 +456,20 @@ fn refused(bytes: &[u8], in_frames: bool) -> Option<(String, u32)> {
             match assembler.take(&mut buf) {
                 Ok(Some(_)) => {}
                 Ok(None) => return None,
-                Err(violation) => return Some(place(violation.place)),
+                Err(violation) => return Some(place(violation.location)),
             }
         }
     }
     let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
     let request = match read_request(bytes) {
         Ok(read) => read?.0,
-        Err(refusal) => return Some(place(refusal.place)),
+        Err(refusal) => return Some(place(refusal.location)),
     };
     let asked = request.check_origin();
     let asked = asked.and_then(|()| api::last_id(&request).map(drop));
     let asked = asked.and_then(|()| said::name(request.query("user")).map(drop));
     if let Err(refusal) = asked {
-        return Some(place(refusal.place));
+        return Some(place(refusal.location));
     }
     let answer = match request.method.as_str() {
         "POST" => posted(&request),

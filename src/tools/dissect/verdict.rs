@@ -138,8 +138,8 @@ fn frame(assembler: &mut Assembler, mut bytes: &[u8]) -> Verdict {
             Ok(Some(_)) => return Verdict::Taken(length - bytes.len() - buf.data().len()),
             Ok(None) if bytes.is_empty() => return Verdict::Waits,
             Ok(None) => drop(buf.fill(&mut bytes)),
-            Err(Violation { code, reason, place }) => {
-                return Verdict::Closed(code, reason, shown(place));
+            Err(Violation { code, reason, location }) => {
+                return Verdict::Closed(code, reason, shown(location));
             }
         }
     }
@@ -147,7 +147,7 @@ fn frame(assembler: &mut Assembler, mut bytes: &[u8]) -> Verdict {
 
 fn refused(refusal: &Refusal) -> Verdict {
     let problem = refusal.problem.lines().next().unwrap_or_default().into();
-    Verdict::Refused(refusal.status, problem, shown(refusal.place))
+    Verdict::Refused(refusal.status, problem, shown(refusal.location))
 }
 
 impl Verdict {

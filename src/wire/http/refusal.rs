@@ -13,14 +13,14 @@ pub struct Refusal {
     /// A line that would have worked.
     pub advice: String,
     /// The line of the source that refused.
-    pub place: &'static Location<'static>,
+    pub location: &'static Location<'static>,
 }
 
 impl Refusal {
     #[track_caller]
     pub fn new(status: u16, problem: impl Into<String>, advice: &str) -> Refusal {
         let (problem, advice) = (problem.into(), advice.to_string());
-        Refusal { status, problem, advice, place: Location::caller() }
+        Refusal { status, problem, advice, location: Location::caller() }
     }
 
     /// Plain text, for a person at a terminal: this was no good HTTP, or no good handshake.
@@ -32,7 +32,7 @@ impl Refusal {
 
     fn with_why(&self, response: Response) -> Response {
         let problem = self.problem.lines().next().unwrap_or_default();
-        Response { why: format!(": {problem} ({})", shown(self.place)), ..response }
+        Response { why: format!(": {problem} ({})", shown(self.location)), ..response }
     }
 }
 

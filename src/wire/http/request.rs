@@ -21,7 +21,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// `GET /messages?lastId=3`, as the log shows it.
+/// `GET /messages?lastId=3`, for the log: `tools/journal` makes U+FFFD of a line break in it.
 impl fmt::Display for Request {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         let mark = if self.query.is_empty() { "" } else { "?" };
@@ -33,7 +33,7 @@ impl fmt::Display for Request {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
     /// RFC 9110 §9.3.2: HEAD is GET without the content.
-    pub by_head: bool,
+    pub head_only: bool,
     /// Whether the connection goes on after the answer. RFC 9112 §9.3
     pub goes_on: bool,
     /// The x of HTTP/1.x.
@@ -44,7 +44,7 @@ impl Request {
     pub fn asked(&self) -> Asked {
         let keep = self.minor > 0 || self.lists("Connection", "keep-alive");
         let goes_on = keep && !self.lists("Connection", "close");
-        Asked { by_head: self.method == "HEAD", goes_on, minor: self.minor }
+        Asked { head_only: self.method == "HEAD", goes_on, minor: self.minor }
     }
 
     /// The value of the first field called `name`, in any case.

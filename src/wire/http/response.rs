@@ -69,7 +69,7 @@ impl Response {
             _ => {}
         }
         let mut bytes = (head + "\r\n").into_bytes();
-        if !asked.by_head {
+        if !asked.head_only {
             bytes.extend_from_slice(&self.body);
         }
         bytes
