@@ -17,9 +17,12 @@ export const log = {
   epoch: undefined,
   /** The N of `lastId=N`: the newest message we have. */
   lastId: 0,
+  /** Whether we have all of it. Before that, a message that looks like ours may be an old one, so we send nothing. */
+  isRead: false,
 
   /** Shows what an answer brings. True: ask again at once, the server has more for us, or another log. */
   show({ body, epoch, more = false, began }) {
+    log.isRead = false;
     if (!log.isSame(epoch)) return true;
     const news = body.filter(({ id }) => id > log.lastId);
     if (news.length > 0) {
@@ -31,7 +34,8 @@ export const log = {
       log.lastId = news.at(-1).id;
     }
     for (const message of news) outbox.confirm(message);
-    if (!more) outbox.settle(began);
+    log.isRead = !more;
+    if (log.isRead) outbox.settle(began);
     return more;
   },
 
@@ -66,8 +70,8 @@ const STATES = {
 // §2.4 Each text that was typed, from the form to the log.
 export const outbox = {
   add(text) {
-    const entry = { text, li: element("li"), state: element("small") };
-    entry.li.append(own("span", text), entry.state);
+    const entry = { text, li: element("li"), label: element("small") };
+    entry.li.append(own("span", text), entry.label);
     $("outbox").append(entry.li);
     entries.push(entry);
     mark(entry, "waiting");
@@ -76,7 +80,7 @@ export const outbox = {
   /** The entry this message is the echo of. What was never sent has no echo, whatever the history says. */
   echoed(message) {
     const entry = current();
-    if (message?.user !== me || !entry || entry.is === "waiting") return undefined;
+    if (message?.user !== me || !entry || entry.state === "waiting") return undefined;
     return bare(message.text) === bare(entry.text) ? entry : undefined;
   },
   confirm(message) {
@@ -86,17 +90,17 @@ export const outbox = {
   /** How long the echo has not come, in milliseconds; 0: nothing is on its way. */
   waited() {
     const entry = current();
-    return entry?.is === "sending" ? performance.now() - entry.sent : 0;
+    return entry?.state === "sending" ? performance.now() - entry.sentAt : 0;
   },
   /** How long the echo took. */
   took(message) {
     const entry = outbox.echoed(message);
-    return entry && performance.now() - entry.sent;
+    return entry && performance.now() - entry.sentAt;
   },
   refuse(error, entry = current()) {
-    if (entry?.is !== "sending") return trouble(error);
+    if (entry?.state !== "sending") return trouble(error);
     mark(entry, "refused");
-    entry.state.append(`: ${error}`);
+    entry.label.append(`: ${error}`);
     const button = element("button", t("Прибрати", "Remove"));
     button.type = "button";
     button.addEventListener("click", () => drop(entry));
@@ -105,43 +109,45 @@ export const outbox = {
   },
   /** The connection that carried it is lost. */
   doubt(entry = current()) {
-    if (entry?.is !== "sending") return;
+    if (entry?.state !== "sending") return;
     mark(entry, "doubted");
-    entry.since = performance.now();
+    entry.doubtedAt = performance.now();
   },
   /** We have read all there was when a request `began`: what was lost before that, and is not there, is said again. A frame
    * of part 4 has no such moment, and settles nothing. */
   settle(began) {
     const entry = current();
-    if (began === undefined || entry?.is !== "doubted" || entry.since > began) return;
-    mark(entry, "waiting");
+    if (entry?.state === "doubted" && entry.doubtedAt <= began) mark(entry, "waiting");
     speak();
   },
 };
 
-const bare = (text) => text.replace(/\p{Mark}/gu, ""); // the server takes down towers of accents
-const current = () => entries.find(({ is }) => is !== "refused");
+// The server takes down towers of accents; which characters are accents, its Unicode says, and ours may be older.
+const bare = (text) => text.replace(/[\p{Grapheme_Extend}\p{Mark}\p{Unassigned}]/gu, "");
+const current = () => entries.find(({ state }) => state !== "refused");
 
 function speak() {
   const entry = current();
-  if (!isOpen || entry?.is !== "waiting") return;
+  if (!isOpen || !log.isRead || entry?.state !== "waiting") return;
   mark(entry, "sending");
-  entry.sent = performance.now();
-  send(entry.text)?.catch((error) => failed(entry, error));
+  const sentAt = performance.now();
+  entry.sentAt = sentAt;
+  const isLast = () => entry.state === "sending" && entry.sentAt === sentAt; // or it is found by now, or was sent anew
+  send(entry.text)?.catch((error) => isLast() && failed(entry, error));
 }
 
 async function failed(entry, error) {
   if (error instanceof Refusal) return outbox.refuse(error.message, entry);
   outbox.doubt(entry);
-  entry.since = Infinity; // no request begins later, so nothing settles it in the pause: the server may have too much to do
+  entry.doubtedAt = Infinity; // no request begins later, so nothing settles it in the pause: the server may have too much to do
   await pause(Math.random() * BACKOFF_MS_MAX);
-  entry.since = performance.now();
+  entry.doubtedAt = performance.now();
   await catchUp().catch(() => {}); // if nobody answers, the technique asks on by itself
 }
 
-function mark(entry, is) {
-  entry.is = is;
-  entry.state.textContent = STATES[is];
+function mark(entry, state) {
+  entry.state = state;
+  entry.label.textContent = STATES[state];
 }
 
 function drop(entry) {
@@ -219,6 +225,8 @@ field.addEventListener("input", typed);
 
 /** The server has it, and said no. */
 class Refusal extends Error {}
+const NOT_NOW = [408, 425, 429]; // it did not take it, and may do so the next time
+const isRefusal = (status) => status >= 400 && status < 500 && !NOT_NOW.includes(status);
 
 /** One request and its answer. Throws a `Refusal`, or anything else if nobody can know. */
 export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}) {
@@ -229,8 +237,7 @@ export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}
   count("bytesOut", requestBytes(path, options));
   let response, text;
   try {
-    response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(patience_ms), ...options });
-    text = await response.text();
+    [response, text] = await patiently(patience_ms, path, options);
   } catch (error) {
     journal({ what: `${what} → ✕`, ms: ms(), bad: true });
     throw error;
@@ -238,11 +245,29 @@ export async function ask(path, { patience_ms = ANSWER_MS_MAX, ...options } = {}
   const [head, body] = [headBytes(response), bytes(text)];
   count("bytesIn", head + body);
   journal({ what: `${what} → ${response.status}`, head, body, ms: ms(), bad: !response.ok });
-  if (response.status >= 500) throw new Error(text);
-  if (!response.ok) throw new Refusal(reason(response.status, text));
+  if (isRefusal(response.status)) throw new Refusal(reason(response.status, text));
+  if (!response.ok) throw new Error(text);
   const epoch = Number(response.headers.get("Log-Epoch"));
   const more = /rel="next"/.test(response.headers.get("Link"));
   return { body: text === "" ? [] : JSON.parse(text), epoch, more, began };
+}
+
+// A long answer on a slow line takes its time. We give up when nothing at all has come for so long.
+async function patiently(patience_ms, path, options) {
+  const patience = new AbortController();
+  const within = (step) => {
+    const timer = setTimeout(() => patience.abort(), patience_ms);
+    return step.finally(() => clearTimeout(timer));
+  };
+  const response = await within(fetch(path, { cache: "no-store", signal: patience.signal, ...options }));
+  let text = "";
+  if (response.body === null) return [response, text]; // 204
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await within(reader.read());
+    if (done) return [response, text];
+    text += value;
+  }
 }
 
 /** The least it can be: a browser adds fields that it shows to no script. */

@@ -62,6 +62,53 @@ for (const part of [2, 3, 4]) {
   });
 }
 
+/** Its last message is an old "ok" of Alice, and one answer has no space for all of it. */
+async function longLog(server) {
+  const long = "long ".repeat(390);
+  await server.sayAll("Bob", Array.from({ length: 70 }, (_, at) => `${long}${at}`));
+  await server.say("Alice", "ok");
+}
+
+for (const [part, when] of [[2, "at first"], [3, "at first"], [4, "at first"], [2, "after a restart"], [3, "after a restart"]])
+  test(`§${part} an old message like mine is not taken for mine: ${when}, nothing is sent before the log is read to its end`, async () => {
+    const server = await serve(part);
+    await longLog(server);
+    const page = await person();
+    page.serverWasDown = true; // the first post is lost on its way
+    let [isEpochForged, isRestHeld, isPostLost] = [false, when === "at first", false];
+    let goOn;
+    const wentOn = new Promise((go) => (goOn = go));
+    await page.route((url) => url.pathname !== "/" && url.searchParams.has("lastId"), async (route) => {
+      const lastId = Number(new URL(route.request().url()).searchParams.get("lastId"));
+      if (isEpochForged && lastId > 71) {
+        [isEpochForged, isRestHeld] = [false, true];
+        return route.fulfill({ json: [], headers: { "Log-Epoch": "1" } });
+      }
+      if (isRestHeld && lastId > 0) await wentOn;
+      await route.continue();
+    });
+    await page.route("**/messages", (route) => {
+      if (isPostLost) return route.continue();
+      isPostLost = true;
+      return route.abort("connectionreset");
+    });
+    const rest = page.waitForRequest((request) => isRestHeld && !/lastId=0|[?]user/.test(request.url()) && request.url().includes("lastId"));
+    await page.goto(`${server.url}/?user=Alice`);
+    if (when === "after a restart") {
+      await sees(page, "ok");
+      isEpochForged = true;
+      await server.say("Bob", "news"); // part 3 asks again
+    }
+    await rest;
+    await say(page, "ok");
+    await page.locator("#outbox li").waitFor();
+    goOn();
+    await eventually(async () => assert.deepEqual(await queue(page), []));
+    assert.equal((await server.texts()).filter((text) => text === "ok").length, 2);
+    await leave(page);
+    await server.stop();
+  });
+
 for (const part of [2, 3]) {
   const isPost = (route) => route.request().method() === "POST";
 
@@ -122,5 +169,56 @@ for (const part of [2, 3]) {
     assert.deepEqual(await queue(page), []);
     await leave(page);
     await server.stop();
+  });
+
+  test(`§${part} a post that the server did not take (408, 429, 503) is said again`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice");
+    await isReady(page);
+    const statuses = [408, 429, 503];
+    await page.evaluate((statuses) => {
+      Math.random = () => 0; // of the longest pause
+      const { fetch } = window;
+      window.fetch = async (path, options) => {
+        const status = options.method === "POST" && statuses.shift();
+        return status ? new Response(`${status}: not now`, { status }) : fetch(path, options);
+      };
+    }, statuses);
+    const words = statuses.map((status) => `after ${status}`);
+    for (const text of words) await say(page, text);
+    await sees(page, words.at(-1));
+    assert.deepEqual(await server.texts(), words);
+    assert.deepEqual(await queue(page), []);
+    await leave(page);
+    await server.stop();
+  });
+
+  test(`§${part} an old post that fails late does not make a third of the second`, async () => {
+    const server = await serve(part);
+    const page = await person(server, "Alice");
+    await isReady(page);
+    await page.evaluate(() => {
+      const { fetch } = window;
+      window.posts = []; // each with the way to end it
+      window.fetch = (path, options) =>
+        options.method === "POST" ? new Promise((go, fail) => window.posts.push({ fail, go: () => go(fetch(path, options)) })) : fetch(path, options);
+    });
+    await say(page, "once");
+    await interrupt(server, page);
+    const again = await serve(part, server.port);
+    await page.waitForFunction(() => window.posts.length === 2); // it was not in the new log
+    const label = await page.evaluate(async () => {
+      window.posts[0].fail(new TypeError("cut off at last"));
+      await new Promise((later) => setTimeout(later));
+      return document.querySelector("#outbox small").textContent;
+    });
+    assert.equal(label, "надсилається");
+    await page.evaluate(() => void window.posts[1].go());
+    await sees(page, "once");
+    assert.deepEqual(await queue(page), []);
+    assert.equal(await page.evaluate(() => window.posts.length), 2);
+    assert.deepEqual(await again.texts(), ["once"]);
+    await leave(page);
+    await again.stop();
   });
 }
