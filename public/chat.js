@@ -122,8 +122,9 @@ export const outbox = {
   },
 };
 
-// The server takes down towers of accents; which characters are accents, its Unicode says, and ours may be older.
-const bare = (text) => text.replace(/[\p{Grapheme_Extend}\p{Mark}\p{Unassigned}]/gu, "");
+// The server takes down towers of accents, and the space after one that stands on nothing; which characters are accents, its
+// Unicode says, and ours may be older.
+const bare = (text) => trimmed(text.replace(/[\p{Grapheme_Extend}\p{Mark}\p{Unassigned}]/gu, ""));
 const current = () => entries.find(({ state }) => state !== "refused");
 
 function speak() {
@@ -192,7 +193,8 @@ export function onSay(how) {
 
 // Mended and trimmed as the server does it, so that the echo equals what we keep
 // (half a surrogate pair is no character; U+0085 is a space in Rust, not in JavaScript).
-const words = () => field.value.replace(/\p{Surrogate}/gu, "\uFFFD").replace(/^[\s\u0085]+|[\s\u0085]+$/g, "");
+const words = () => trimmed(field.value.replace(/\p{Surrogate}/gu, "\uFFFD"));
+const trimmed = (text) => text.replace(/^[\s\u0085]+|[\s\u0085]+$/g, "");
 
 // A draft outlives its page: F5, the back button, the other language. (Where storage is forbidden it does not.)
 function draft(text) {
