@@ -169,5 +169,5 @@ impl Connection {
 }
 
 fn now_s() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
 }

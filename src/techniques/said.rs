@@ -68,7 +68,7 @@ fn of_form(body: &str) -> Result<[Option<String>; 2], Refusal> {
 pub fn name(user: Option<String>) -> Result<String, Refusal> {
     let name = what_shows(&user.unwrap_or_default());
     let name = if name.is_empty() { NOBODY.to_string() } else { name };
-    within(name, "a name", USER_CHARS_MAX)
+    at_most(name, "a name", USER_CHARS_MAX)
 }
 
 /// A text, trimmed: something that can be seen, and not too much of it.
@@ -77,10 +77,10 @@ pub fn text_of(text: &str) -> Result<String, Refusal> {
     if what_shows(&text).is_empty() {
         return refuse(400, "the text is empty", "a word or two");
     }
-    within(text, "a text", TEXT_CHARS_MAX)
+    at_most(text, "a text", TEXT_CHARS_MAX)
 }
 
-fn within(text: String, what: &str, chars_max: usize) -> Result<String, Refusal> {
+fn at_most(text: String, what: &str, chars_max: usize) -> Result<String, Refusal> {
     let count = text.chars().count();
     if count > chars_max {
         let problem = format!("{what} of {count} characters, {chars_max} are allowed");
