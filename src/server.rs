@@ -6,7 +6,7 @@ mod door;
 mod limits;
 
 use crate::handler::{Handler, Places, Reply, write_whole};
-use crate::wire::budget::{Share, TAKEN_BYTES_MAX};
+use crate::wire::budget::{FREE_BYTES, Share, TAKEN_BYTES_MAX};
 use crate::wire::buffer::Buffer;
 use crate::wire::http::{Asked, Refusal, Request, Response, Source, read_body, read_head};
 use crate::{event, log};
@@ -90,10 +90,9 @@ impl Connection {
                     }
                 }
                 Reply::Upgrade(response, take_over) => {
-                    // Here HTTP lets go of the connection, unless 503 went out in place of 101.
-                    if self.send(response, Asked { goes_on: false, ..asked })? == 101 {
-                        take_over(self.socket.clone(), std::mem::take(&mut self.buf));
-                    }
+                    self.send(response, Asked { goes_on: false, ..asked })?;
+                    // Here HTTP lets go of the connection.
+                    take_over(self.socket.clone(), std::mem::take(&mut self.buf));
                     return self.hang_up();
                 }
             }
@@ -135,12 +134,13 @@ impl Connection {
         self.hang_up()
     }
 
-    /// Returns the status that was sent: 503, if there is no memory for `response`.
-    fn send(&mut self, mut response: Response, asked: Asked) -> io::Result<u16> {
+    /// Sends `response`, or 503 if it is long and there is no memory for it.
+    fn send(&mut self, mut response: Response, asked: Asked) -> io::Result<()> {
         let mut bytes = response.encode(asked, now_s());
-        // What is still in the buffer was sent ahead, and counts.
-        self.buf.shrink();
-        if !self.share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX) {
+        self.buf.shrink(); // what is still in it was sent ahead, and counts
+        let has_room = self.share.resize(bytes.len() + self.buf.held(), TAKEN_BYTES_MAX);
+        // In place of a short answer, 503 would save nothing.
+        if !has_room && bytes.len() > FREE_BYTES {
             response = unavailable("too many slow readers at the moment").text();
             bytes = response.encode(asked, now_s());
         }
@@ -151,7 +151,7 @@ impl Connection {
         let label = std::mem::take(&mut self.label);
         let (status, why, size) = (response.status, response.why, bytes.len());
         event!("§1.6", "-", "{label} -> {status}, {size} B out{why}");
-        Ok(status)
+        Ok(())
     }
 
     /// §1.8 Says good-bye so that it is heard. Closing a socket with unread bytes in it sends RST,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// For what comes in, bodies and messages that are not dealt with: no more of it is taken while this
 /// much is taken, by slow readers too. Then a request is 503, and a WebSocket is closed with 1013.
 pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// For what goes out to slow readers: 128 MiB more, which those who send cannot use up. Beyond it an
-/// answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
+/// For what goes out to slow readers: 128 MiB more, which those who send cannot use up. Beyond it a
+/// long answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that, a member of the chat in each direction (12,000 of them
 /// 562 MiB): the longest text as UTF-8 (not in escapes), and its buffer. So nobody is silenced.
