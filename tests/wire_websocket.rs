@@ -550,6 +550,17 @@ fn a_buffer_gives_its_memory_back_when_reads_are_small_again() {
     assert_eq!(read(b"ping"), idle);
 }
 
+#[test]
+fn a_buffer_grows_while_reads_fill_it_though_all_of_it_is_consumed_each_time() {
+    let (mut buf, mut endless) = (Buffer::default(), io::repeat(7));
+    let mut counts = [0; 10];
+    for count in &mut counts {
+        *count = buf.fill(&mut endless).unwrap();
+        buf.consume(*count);
+    }
+    assert!(counts.is_sorted() && counts[9] == BUFFER_BYTES_MAX, "{counts:?}");
+}
+
 // ---- For any bytes
 
 /// One thing a client may send: a message in fragments, cut anywhere, with pings between them.

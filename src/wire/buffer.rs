@@ -35,7 +35,7 @@ impl Buffer {
     /// refuses what has come before [`BUFFER_BYTES_MAX`] are full.)
     pub fn fill(&mut self, reader: &mut impl Read) -> io::Result<usize> {
         // The last read needed little of it, or brought nothing.
-        if self.end <= BUFFER_BYTES_MIN {
+        if self.end < BUFFER_BYTES_MIN {
             self.shrink();
         }
         self.bytes.resize(self.bytes.len().max(BUFFER_BYTES_MIN), 0);
