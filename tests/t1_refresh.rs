@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::{Server, get, number, post_json, string};
+use common::{Client, Server, get, number, post_json, string};
+use rawchat::tools::site;
 use serde_json::Value;
+use std::net::TcpListener;
+use std::thread;
 use std::time::SystemTime;
 
 fn form(fields: &str, body: &str) -> String {
@@ -255,6 +258,64 @@ fn a_name_that_is_too_long_shows_a_page_that_says_so() {
         assert!(response.text().contains("<form") && !response.text().contains("{{"));
     }
     assert!(string(&server.get(&long).json(), "error").contains("64"));
+}
+
+/// Whatever the reason is; a program gets JSON.
+#[test]
+fn a_refusal_to_a_browser_is_a_page_that_gives_back_what_was_typed() {
+    let server = Server::start(1);
+    let accept = "Accept: text/html,*/*;q=0.8\r\nAccept-Language: en\r\n";
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let post = |fields: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "POST /messages HTTP/1.1\r\nHost: x\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let foreign = format!("{kind}Origin: http://elsewhere.example\r\n");
+    let long = format!("user=Bob&text={}", "<b>".repeat(700));
+    for (request, status, words) in [
+        (post(kind, "user=Bob&text=%E2%80%8B"), 400, ["the text is empty", "value=\"Bob\""]),
+        (post(kind, &long), 413, ["a text of 2100 characters", "&lt;b&gt;</textarea>"]),
+        (post(&foreign, "user=Bob&text=hi"), 403, ["another site", "hi</textarea>"]),
+        (post("Content-Type: text/plain\r\n", "text=hi"), 415, ["text/plain", "value=\"\""]),
+        (format!("POST /messages HTTP/1.1\r\nHost: x\r\n{kind}\r\n"), 411, ["length", "disabled"]),
+        (get("/nothing?user=%22Eve"), 404, ["no such page", "value=\"&quot;Eve\""]),
+        (get("/messages?lastId=x"), 400, ["expected a number", "hidden disabled"]),
+        (
+            post(kind, "").replace("/messages", "/lecture"),
+            405,
+            ["POST is not for", "hidden disabled"],
+        ),
+    ] {
+        let page = server.ask(request.replacen("\r\n", &format!("\r\n{accept}"), 1));
+        assert_eq!(page.status, status, "{}", page.text());
+        assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
+        assert!(page.field("Content-Security-Policy").is_some());
+        assert!(page.text().contains("The server refused") && !page.text().contains("{{"));
+        for words in words {
+            assert!(page.text().contains(words), "{status}: no {words:?} in {}", page.text());
+        }
+        let json = server.ask(&request);
+        assert_eq!(json.status, status);
+        assert_eq!(json.field("Allow"), page.field("Allow"));
+        assert!(json.json().get("error").is_some());
+    }
+    assert_eq!(server.get("/messages").text(), "[]");
+
+    // What is refused before any page is asked, as main serves a part: DNS rebinding.
+    let (chat, handler) =
+        (server.chat.clone(), (server.chat.technique.handler)(server.chat.clone()));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let handler = site::chat(handler.unwrap());
+    thread::spawn(move || site::run(listener, &chat.places, handler, Vec::new()));
+    let request = format!("GET / HTTP/1.1\r\nHost: evil.example\r\n{accept}\r\n");
+    let page = Client::connect(address).ask(request);
+    assert_eq!(page.status, 421);
+    assert!(page.text().contains("evil.example is not known here"), "{}", page.text());
+    assert!(page.text().contains("</form>"));
 }
 
 /// Each tells what came and which line works. RFC 8259 §8.1: a byte order mark may be passed over.

@@ -2,7 +2,10 @@
 //! the pages of the four parts share.
 
 use crate::handler::{Handler, Reply};
+use crate::wire::form;
+use crate::wire::html::escape_value;
 use crate::wire::http::{Request, Response};
+use crate::wire::json::{self, Value};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
@@ -10,6 +13,7 @@ use std::sync::Arc;
 const CHAT_HTML: &str = include_str!("../../public/page.html");
 /// In its place, for a person who has not said a name.
 const NAME_HTML: &str = include_str!("../../public/name.html");
+const REFUSED_HTML: &str = include_str!("../../public/refused.html");
 
 const YEAR_S: u32 = 365 * 24 * 60 * 60;
 /// Other programs on this host keep cookies, too.
@@ -19,14 +23,7 @@ const COOKIE: &str = "rawchat-lang";
 pub fn whole(handler: Arc<Handler>) -> Arc<Handler> {
     Arc::new(move |request, socket| match handler(request, socket) {
         Ok(Reply::Http(own)) if own.status == 200 && is_html(&own) => {
-            Ok(Reply::Http(part(&own, request, "hidden")))
-        }
-        // The name is too long. A person sees a page, not JSON.
-        Err(refused) if refused.status == 413 && request.path == "/" && request.wants_page() => {
-            let nameless = Request { query: String::new(), ..request.clone() };
-            let Ok(Reply::Http(own)) = handler(&nameless, socket) else { return Err(refused) };
-            let Response { status, why, .. } = refused;
-            Ok(Reply::Http(Response { status, why, ..part(&own, request, "") }))
+            Ok(Reply::Http(part(&own, request)))
         }
         reply => reply,
     })
@@ -37,8 +34,8 @@ fn is_html(response: &Response) -> bool {
     fields.any(|(name, value)| *name == "Content-Type" && value.starts_with("text/html"))
 }
 
-/// The page of a part, or the one that asks for a name; `hidden` is whether the name was not too long.
-fn part(own: &Response, request: &Request, hidden: &str) -> Response {
+/// The page of a part, or the one that asks for a name.
+fn part(own: &Response, request: &Request) -> Response {
     let own = String::from_utf8_lossy(&own.body);
     let blocks: Vec<(&str, &str)> =
         own.split("<!-- ").filter_map(|block| block.split_once(" -->")).collect();
@@ -46,11 +43,62 @@ fn part(own: &Response, request: &Request, hidden: &str) -> Response {
     let block = |name: &str| block(name).map_or("", |(_, text)| text.trim());
     let template = if block("user").is_empty() { NAME_HTML } else { CHAT_HTML };
     let assembled = replace(template, "<!-- ", " -->", |name| Some(block(name)));
-    let count = request.query("user").unwrap_or_default().chars().count().to_string();
-    let page = page(&assembled, request, &[("hidden", hidden), ("count", &count)]);
+    let page = page(&assembled, request, &[]);
     // Nothing is filled in after this, so the brackets that people typed may stand as they are.
     let body = String::from_utf8_lossy(&page.body).replace("&#91;", "[").replace("&#123;", "{");
     Response { body: body.into(), ..page }
+}
+
+/// What is answered to a refused request. A person, whose browser will show it, sees a page that gives
+/// back what was typed; a program gets the JSON as it is.
+pub fn refused(request: &Request, refusal: Response) -> Response {
+    let body = String::from_utf8_lossy(&refusal.body).into_owned();
+    let words = json::members(&body, ["error", "try"]);
+    let (true, Ok([Value::String(error), Value::String(advice)])) = (request.wants_page(), words)
+    else {
+        return refusal;
+    };
+    let typed = String::from_utf8_lossy(&request.body);
+    let (user, text) = (form::get(&typed, "user"), form::get(&typed, "text"));
+    let user = user.or(request.query("user")).unwrap_or_default();
+    let [action, method, no_text] =
+        if text.is_some() { ["/messages", "post", ""] } else { ["/", "get", "hidden disabled"] };
+    let page = page(
+        REFUSED_HTML,
+        request,
+        &[
+            ("status", &refusal.status.to_string()),
+            ("reason", &chosen(reason(refusal.status), speaks_ukrainian(request))),
+            ("error", &escape_value(&error)),
+            ("advice", &escape_value(&advice)),
+            ("action", action),
+            ("method", method),
+            ("user", &escape_value(&user)),
+            ("no_text", no_text),
+            ("text", &escape_value(&text.unwrap_or_default())),
+        ],
+    );
+    let others = refusal.fields.into_iter().filter(|(name, _)| *name != "Content-Type");
+    Response { fields: others.chain(page.fields).collect(), body: page.body, ..refusal }
+}
+
+/// In the languages of the pages; the refusal itself says it in English, and more exactly.
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => {
+            "[[У запиті помилка, або в ньому немає видимого тексту.\
+             |There is a mistake in the request, or no text that can be seen.]]"
+        }
+        403 => {
+            "[[Запит надіслала сторінка іншого сайту.|A page of another site sent the request.]]"
+        }
+        404 => "[[Такої сторінки тут немає.|There is no such page here.]]",
+        413 => {
+            "[[Це задовге: ім’я може мати 64 символи, а текст — 2 000.\
+             |This is too long: a name may have 64 characters, and a text 2,000.]]"
+        }
+        _ => "[[Такого запиту сервер не виконує.|The server does not carry out such a request.]]",
+    }
 }
 
 /// A page from its template, in the language of the person who asks; `values` are markup.

@@ -83,20 +83,24 @@ pub fn chat(handler: Arc<Handler>) -> Arc<Handler> {
 /// Answers `files`, what every page loads and the pages to be read, and hands everything else to
 /// `handler`.
 pub fn beside(files: &'static [File], handler: Arc<Handler>) -> Arc<Handler> {
-    lecture::beside(Arc::new(move |request, socket| {
+    let all = lecture::beside(Arc::new(move |request: &Request, socket: &_| {
         let same_path = |file: &&File| file.0 == request.path;
         let Some((_, kind, text)) = FILES.iter().chain(files).find(same_path) else {
             return handler(request, socket);
         };
         check_method(READ_ONLY, request)?;
         Ok(Reply::Http(Response::new(200).body(kind, *text)))
-    }))
+    }));
+    Arc::new(move |request, socket| {
+        all(request, socket).map_err(|refusal| pages::refused(request, refusal))
+    })
 }
 
 /// Hands to `handler` what is asked of this machine, by a name that is its own or `allowed`.
 pub fn called_by_name(handler: Arc<Handler>, allowed: Vec<String>) -> Arc<Handler> {
     Arc::new(move |request, socket| {
-        check_rebinding(request, &allowed)?;
+        check_rebinding(request, &allowed)
+            .map_err(|refusal| pages::refused(request, refusal.into()))?;
         handler(request, socket)
     })
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import axe from "axe-core";
 import { inChromium, leave, person, say, sees, serve } from "./rawchat.js";
 
-const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework", "/checks"];
+const PAGES = ["/", "/?user=", "/source", "/lecture", "/experiments", "/api", "/homework", "/checks", "/nothing"];
 const EVERYWHERE = [1, 2, 3, 4].flatMap((part) => (part === 1 ? PAGES : ["/"]).map((address) => ({ part, address })));
 EVERYWHERE.push({ part: "race", address: "/?" });
 const PHONE = { width: 360, height: 740 };
@@ -23,6 +23,7 @@ const stillInChromium = inChromium.skip ? {} : { reducedMotion: "reduce" };
 async function open(server, address, options) {
   if (address !== "/") {
     const page = await person(undefined, undefined, options);
+    page.expects = address === "/nothing" ? /404/ : undefined;
     await page.goto(server.url + address);
     return page;
   }

@@ -82,3 +82,61 @@ test("§1 Enter held down posts once", async () => {
   await leave(page);
   await server.stop();
 });
+
+test("§1 a form that was refused comes back with what was typed, and needs no script to be sent again", async () => {
+  const server = await serve(1);
+  const page = await person(server, "Оля", withoutScripts);
+  page.expects = /400/;
+  await say(page, "\u200b\u200b"); // nothing of it can be seen
+  await page.locator("h1").getByText("Сервер відмовив").waitFor();
+  assert.equal(await page.locator("#user").inputValue(), "Оля");
+  assert.equal(await page.locator("#text").inputValue(), "\u200b\u200b");
+  await page.locator("#text").fill("тепер видно");
+  await page.locator("button").click();
+  await sees(page, "тепер видно");
+  assert.equal(new URL(page.url()).searchParams.get("user"), "Оля");
+  assert.deepEqual(await server.texts(), ["тепер видно"]);
+  await leave(page);
+  await server.stop();
+});
+
+// Over WebDriver BiDi two clicks are never a double one.
+test("§1 a double click posts once", inChromium, async () => {
+  const server = await serve(1);
+  const page = await person(server, "Alice");
+  await page.locator("#text").fill("once");
+  const { x, y } = await page.locator("#say button").boundingBox();
+  server.freeze(); // the page is still there at the second click
+  const posted = page.waitForRequest("**/messages");
+  await page.mouse.click(x + 9, y + 9);
+  await posted;
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
+  server.thaw();
+  await sees(page, "once");
+  await say(page, "twice");
+  await sees(page, "twice");
+  assert.deepEqual(await server.texts(), ["once", "twice"]);
+  await leave(page);
+  await server.stop();
+});
+
+test("§1 who has stopped a slow page can send again", async () => {
+  const server = await serve(1);
+  const page = await person(server, "Alice");
+  page.serverWasDown = true;
+  await page.evaluate(() => document.addEventListener("submit", () => setTimeout(() => (window.stop(), (window.isStopped = true))))); // as Esc does
+  await page.locator("#text").fill("first");
+  server.freeze();
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => window.isStopped);
+  server.thaw();
+  await page.evaluate(() => {
+    window.stop = () => {};
+    document.getElementById("text").value = "again";
+    document.getElementById("say").requestSubmit();
+  });
+  await eventually(async () => assert.equal((await server.texts()).at(-1), "again"));
+  await leave(page);
+  await server.stop();
+});
