@@ -4,7 +4,7 @@ import { number, show, t } from "/draw.js";
 
 const CONNECTIONS = 6; // that a browser opens to one server with HTTP/1.1
 const ROLL_MS = 3_000;
-const ANSWER_MS = 500;
+const ROLL_CALL_MS = 500;
 
 const channel = new BroadcastChannel("rawchat");
 const mine = Math.random();
@@ -19,7 +19,7 @@ channel.onmessage = ({ data }) => {
 function callTheRoll() {
   here = new Set([mine]);
   channel.postMessage("who?");
-  setTimeout(() => tell(here.size), ANSWER_MS);
+  setTimeout(() => tell(here.size), ROLL_CALL_MS);
 }
 
 function tell(tabs) {

@@ -1,11 +1,13 @@
-// What parts 2, 3 and 4 do alike (part 1 only keeps its draft with it): what they have read, what they have said, how they ask and how they wait.
+// What parts 2, 3 and 4 do alike: what they have read, what they have said, how they ask and how they wait.
+// (Part 1 uses no more of it than the form, which keeps a draft and says when it is too long.)
 // What differs, the technique, is the script at the top of each page. What is seen is drawn by draw.js.
 
 import { $, append, bytes, count, element, journal, me, note, number, own, seconds, status, t } from "/draw.js";
 
 const TEXT_CHARS_MAX = 2_000; // as the server allows
-const ANSWER_MS_MAX = 10_000; // a server that has not answered by then will not
+export const ANSWER_MS_MAX = 10_000; // a server that has not answered by then will not
 export const HELD_MS_MAX = 45_000; // the same, where the server may hold a request for 30 s
+const POST_MS_MAX = 45_000; // longer, too: a post that we have given up may still be carried out, and then be said twice
 const BACKOFF_MS_MIN = 500;
 const BACKOFF_MS_MAX = 4_000;
 
@@ -23,7 +25,7 @@ export const log = {
   /** Shows what an answer brings. True: ask again at once, the server has more for us, or another log. */
   show({ body, epoch, more = false, began }) {
     log.isRead = false;
-    if (!log.isSame(epoch)) return true;
+    if (!log.turnTo(epoch)) return true;
     const news = body.filter(({ id }) => id > log.lastId);
     if (news.length > 0) {
       const gone = news[0].id - log.lastId - 1;
@@ -39,8 +41,8 @@ export const log = {
     return more;
   },
 
-  /** False if that is another log than the one we read: then we read it from its beginning. */
-  isSame(epoch) {
+  /** To the log that began then. False if it is another than the one we read: then we read it from its beginning. */
+  turnTo(epoch) {
     if (epoch === log.epoch) return true;
     const isFirst = log.epoch === undefined;
     log.epoch = epoch;
@@ -87,12 +89,12 @@ export const outbox = {
     const entry = outbox.echoed(message);
     if (entry) drop(entry);
   },
-  /** How long the echo has not come, in milliseconds; 0: nothing is on its way. */
+  /** Part 4 asks: how long has the echo not come, in milliseconds? 0: nothing is on its way. */
   waited() {
     const entry = current();
     return entry?.state === "sending" ? performance.now() - entry.sentAt : 0;
   },
-  /** How long the echo took. */
+  /** And how long did it take? */
   took(message) {
     const entry = outbox.echoed(message);
     return entry && performance.now() - entry.sentAt;
@@ -140,7 +142,7 @@ function speak() {
 async function failed(entry, error) {
   if (error instanceof Refusal) return outbox.refuse(error.message, entry);
   outbox.doubt(entry);
-  entry.doubtedAt = Infinity; // no request begins later, so nothing settles it in the pause: the server may have too much to do
+  entry.doubtedAt = Infinity; // nothing settles it before the pause is over: the server may have too much to do
   await pause(Math.random() * BACKOFF_MS_MAX);
   entry.doubtedAt = performance.now();
   await catchUp().catch(() => {}); // if nobody answers, the technique asks on by itself
@@ -176,24 +178,25 @@ export function disconnected(text = t("Зв’язку немає. З’єдну
 
 const field = $("text");
 
-/** What the form says goes through `how`. If that returns a promise, it is kept when the server has the text. */
+/** What the form says goes through `how`. By POST, that returns a promise: kept when the server has the text, broken when it
+ * refuses it or nobody knows. */
 export function onSay(how) {
   send = how;
   status("connecting", t("З’єднуємося…", "Connecting…"));
   $("say").addEventListener("submit", (event) => {
     event.preventDefault();
     field.focus();
-    const text = words();
+    const text = typedText();
     if (text === "") return;
     field.value = "";
-    typed();
+    keepAndCheck();
     outbox.add(text);
   });
 }
 
-// Mended and trimmed as the server does it, so that the echo equals what we keep
-// (half a surrogate pair is no character; U+0085 is a space in Rust, not in JavaScript).
-const words = () => trimmed(field.value.replace(/\p{Surrogate}/gu, "\uFFFD"));
+// Trimmed as the server does it, so that the echo equals what we keep (U+0085 is a space in Rust, not in JavaScript).
+// Half a surrogate pair is no character, and the server would refuse it.
+const typedText = () => trimmed(field.value.replace(/\p{Surrogate}/gu, "\uFFFD"));
 const trimmed = (text) => text.replace(/^[\s\u0085]+|[\s\u0085]+$/g, "");
 
 // A draft outlives its page: F5, the back button, the other language. (Where storage is forbidden it does not.)
@@ -206,9 +209,9 @@ function draft(text) {
   }
 }
 
-function typed() {
+function keepAndCheck() {
   draft(field.value);
-  const length = [...words()].length;
+  const length = [...typedText()].length;
   const problem = length <= TEXT_CHARS_MAX ? "" : `${t("Задовго, символів:", "Too long, characters:")} ${number(length)} / ${number(TEXT_CHARS_MAX)}`;
   field.setCustomValidity(problem);
   trouble(problem);
@@ -221,7 +224,7 @@ function trouble(text) {
 const isPosted = performance.getEntriesByType("navigation")[0]?.redirectCount > 0; // part 1: the draft was sent
 field.removeAttribute("maxlength"); // which would cut the end of a long text off and not say so
 field.value = draft(isPosted ? "" : undefined);
-field.addEventListener("input", typed);
+field.addEventListener("input", keepAndCheck);
 
 // ---- Asking -------------------------------------------------------------------------------------
 
@@ -301,7 +304,7 @@ export const post = (text) =>
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ user: me, text }),
-    patience_ms: HELD_MS_MAX, // a post we have given up may still be carried out, and then be said twice
+    patience_ms: POST_MS_MAX,
   });
 
 /** Parts 3 and 4 begin like part 2: is the server there, and what was said meanwhile? */

@@ -1,24 +1,28 @@
 // How late each message is when it is shown: from the time the server gave it to the time the reader sees it.
 
+import { ANSWER_MS_MAX } from "/chat.js";
 import { count, duration, milliseconds, onShown, show } from "/draw.js";
 
 const COMPARISONS = 4;
 const AGAIN_MS = 60_000; // clocks drift, and are set
 
 // The server's clock is not ours. So we ask it for the time, and suppose that the question took as long as the answer, as NTP does.
-// That is wrong by half the round trip at the most, so of a few comparisons the one with the shortest counts.
+// That is wrong by half the round trip at the most. So the comparison with the shortest counts, until another contradicts it.
 let ahead; // how far the server's clock is ahead of ours, in ms
+let error = Infinity; // by so much, at the most, is that wrong
 
 async function compareClocks() {
-  let shortest = Infinity;
   for (let i = 0; i < COMPARISONS; i++) {
-    const asked = Date.now();
-    const { now } = await (await fetch("/stats", { cache: "no-store" })).json();
-    const trip = Date.now() - asked;
-    if (trip >= shortest) continue;
-    shortest = trip;
-    ahead = Date.parse(now) - (asked + trip / 2);
-    show("clock", `± ${milliseconds(Math.ceil(trip / 2))}`);
+    const [asked, began] = [Date.now(), performance.now()];
+    const answer = await fetch("/stats", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    const { now } = await answer.json();
+    const half = (performance.now() - began) / 2;
+    const compared = Date.parse(now) - (asked + half);
+    if (Number.isNaN(compared)) return; // a refusal: there is no time in it
+    const hasChanged = Math.abs(compared - ahead) > half + error;
+    if (half >= error && !hasChanged) continue;
+    [ahead, error] = [compared, half];
+    show("clock", `± ${milliseconds(Math.ceil(error))}`);
   }
 }
 

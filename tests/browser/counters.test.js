@@ -122,6 +122,53 @@ for (const part of [2, 3, 4]) {
     });
 }
 
+test("a comparison of clocks that is worse, or fails, spoils nothing, and one that shows that a clock was set counts", async () => {
+  const server = await serve(3);
+  const page = await person();
+  await page.addInitScript(() => {
+    const { setInterval } = window;
+    window.setInterval = (call, ms) => (ms === 60_000 ? (window.compareAgain = call) : setInterval(call, ms));
+  });
+  let answer = (route) => route.continue();
+  await page.route("**/stats", (route) => answer(route));
+  const LATE_MS = 500;
+  const later = () => new Promise((done) => setTimeout(done, LATE_MS));
+  await page.route("**/subscribe?*", async (route) => {
+    const response = await route.fetch();
+    await later();
+    await route.fulfill({ response });
+  });
+  await page.goto(`${server.url}/?user=Alice`);
+  await isReady(page);
+  const best = await clockError(page);
+
+  answer = async (route) => {
+    const response = await route.fetch();
+    await later();
+    await route.fulfill({ response });
+  };
+  await page.evaluate(() => window.compareAgain());
+  assert.ok((await clockError(page)) <= best, "the road there and back was longer");
+
+  page.expects = /500/;
+  answer = (route) => route.fulfill({ status: 500, json: { error: "not now" } });
+  await page.evaluate(() => window.compareAgain());
+  const error = ROUNDING_MS + (await clockError(page));
+  const began = performance.now();
+  await server.say("Bob", "when?");
+  await sees(page, "when?");
+  const [counted, took] = [await late(page), performance.now() - began];
+  assert.ok(counted >= LATE_MS - error && counted <= took + error, `${counted} ms of ${took} ms, give or take ${error} ms`);
+
+  answer = (route) => route.fulfill({ json: { now: new Date(Date.now() - 3_600_000).toISOString() } });
+  await page.evaluate(() => window.compareAgain());
+  await server.say("Bob", "and now?"); // by this clock it is not said yet
+  await sees(page, "and now?");
+  await eventually(async () => assert.equal(await late(page), 0));
+  await leave(page);
+  await server.stop();
+});
+
 test("a message is as late as it was under way, in part 2 until the next poll, and what was said before is not late at all", async () => {
   for (const part of [2, 3, 4]) {
     const server = await serve(part);

@@ -75,6 +75,27 @@ test("§2 polls, empty polls, bytes and polls per message are counted", async ()
   await server.stop();
 });
 
+test("§2 what another server answers is counted once, when it is shown", async () => {
+  const server = await serve(2);
+  await server.say("Bob", "the past is no news");
+  const page = await person(server, "Alice");
+  await sees(page, "the past is no news");
+  page.serverWasDown = true;
+  await page.route(isPollUrl, (route) => route.abort("connectionrefused")); // nobody asks before all is said
+  await server.stop();
+  const again = await serve(2, server.port);
+  for (const text of ["one", "two", "three"]) await again.say("Bob", text);
+  await page.unroute(isPollUrl);
+  await sees(page, "three");
+  await eventually(async () => {
+    const [polls, messages, perMessage] = await page.evaluate(() => ["polls", "messages", "perMessage"].map((name) => document.querySelector(`[data-count="${name}"]`).textContent));
+    assert.equal(messages, "4");
+    assert.equal(Number(perMessage.replace(",", ".")), Math.round((10 * Number(polls)) / 3) / 10);
+  });
+  await leave(page);
+  await again.stop();
+});
+
 test("§2 the debug panel counts the bytes of an answer as they are on the wire", async () => {
   const server = await serve(2);
   const page = await person(server, "Alice");

@@ -64,6 +64,16 @@ test("§3 the time a request is held is counted while it is held", async () => {
   await server.stop();
 });
 
+test("§3 no request is held while the server is away, and the counter says so", async () => {
+  const server = await serve(3);
+  const page = await person(server, "Alice");
+  const held = () => page.locator('[data-count="held"]').textContent();
+  await eventually(async () => assert.match(await held(), /с$/));
+  await interrupt(server, page);
+  await eventually(async () => assert.equal(await held(), "—"));
+  await leave(page);
+});
+
 test("§3 a network that breaks and comes back shows nothing twice", async () => {
   const server = await serve(3);
   for (const text of ["one", "two"]) await server.say("Bob", text);
