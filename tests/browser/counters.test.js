@@ -160,7 +160,10 @@ test("a comparison of clocks that is worse, or fails, spoils nothing, and one th
   const [counted, took] = [await late(page), performance.now() - began];
   assert.ok(counted >= LATE_MS - error && counted <= took + error, `${counted} ms of ${took} ms, give or take ${error} ms`);
 
-  answer = (route) => route.fulfill({ json: { now: new Date(Date.now() - 3_600_000).toISOString() } });
+  answer = async (route) => {
+    await later(); // so it is no better one
+    await route.fulfill({ json: { now: new Date(Date.now() - 3_600_000).toISOString() } });
+  };
   await page.evaluate(() => window.compareAgain());
   await server.say("Bob", "and now?"); // by this clock it is not said yet
   await sees(page, "and now?");
