@@ -84,7 +84,7 @@ pub fn converse(
 fn read(mut socket: &TcpStream, buf: &mut Buffer) -> io::Result<()> {
     match buf.fill(&mut socket) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        // Silence; or another thread is in `write_at_once`, and for that moment no read waits.
+        // Silence; or another thread is in `write_at_once`: a read that begins then does not wait.
         Err(error) if timed_out(&error) => Ok(()),
         result => result.map(drop),
     }
