@@ -36,6 +36,7 @@ export const log = {
       log.lastId = news.at(-1).id;
     }
     for (const message of news) outbox.confirm(message);
+    outbox.pass();
     log.isRead = !more;
     if (log.isRead) outbox.settle(began);
     return more;
@@ -89,6 +90,11 @@ export const outbox = {
     const entry = outbox.echoed(message);
     if (entry) drop(entry);
   },
+  /** We have read past its id: its echo was gone before we came to it, or we did not know it. */
+  pass() {
+    const entry = current();
+    if (entry?.state === "sending" && entry.id <= log.lastId) drop(entry);
+  },
   /** Part 4 asks: how long has the echo not come, in milliseconds? 0: nothing is on its way. */
   waited() {
     const entry = current();
@@ -134,9 +140,15 @@ function speak() {
   if (!isOpen || !log.isRead || entry?.state !== "waiting") return;
   mark(entry, "sending");
   const sentAt = performance.now();
-  entry.sentAt = sentAt;
+  Object.assign(entry, { sentAt, id: undefined });
   const isLast = () => entry.state === "sending" && entry.sentAt === sentAt; // or it is found by now, or was sent anew
-  send(entry.text)?.catch((error) => isLast() && failed(entry, error));
+  send(entry.text)?.then(
+    ({ body, epoch }) => {
+      if (isLast() && epoch === log.epoch) entry.id = body.message.id;
+      outbox.pass();
+    },
+    (error) => isLast() && failed(entry, error),
+  );
 }
 
 async function failed(entry, error) {
@@ -178,8 +190,8 @@ export function disconnected(text = t("Зв’язку немає. З’єдну
 
 const field = $("text");
 
-/** What the form says goes through `how`. By POST, that returns a promise: kept when the server has the text, broken when it
- * refuses it or nobody knows. */
+/** What the form says goes through `how`. By POST, that returns a promise of the answer, broken when the server refuses the
+ * text or nobody knows. */
 export function onSay(how) {
   send = how;
   status("connecting", t("З’єднуємося…", "Connecting…"));

@@ -135,6 +135,44 @@ for (const part of [2, 3]) {
     await server.stop();
   });
 
+  for (const when of ["before", "after"])
+    test(`§${part} what the server has forgotten before it was read here holds up nothing: answered ${when} the gap`, async () => {
+      const server = await serve(part);
+      const page = await person(server, "Alice");
+      await isReady(page);
+      let goOn;
+      const wentOn = new Promise((go) => (goOn = go));
+      const held = page.waitForRequest((request) => request.url().endsWith("lastId=1"));
+      await page.route((url) => url.searchParams.get("lastId") === "1", async (route) => {
+        await wentOn;
+        const response = await route.fetch({ url: route.request().url().replace("subscribe", "messages") });
+        // As a server that has forgotten what came before "kept".
+        await route.fulfill({ response, json: (await response.json()).filter(({ id }) => id > 2) });
+      });
+      await page.evaluate(() => {
+        const { fetch } = window;
+        const answered = new Promise((go) => (window.answer = go));
+        window.fetch = async (path, options) => {
+          const answer = await fetch(path, options);
+          if (options.method === "POST") await answered;
+          return answer;
+        };
+      });
+      const answer = () => page.evaluate(() => window.answer());
+      await server.say("Bob", "wake up"); // part 3 asks again, and so does part 2 in its time
+      await held;
+      await say(page, "forgotten");
+      await eventually(async () => assert.deepEqual(await server.texts(), ["wake up", "forgotten"]));
+      await server.say("Bob", "kept");
+      if (when === "before") await answer();
+      goOn();
+      await sees(page, "kept");
+      await answer();
+      await eventually(async () => assert.deepEqual(await queue(page), []));
+      await leave(page);
+      await server.stop();
+    });
+
   test(`§${part} a post that was lost on its way is said again`, async () => {
     const server = await serve(part);
     const page = await person(server, "Alice");
