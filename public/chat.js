@@ -36,7 +36,7 @@ export const log = {
       log.lastId = news.at(-1).id;
     }
     for (const message of news) outbox.confirm(message);
-    outbox.pass();
+    outbox.dropPassed();
     log.isRead = !more;
     if (log.isRead) outbox.settle(began);
     return more;
@@ -90,8 +90,8 @@ export const outbox = {
     const entry = outbox.echoed(message);
     if (entry) drop(entry);
   },
-  /** We have read past its id: its echo was gone before we came to it, or we did not know it. */
-  pass() {
+  /** The server took it, and we have read on past its id: its echo was gone, or not to be recognised. */
+  dropPassed() {
     const entry = current();
     if (entry?.state === "sending" && entry.id <= log.lastId) drop(entry);
   },
@@ -145,7 +145,7 @@ function speak() {
   send(entry.text)?.then(
     ({ body, epoch }) => {
       if (isLast() && epoch === log.epoch) entry.id = body.message.id;
-      outbox.pass();
+      outbox.dropPassed();
     },
     (error) => isLast() && failed(entry, error),
   );

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Client, Server, get, number, post_json, string};
+use rawchat::techniques::said::{TEXT_CHARS_MAX, USER_CHARS_MAX};
 use rawchat::tools::site;
 use serde_json::Value;
 use std::net::TcpListener;
@@ -275,9 +276,12 @@ fn a_refusal_to_a_browser_is_a_page_that_gives_back_what_was_typed() {
     let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
     let foreign = format!("{kind}Origin: http://elsewhere.example\r\n");
     let long = format!("user=Bob&text={}", "<b>".repeat(700));
+    let limits = format!("name may have {USER_CHARS_MAX} characters, and a text 2,000.");
+    assert_eq!(TEXT_CHARS_MAX, 2_000);
     for (request, status, words) in [
         (post(kind, "user=Bob&text=%E2%80%8B"), 400, ["the text is empty", "value=\"Bob\""]),
         (post(kind, &long), 413, ["a text of 2100 characters", "&lt;b&gt;</textarea>"]),
+        (get(&format!("/?user={}", "x".repeat(65))), 413, [&*limits, "Join the chat"]),
         (post(&foreign, "user=Bob&text=hi"), 403, ["another site", "hi</textarea>"]),
         (post("Content-Type: text/plain\r\n", "text=hi"), 415, ["text/plain", "value=\"\""]),
         (format!("POST /messages HTTP/1.1\r\nHost: x\r\n{kind}\r\n"), 411, ["length", "disabled"]),

@@ -153,7 +153,7 @@ impl Member {
     /// told to go, or cut off.
     pub fn send(&self, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
         let mut unsent = self.unsent_if_open()?;
-        let is_tried_again = !unsent.bytes.is_empty();
+        let is_tried_again = !unsent.bytes.is_empty(); // the broadcaster does it, every `RETRY`
         unsent.push(opcode, payload);
         let flushed = self.flush(&mut unsent);
         if !unsent.bytes.is_empty() && !is_tried_again {

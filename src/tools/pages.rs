@@ -61,14 +61,17 @@ pub fn refused(request: &Request, refusal: Response) -> Response {
     let typed = String::from_utf8_lossy(&request.body);
     let (user, text) = (form::get(&typed, "user"), form::get(&typed, "text"));
     let user = user.or(request.query("user")).unwrap_or_default();
-    let [action, method, no_text] =
-        if text.is_some() { ["/messages", "post", ""] } else { ["/", "get", "hidden disabled"] };
+    let [action, method, no_text, button] = match text {
+        Some(_) => ["/messages", "post", "", "[[Спробувати ще раз|Try again]]"],
+        None => ["/", "get", "hidden disabled", "[[Увійти в чат|Join the chat]]"],
+    };
+    let ukrainian = speaks_ukrainian(request);
     let page = page(
         REFUSED_HTML,
         request,
         &[
             ("status", &refusal.status.to_string()),
-            ("reason", &chosen(reason(refusal.status), speaks_ukrainian(request))),
+            ("reason", &chosen(reason(refusal.status), ukrainian)),
             ("error", &escape_value(&error)),
             ("advice", &escape_value(&advice)),
             ("action", action),
@@ -76,6 +79,7 @@ pub fn refused(request: &Request, refusal: Response) -> Response {
             ("user", &escape_value(&user)),
             ("no_text", no_text),
             ("text", &escape_value(&text.unwrap_or_default())),
+            ("button", &chosen(button, ukrainian)),
         ],
     );
     let others = refusal.fields.into_iter().filter(|(name, _)| *name != "Content-Type");

@@ -10,7 +10,7 @@ pub const UNFINISHED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// long answer is 503, a newcomer to the chat is closed with 1013, a member is cut off.
 pub const TAKEN_BYTES_MAX: usize = UNFINISHED_BYTES_MAX + 128 * 1024 * 1024;
 /// What each connection may have beside that, a member of the chat in each direction (12,000 of them
-/// 562 MiB): the longest text as UTF-8 (not in escapes), and its buffer. So nobody is silenced.
+/// 562 MiB): the longest text as UTF-8 (not in escapes), and its buffer. So who chats is served.
 pub const FREE_BYTES: usize = 24 * 1024;
 
 /// How much is taken, in both directions.

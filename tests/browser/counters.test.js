@@ -20,6 +20,16 @@ const ROUNDING_MS = 100;
 const clockError = (page) => eventually(async () => ms((await shown(page, "clock")).replace("± ", "")));
 const late = (page) => eventually(async () => ms(await shown(page, "late")));
 
+/** Bob speaks, and the page says how late that was: `lateMs` at the least, and no more than we have waited. */
+async function isCountedAs(lateMs, server, page) {
+  const error = ROUNDING_MS + (await clockError(page));
+  const began = performance.now();
+  await server.say("Bob", "when?");
+  await sees(page, "when?");
+  const [counted, took] = [await late(page), performance.now() - began];
+  assert.ok(counted >= lateMs - error && counted <= took + error, `${counted} ms of ${took} ms, give or take ${error} ms`);
+}
+
 /** A way to the server that keeps what passes: `out` from the browser, `in` to it. */
 async function wire(server) {
   const passed = { in: [], out: [] };
@@ -110,12 +120,7 @@ for (const part of [2, 3, 4]) {
       });
       await page.goto(`${server.url}/?user=Alice`);
       await isReady(page);
-      const error = ROUNDING_MS + (await clockError(page));
-      const began = performance.now();
-      await server.say("Bob", "when?");
-      await sees(page, "when?");
-      const [counted, took] = [await late(page), performance.now() - began];
-      assert.ok(counted >= LATE_MS - error && counted <= took + error, `${counted} ms of ${took} ms, give or take ${error} ms`);
+      await isCountedAs(LATE_MS, server, page);
       assert.equal(await shown(page, "lateMean"), await shown(page, "late"));
       await leave(page);
       await server.stop();
@@ -153,12 +158,7 @@ test("a comparison of clocks that is worse, or fails, spoils nothing, and one th
   page.expects = /500/;
   answer = (route) => route.fulfill({ status: 500, json: { error: "not now" } });
   await page.evaluate(() => window.compareAgain());
-  const error = ROUNDING_MS + (await clockError(page));
-  const began = performance.now();
-  await server.say("Bob", "when?");
-  await sees(page, "when?");
-  const [counted, took] = [await late(page), performance.now() - began];
-  assert.ok(counted >= LATE_MS - error && counted <= took + error, `${counted} ms of ${took} ms, give or take ${error} ms`);
+  await isCountedAs(LATE_MS, server, page);
 
   answer = async (route) => {
     await later(); // so it is no better one

@@ -55,7 +55,7 @@ fn well_escaped(text: &str) -> bool {
 }
 
 /// Exactly one Host, but none is needed in HTTP/1.0. RFC 9112 §3.2
-#[track_caller] // the line that is named is of the head that is read
+#[track_caller] // a refusal names the line of `head.rs` that calls this
 pub(super) fn check_host(request: &Request) -> Result<(), Refusal> {
     const TRY: &str = "Host: 127.0.0.1:3000";
     let hosts: Vec<&str> = request.values("Host").collect();
@@ -68,7 +68,7 @@ pub(super) fn check_host(request: &Request) -> Result<(), Refusal> {
 }
 
 /// The x of HTTP/1.x. RFC 9110 §6.2: a higher one is answered as the highest we know.
-#[track_caller] // the line that is named is of the head that is read
+#[track_caller] // a refusal names the line of `head.rs` that calls this
 pub(super) fn minor_version(version: &str) -> Result<u8, Refusal> {
     match version.strip_prefix("HTTP/").unwrap_or_default().as_bytes() {
         [b'1', b'.', minor @ b'0'..=b'9'] => Ok((minor - b'0').min(1)),
