@@ -8,18 +8,15 @@ use rawchat::techniques::t4_member::{Member, Membership};
 use rawchat::techniques::{Chat, TECHNIQUES, t4_broadcast};
 use rawchat::wire::frame::Opcode;
 use std::io;
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 fn member() -> (Arc<Chat>, Membership, Client) {
     let chat = Chat::new(&TECHNIQUES[3], calm());
     t4_broadcast::start(chat.clone()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let socket = Arc::new(listener.accept().unwrap().0);
-    let membership = Membership::new(&chat, socket, "Bob".into(), None).unwrap();
-    (chat, membership, Client::over(client).greeted())
+    let (socket, client) = common::pair();
+    let membership = Membership::new(&chat, Arc::new(socket), "Bob".into(), None).unwrap();
+    (chat, membership, client.greeted())
 }
 
 /// The broadcaster goes through the members as they were when its round began.

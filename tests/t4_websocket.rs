@@ -17,7 +17,7 @@ use rawchat::wire::handshake::accept_key;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -513,13 +513,11 @@ fn a_silence_of_one_period_is_answered_with_a_ping_and_a_pong_ends_it() {
 #[test]
 fn whoever_answers_a_ping_that_went_out_late_is_not_dropped() {
     const PERIOD: Duration = Duration::from_millis(100);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (socket, _) = listener.accept().unwrap();
+    let (socket, peer) = common::pair();
     let (sent, pings) = mpsc::channel();
     let send = |opcode, payload: &[u8]| {
         if opcode == Opcode::Ping {
-            peer.try_clone()?
+            (&peer.socket)
                 .write_all(&[masked(Opcode::Pong, ""), masked(Opcode::Close, "")].concat())?;
             thread::sleep(3 * PERIOD); // this is what is tested
         }

@@ -116,6 +116,13 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// Both ends of one connection, without a server: its own, and the client's.
+pub fn pair() -> (TcpStream, Client) {
+    let (listener, address) = listen();
+    let client = Client::connect(address);
+    (listener.accept().unwrap().0, client)
+}
+
 /// Serves with a handler of the test's own.
 pub fn serve(limits: Limits, places: Places, handler: Arc<Handler>) -> SocketAddr {
     let (listener, address) = listen();
