@@ -140,7 +140,8 @@ fn a_line_names_whoever_is_known() {
     let mut carol = Client::open(process.address, "/?user=Carol").greeted();
     carol.send(masked(Opcode::Close, 1000u16.to_be_bytes()));
     assert_eq!(carol.closed().0, 1000);
-    let lines = log_until(&mut process, &["Carol    closed: "]);
+    drop(carol);
+    let lines = log_until(&mut process, &["Carol    closed: ", "GET /messages -> 200"]);
     for expected in [
         "#1    Alice    GET /?user=Alice -> 200",
         "#1    Bob      says message 1",

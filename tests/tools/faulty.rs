@@ -93,7 +93,8 @@ impl Faulty {
                 while !self.breaks("2.10") && read(&mut socket, &mut Vec::new())? > 0 {}
                 return Ok(());
             }
-            if (self.breaks("1.3") && request.target == "/") || (closes && !self.breaks("1.8")) {
+            let ends = self.breaks("1.1") || (self.breaks("1.3") && request.target == "/");
+            if ends || (closes && !self.breaks("1.8")) {
                 return Ok(());
             }
         }

@@ -162,7 +162,7 @@ fn a_crowd_comes_and_goes_and_is_counted() {
     let address = race.parts[3].parse().unwrap();
     let members =
         || number(&Client::connect(address).ask(get("/stats")).json(), "connectedClients");
-    assert_eq!(members(), 9);
+    eventually("nine are in the chat", || members() == 9);
     assert_eq!(race.post("/knobs", "crowd=1").status, 204);
     eventually("the crowd has gone", || members() == 1);
     race.say("again");

@@ -14,7 +14,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// It is in the room when it was greeted with so many messages: a welcome, and who else is there.
 const GREETING: usize = 2;
 /// A WebSocket that is not greeted so is in the room after this.
-const WELCOME: Duration = Duration::from_secs(1);
+const WELCOME: Duration = Duration::from_secs(3);
 /// The first user remembers so many exchanges.
 const EXCHANGES_MAX: usize = 5_000;
 
