@@ -130,16 +130,15 @@ fn a_question_behind_one_that_waits_is_answered_after_it() {
 #[test]
 fn stats_tell_how_many_wait_and_since_when() {
     let server = Server::start(3);
-    let since = Instant::now();
-    let mut bob = park(&server, 0);
-    let mut carol = park(&server, 0);
-    eventually("a wait of two glances", || {
-        let stats = server.get("/stats").json();
-        let oldest = number(&stats, "oldestWaitingTime");
-        assert!(oldest <= since.elapsed().as_millis() as u64);
-        assert_eq!(number(&stats, "waitingClients"), 2);
-        oldest >= 40
-    });
+    let (since, moment) = (Instant::now(), 10 * calm().glance);
+    let (mut bob, mut carol) = (park(&server, 0), park(&server, 0));
+    let parked = Instant::now();
+    eventually("ten glances", || parked.elapsed() >= moment);
+    let stats = server.get("/stats").json();
+    let oldest = Duration::from_millis(number(&stats, "oldestWaitingTime"));
+    assert_eq!(number(&stats, "waitingClients"), 2);
+    // No glance begins a wait anew.
+    assert!(moment <= oldest && oldest <= since.elapsed(), "{oldest:?}");
     server.post("Alice", "hi");
     bob.response();
     carol.response();
