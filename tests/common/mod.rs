@@ -11,7 +11,6 @@ use rawchat::wire::frame::{self, Opcode, Side};
 use rawchat::wire::json::quoted;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
-use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -247,22 +246,16 @@ impl Client {
         client
     }
 
-    /// Says `first` to a server that soon closes what is idle, and waits for what comes, for `patience`
-    /// at the most. A test that is not run for a while comes too late with it: then it begins again.
-    pub fn before_idle(address: SocketAddr, first: &str, patience: Duration) -> Client {
+    /// Says `first` to a server that soon closes what is idle, and waits until an answer comes. A test
+    /// that is not run for a while comes too late with it: then it begins again.
+    pub fn before_idle(address: SocketAddr, first: &str) -> Client {
         let mut begun = None;
         eventually("what is said first comes in time", || {
             let client = begun.insert(Client::connect(address));
-            client.socket.set_read_timeout(Some(patience)).unwrap();
             let _ = client.socket.write_all(first.as_bytes());
-            match client.fill() {
-                Ok(count) => count > 0,
-                Err(error) => matches!(error.kind(), WouldBlock | TimedOut),
-            }
+            matches!(client.fill(), Ok(1..))
         });
-        let client = begun.unwrap();
-        client.socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        client
+        begun.unwrap()
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
