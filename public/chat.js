@@ -235,7 +235,8 @@ function trouble(text) {
 
 const isPosted = performance.getEntriesByType("navigation")[0]?.redirectCount > 0; // part 1: the draft was sent
 field.removeAttribute("maxlength"); // which would cut the end of a long text off and not say so
-field.value = draft(isPosted ? "" : undefined);
+const kept = draft(isPosted ? "" : undefined);
+field.value ||= kept; // what was typed before this script came stays
 field.addEventListener("input", keepAndCheck);
 
 // ---- Asking -------------------------------------------------------------------------------------

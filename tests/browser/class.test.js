@@ -18,7 +18,7 @@ const commands = [["Ann", "1 --quiet"], ["Bob", "tap --to 127.0.0.1:1 --page 0 -
 const roster = path.join(folder, "class.csv");
 await writeFile(roster, commands.map(([name, command]) => `${name},.,"""${binary}"" ${command}"\n`).join(""));
 for (const language of ["uk", "en"]) {
-  await promisify(execFile)(binary, ["check", "1", "--lang", language, "--patience=1s", "--roster", roster, "--out", path.join(folder, language)]);
+  await promisify(execFile)(binary, ["check", "1", "--lang", language, "--roster", roster, "--out", path.join(folder, language)]);
 }
 const PAGES = ["index", "01-Ann", "02-Bob", "03-Eve"];
 const address = (language, name) => pathToFileURL(path.join(folder, language, `${name}.html`)).href;

@@ -95,6 +95,7 @@ for (const part of PARTS) {
     const page = await person(null, null, { locale: "en-GB", ...(part === 1 && withoutScripts) });
     await page.goto(server.url);
     assert.equal(await page.locator("#text, #people").count(), 0, "nobody is in the chat yet");
+    await page.locator("#user:focus").waitFor();
     await page.keyboard.type("Оля & Co");
     await page.keyboard.press("Enter");
     await page.locator(".me strong").getByText("Оля & Co", { exact: true }).waitFor();
@@ -154,6 +155,21 @@ for (const part of PARTS) {
     await server.stop();
   });
 
+  test(`§${part} what is typed before the scripts come stays`, async () => {
+    const server = await serve(part);
+    const page = await person();
+    let come;
+    const held = new Promise((done) => (come = done));
+    await page.route("**/chat.js", (route) => held.then(() => route.continue()));
+    await page.goto(`${server.url}/?user=Alice`, { waitUntil: "commit" });
+    await page.locator("#text").fill("typed at once");
+    come();
+    await page.waitForLoadState();
+    assert.equal(await page.locator("#text").inputValue(), "typed at once");
+    await leave(page);
+    await server.stop();
+  });
+
   test(`§${part} a text that is too long says so and keeps its end`, async () => {
     const server = await serve(part);
     const page = await person(server, "Alice");
@@ -194,7 +210,7 @@ for (const part of PARTS) {
     const server = await serve(part);
     const page = await person(server, "Alice");
     const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.localName);
-    assert.equal(await focused(), "text");
+    await page.locator("#text:focus").waitFor();
     for (const text of ["перше", "друге"]) {
       await page.keyboard.type(text);
       await page.keyboard.press("Enter");
@@ -258,7 +274,7 @@ for (const part of PARTS.slice(1)) {
 
     await log.hover();
     await page.mouse.wheel(0, -400);
-    await eventually(async () => assert.ok((await gap()) > 300));
+    await eventually(async () => assert.equal(await gap(), 400)); // a wheel may turn smoothly
     const place = await log.evaluate((box) => box.scrollTop);
     const height = await log.evaluate((box) => box.scrollHeight);
     for (const text of ["read later 1", "read later 2"]) await server.say("Bob", text);

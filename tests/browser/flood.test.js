@@ -45,7 +45,7 @@ test("§4 a flood of messages costs a drawing a frame, not one a message", async
     }
     const list = document.getElementById("messages");
     looks--;
-    while (list.lastElementChild.querySelector("p").textContent !== "message 6000") await new Promise(requestAnimationFrame);
+    while (list.lastElementChild?.querySelector("p").textContent !== "message 6000") await new Promise(requestAnimationFrame);
     return { frames, drawings, looks, rows: list.children.length, network: document.getElementById("network").rows.length };
   });
   assert.ok(drawings <= frames + 1, `${drawings} drawings in ${frames} frames`);

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { another, eventually, leave, person, say, sees, serve } from "./rawchat.js";
+import { another, eventually, isNow, leave, person, say, sees, serve } from "./rawchat.js";
 
 /** The original's ways to hear, by part; each calls `shown` with messages. */
 const hearing = {
@@ -58,6 +58,7 @@ for (const part of [1, 2, 3, 4])
   test(`§${part} serves a page that knows only what the original lecture describes`, async () => {
     const server = await serve(part);
     const bob = await person(server, "Bob");
+    if (part === 4) await isNow(bob, "connected"); // the greeting tells Ann of him
     const ann = await original(server, part);
     if (part === 4) {
       await ann.waitForFunction(() => window.came.length >= 2);

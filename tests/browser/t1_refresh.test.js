@@ -135,7 +135,7 @@ test("§1 who has stopped a slow page can send again", async () => {
     document.getElementById("text").value = "again";
     document.getElementById("say").requestSubmit();
   });
-  await eventually(async () => assert.equal((await server.texts()).at(-1), "again"));
+  await eventually(async () => assert.ok((await server.texts()).includes("again")));
   await leave(page);
   await server.stop();
 });

@@ -59,8 +59,10 @@ test("§2 a tab that is shown again asks at once", async () => {
 test("§2 polls, empty polls, bytes and polls per message are counted", async () => {
   const server = await serve(2);
   await server.say("Bob", "the past is no news");
-  const page = await person(server, "Alice");
+  const page = await personWithoutPauses(server, "Alice"); // each poll is one that this test has caused
   const shown = async (name) => page.locator(`[data-count="${name}"]`).textContent();
+  await isNow(page, "connected");
+  await page.evaluate(() => dispatchEvent(new Event("online")));
   await eventually(async () => assert.equal(await shown("polls"), "2"));
   assert.equal(await shown("empty"), "1");
   assert.equal(await shown("perMessage"), "—");

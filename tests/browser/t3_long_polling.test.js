@@ -127,8 +127,7 @@ test("§3 too many tabs are warned before the sixth takes the last connection of
 
   tabs.push(await another(first.context(), server, "Alice"));
   await warning.waitFor();
-  assert.match(await warning.textContent(), /Відкрито вкладок: 5/);
-  assert.match(await warning.textContent(), /шість/);
+  await eventually(async () => assert.match(await warning.textContent(), /Відкрито вкладок: 5\..*шість/)); // a tab that is late is counted by the next call
   await say(first, "ще можна");
   await sees(tabs.at(-1), "ще можна");
 

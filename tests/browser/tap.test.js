@@ -140,6 +140,7 @@ test("every byte can be pointed at with the mouse alone", async () => {
   assert.ok(where.y + where.height <= bytes.y, "where it is stands above the bytes");
   await page.locator("#handshake").getByText("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").waitFor();
   await page.locator("#row-7").click();
+  await says(page, "A frame");
   await page.locator("#pair button").click();
   await eventually(async () => assert.equal(await chosen(page), "8"));
   await page.locator(".where a").nth(1).click();
